@@ -1,0 +1,48 @@
+"""The one exception tree.
+
+::
+
+    PortulanError            everything Portulan raises on purpose; has a message and often a hint
+    ├── UsageError           the words of the call are wrong: no such port, verb or option
+    ├── NotFound             what was asked for does not exist
+    ├── RegistryError        a registry file or index cannot be used
+    └── ObserveError         the territory cannot be seen
+        ├── NotPermitted     ... because the system refuses
+        └── NotSupported     ... because this system has no such source
+"""
+
+from __future__ import annotations
+
+
+class PortulanError(Exception):
+    """An error to show to a user: what happened, and in `hint` what to do about it."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        """Keep the message, without a final full stop, and the hint."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(PortulanError):
+    """The words of the call are wrong."""
+
+
+class NotFound(PortulanError):  # noqa: N818  # reads as what happened, like NotPermitted below
+    """What was asked for does not exist."""
+
+
+class RegistryError(PortulanError):
+    """A registry file or index cannot be used."""
+
+
+class ObserveError(PortulanError):
+    """The territory cannot be seen."""
+
+
+class NotPermitted(ObserveError):
+    """The system refuses to show it."""
+
+
+class NotSupported(ObserveError):
+    """This system has no such source."""

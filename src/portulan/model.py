@@ -1,0 +1,402 @@
+"""The nouns: immutable values with no behaviour beyond their own invariants.
+
+Every field of every type here is a key of the JSON that Portulan prints, in this order and under this name, unless its
+name begins with an underscore. Field names are the columns of IANA's registry, or names of OpenTelemetry and ECS.
+
+Start-up is a feature, so these are not dataclasses: importing ``dataclasses`` for twelve of them costs more than twice a
+bare interpreter. `Value` gives the same surface (keyword or positional arguments, defaults, equality, hash, repr, no
+assignment) from ``__slots__`` alone; a type checker sees frozen dataclasses.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any, ClassVar, Literal, dataclass_transform
+
+    Transport = Literal["tcp", "udp", "sctp", "dccp"]
+    Tier = Literal["system", "user", "dynamic"]
+    State = Literal["assigned", "reserved", "unassigned"]
+    Registration = Literal["name-only", "dated", "referenced", "specified"]
+    Direction = Literal["listen", "connect", "accept"]
+    Relation = Literal["registered", "unofficial", "malicious"]
+    Attestation = Literal["documented", "reported"]
+    Distinct = Literal["own", "shared"]
+    Perspective = Literal["live", "imported", "declared"]
+    ExecutableStatus = Literal["present", "deleted", "in-memory"]
+    ProcessesMissing = Literal[
+        "not permitted", "other namespace", "no process holds it", "closed before it could be read"
+    ]
+    EvidenceKind = Literal["registry", "use", "process", "probe", "policy", "claim", "history"]
+    Weight = Literal["decides", "supports", "contradicts", "context"]
+    Judgement = Literal[
+        "expected", "forbidden", "registered", "known-unofficial", "elsewhere", "unexplained", "unknown"
+    ]
+    Attention = Literal["ok", "look", "investigate"]
+    Scope = Literal["user", "machine", "team"]
+else:
+
+    def dataclass_transform(**_options: object) -> object:
+        """Stand in for ``typing.dataclass_transform``, which only a type checker needs."""
+        return lambda decorated: decorated
+
+
+TRANSPORTS: tuple[Transport, ...] = ("tcp", "udp", "sctp", "dccp")
+"""Transports that share the port number space (RFC 6335, section 6), in the order used everywhere."""
+
+PORTS = 65_536
+"""How many port numbers there are; the largest is one less."""
+
+
+def tier_of(port: int) -> Tier:
+    """Name the range that a port number lies in (RFC 6335, section 6)."""
+    if port < 1024:
+        return "system"
+    return "user" if port < 49152 else "dynamic"
+
+
+@dataclass_transform(frozen_default=True)
+class ValueType(type):
+    """Turns annotated names into slots and their values into defaults."""
+
+    if TYPE_CHECKING:
+        _fields: ClassVar[tuple[str, ...]]
+        _defaults: ClassVar[dict[str, Any]]
+        _setters: ClassVar[tuple[Any, ...]]
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> ValueType:
+        """Build the class: one slot per annotated name."""
+        fields = tuple(namespace.get("__annotations__", ()))
+        defaults = {field: namespace.pop(field) for field in fields if field in namespace}
+        namespace["__slots__"] = fields
+        made = super().__new__(cls, name, bases, namespace)
+        made._fields = fields
+        made._defaults = defaults
+        # Slot descriptors write past __setattr__, which refuses everybody else.
+        slots = vars(made)
+        made._setters = tuple([slots[field].__set__ for field in fields])
+        return made
+
+
+class Value(metaclass=ValueType):
+    """An immutable value: equal by its fields, hashable, printed by its fields."""
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, *values: object, **named: object) -> None:
+            """Take the fields in order, by name, or both; the rest by default."""
+            if named or len(values) != len(self._fields):
+                values = self._bind(values, named)
+            for setter, value in zip(self._setters, values, strict=True):
+                setter(self, value)
+
+    @classmethod
+    def _bind(cls, values: tuple[object, ...], named: dict[str, object]) -> list[object]:
+        """Put named arguments and defaults into the order of the fields."""
+        bound = list(values)
+        for field in cls._fields[len(values) :]:
+            if field in named:
+                bound.append(named.pop(field))
+            elif field in cls._defaults:
+                bound.append(cls._defaults[field])
+            else:
+                message = f"{cls.__name__}() needs {field!r}"
+                raise TypeError(message)
+        if named or len(bound) != len(cls._fields):
+            message = f"{cls.__name__}() has no place for {', '.join(named) or 'so many values'}"
+            raise TypeError(message)
+        return bound
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse: a value does not change."""
+        message = f"{type(self).__name__}.{name} cannot be set: values do not change; make another with replace()"
+        raise AttributeError(message)
+
+    def __delattr__(self, name: str) -> None:
+        """Refuse: a value does not change."""
+        message = f"{type(self).__name__}.{name} cannot be deleted: values do not change"
+        raise AttributeError(message)
+
+    def _astuple(self) -> tuple[object, ...]:
+        return tuple([getattr(self, field) for field in self._fields])
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by type and fields."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._astuple() == other._astuple()  # type: ignore[attr-defined]  # the line above makes them one type
+
+    def __hash__(self) -> int:
+        """Hash by fields."""
+        return hash(self._astuple())
+
+    def __repr__(self) -> str:
+        """Show the fields, by name."""
+        return f"{type(self).__name__}({', '.join(f'{f}={getattr(self, f)!r}' for f in self._fields)})"
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """Pickle and copy through the constructor."""
+        return type(self), self._astuple()
+
+
+def replace(value: Any, **changes: object) -> Any:
+    """Return a copy of a value with some fields changed; the type is kept."""
+    return type(value)(**{**{field: getattr(value, field) for field in value._fields}, **changes})
+
+
+# ---------------------------------------------------------------------------------------------------------- the map
+
+
+class PortRange(Value):
+    """Port numbers first to last, both included."""
+
+    first: int
+    last: int
+
+
+class Citation(Value):
+    """Where a fact can be read."""
+
+    url: str
+    title: str
+
+
+class Assignment(Value):
+    """One row of IANA's registry, verbatim but for the aliases collapsed onto it; an empty column is None.
+
+    Rows that assign nothing (Unassigned, Reserved, removed ...) have the same shape without a service name.
+    """
+
+    service_name: str | None
+    aliases: tuple[str, ...]
+    ports: PortRange | None
+    transport: Transport | None
+    description: str | None
+    assignee: str | None
+    contact: str | None
+    registration_date: str | None
+    modification_date: str | None
+    reference: str | None
+    service_code: str | None
+    unauthorized_use_reported: str | None
+    assignment_notes: str | None
+
+
+class Grade(Value):
+    """How well a registration is documented: what IANA's row shows, and what is known beyond it, with reasons."""
+
+    registration: Registration
+    specification: Citation | None
+    implemented_by: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class KnownUse(Value):
+    """What a product is cited to do with a port: hold it (listen) or dial it on a peer (connect)."""
+
+    product: str
+    vendor: str | None
+    ports: PortRange
+    transport: Transport
+    direction: Direction
+    protocol: str | None
+    relation: Relation
+    role: str | None
+    default: bool
+    citation: Citation
+    attestation: Attestation
+
+
+class Executable(Value):
+    """A program of a product. A `shared` one (interpreter, bundled ...) names nothing without a second fact.
+
+    `services` are the IANA service names that the product is cited or named to serve.
+    """
+
+    name: str
+    system: str
+    product: str
+    vendor: str | None
+    distinct: Distinct
+    package: str | None
+    path: str | None
+    unit: str | None
+    services: tuple[str, ...]
+    citation: Citation
+    attestation: Attestation
+
+
+class TransportEntry(Value):
+    """What the map says of one (port, transport) pair; `other_rows` are IANA's rows that assign nothing."""
+
+    transport: Transport
+    state: State
+    grade: Grade | None
+    assignments: tuple[Assignment, ...]
+    other_rows: tuple[Assignment, ...]
+
+
+class Entry(Value):
+    """What the map says of one port number, over all four transports."""
+
+    port: int
+    tier: Tier
+    snapshot: str
+    transports: tuple[TransportEntry, ...]
+    known_uses: tuple[KnownUse, ...]
+
+    def on(self, transport: str) -> TransportEntry:
+        """Return the entry of one transport."""
+        return self.transports[TRANSPORTS.index(transport)]  # type: ignore[arg-type]  # a wrong name is a ValueError
+
+
+# ---------------------------------------------------------------------------------------------------- the territory
+
+
+class Endpoint(Value):
+    """An address and a port number on it. IPv4-mapped IPv6 addresses are written as IPv4."""
+
+    address: str
+    port: int
+
+
+class Process(Value):
+    """A process that holds a socket. What could not be read is None.
+
+    `executable` is the target of /proc/PID/exe; `executable_status` tells whether that file is still there;
+    `executable_writable` is the first part of its path that somebody other than root can write, or None.
+    """
+
+    pid: int
+    name: str | None
+    executable: str | None
+    command_line: tuple[str, ...] | None
+    user: str | None
+    started_at: datetime | None
+    executable_status: ExecutableStatus | None = None
+    executable_writable: str | None = None
+
+
+class Observation(Value):
+    """One socket, as somebody saw it.
+
+    direction: `listen` holds local.port (bound but not listening too: socket_state `bound`), `connect` dials peer.port,
+    `accept` is a connection of a listener here. `processes_missing` says why no owner is known.
+    `socket_user` is the user who made the socket, known even where the process may not be read; `ipv6_only` is None but
+    for IPv6 listeners; `cgroup` is the path of the control group, from which unit and container are read.
+    """
+
+    observed_at: datetime
+    host: str | None
+    perspective: Perspective
+    direction: Direction
+    transport: Transport
+    local: Endpoint
+    peer: Endpoint | None
+    socket_state: str | None
+    processes: tuple[Process, ...]
+    processes_missing: ProcessesMissing | None
+    unit: str | None
+    container: str | None
+    package: str | None
+    network_namespace: int | None
+    network_type: str | None = None
+    interface: str | None = None
+    ipv6_only: bool | None = None
+    inode: int | None = None
+    socket_user: str | None = None
+    cgroup: str | None = None
+
+
+class Incomplete(Value):
+    """Something that was refused: what, why, and what the user can do."""
+
+    what: str
+    why: str
+    hint: str
+
+
+# ------------------------------------------------------------------------------------------------------ the question
+
+
+class Certificate(Value):
+    """The facts of a TLS server's certificate; times as the certificate has them, in UTC."""
+
+    subject: str
+    names: tuple[str, ...]
+    not_before: str
+    not_after: str
+    sha256: str
+
+
+class Tls(Value):
+    """What a finished TLS handshake showed."""
+
+    version: str
+    alpn: str | None
+    client_certificate_wanted: bool
+    certificate: Certificate | None
+
+
+class Cost(Value):
+    """What a question cost the one asked."""
+
+    connections: int
+    bytes_sent: int
+    bytes_received: int
+    duration_ms: int
+
+
+class Identification(Value):
+    """What really answers on a port.
+
+    `service_names` are the IANA names under which that protocol is registered.
+    """
+
+    port: int
+    transport: Transport
+    protocol: str | None
+    layers: tuple[str, ...]
+    tls: Tls | None
+    product: str | None
+    version: str | None
+    confidence: float
+    reasons: tuple[str, ...]
+    behaviour: str | None
+    cost: Cost | None
+    transcript: str | None
+    service_names: tuple[str, ...] = ()
+
+
+# -------------------------------------------------------------------------------------------------------- the verdict
+
+
+class Evidence(Value):
+    """One reason that a verdict can quote."""
+
+    kind: EvidenceKind
+    statement: str
+    source: str
+    weight: Weight
+
+
+class Note(Value):
+    """Something worth knowing that does not decide."""
+
+    rule: str
+    statement: str
+    source: str
+
+
+class Verdict(Value):
+    """What to make of one observation, and why."""
+
+    subject: Observation
+    judgement: Judgement
+    squats_on: str | None
+    attention: Attention
+    rule: str
+    because: tuple[Evidence, ...]
+    advice: str | None
+    notes: tuple[Note, ...]
