@@ -1,3 +1,100 @@
-"""Portulan: what is on this port, and is it what belongs there."""
+"""Portulan: what is on this port, and is it what belongs there.
+
+::
+
+    import portulan
+
+    answer = portulan.ask("2528")             # map, territory and verdicts
+    for verdict in answer.verdicts:
+        print(verdict.attention, verdict.judgement, verdict.because[-1].statement)
+
+    portulan.lookup("ssh")                    # the map alone
+    portulan.who(2528)                        # the sockets alone
+    for verdict in portulan.machine(): ...    # every listening port here
+    portulan.search("voip mail")              # over names, descriptions and known uses
+
+Values are immutable and typed; errors descend from `PortulanError`. Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.answer import Answer, Machine, NameAnswer, ask, lookup, machine, who
+    from portulan.errors import NotFound, NotPermitted, NotSupported, ObserveError, PortulanError, RegistryError, UsageError
+    from portulan.judge import judge
+    from portulan.model import (
+        Assignment,
+        Citation,
+        Endpoint,
+        Entry,
+        Evidence,
+        Executable,
+        Grade,
+        Identification,
+        Incomplete,
+        KnownUse,
+        Note,
+        Observation,
+        PortRange,
+        Process,
+        TransportEntry,
+        Verdict,
+    )
+    from portulan.registry.search import Hit, search
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "portulan.answer": ("Answer", "Machine", "NameAnswer", "ask", "lookup", "machine", "who"),
+    "portulan.errors": (
+        "NotFound",
+        "NotPermitted",
+        "NotSupported",
+        "ObserveError",
+        "PortulanError",
+        "RegistryError",
+        "UsageError",
+    ),
+    "portulan.judge": ("judge",),
+    "portulan.model": (
+        "Assignment",
+        "Citation",
+        "Endpoint",
+        "Entry",
+        "Evidence",
+        "Executable",
+        "Grade",
+        "Identification",
+        "Incomplete",
+        "KnownUse",
+        "Note",
+        "Observation",
+        "PortRange",
+        "Process",
+        "TransportEntry",
+        "Verdict",
+    ),
+    "portulan.registry.search": ("Hit", "search"),
+}
+
+__all__ = [  # noqa: PLE0604  # the same names as above, from one place
+    "__version__",
+    *[name for names in _HOMES.values() for name in names],
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its room (PEP 562): importing portulan costs what is used of it."""
+    for home, names in _HOMES.items():
+        if name in names:
+            module = __import__(home, fromlist=[name])
+            value = globals()[name] = getattr(module, name)
+            return value
+    message = f"module 'portulan' has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,239 @@
+"""Join what the rooms know: the map, the territory and the verdict on one port or one machine.
+
+Each room is imported only when a question needs it, because start-up is part of the answer.
+"""
+
+from __future__ import annotations
+
+from portulan.errors import NotFound, NotSupported, UsageError
+from portulan.model import PORTS, TRANSPORTS, Incomplete, Value, replace, tier_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portulan.model import (
+        Assignment,
+        Entry,
+        Executable,
+        Observation,
+        Tier,
+        Transport,
+        Verdict,
+    )
+    from portulan.observe import Survey
+    from portulan.registry.index import Index
+
+
+class Answer(Value):
+    """Everything Portulan has to say of one port number; what was not asked is None.
+
+    `transport` is the one that the question was narrowed to, or None.
+    """
+
+    query: str
+    port: int
+    transport: Transport | None
+    tier: Tier
+    entry: Entry | None
+    observations: tuple[Observation, ...] | None
+    verdicts: tuple[Verdict, ...] | None
+    incomplete: tuple[Incomplete, ...]
+
+
+class NameAnswer(Value):
+    """Everything Portulan has to say of a service name: its assignments, and an answer for each of its ports."""
+
+    query: str
+    services: tuple[Assignment, ...]
+    results: tuple[Answer, ...]
+
+
+def ask(
+    query: str | int, *, map_wanted: bool = True, territory: bool = True, with_command_lines: bool = False, **options: bool
+) -> Answer | NameAnswer:
+    """Answer a port number (`2528`, `2528/tcp`) or a service name (`ssh`, `ncr_ccl`).
+
+    `map_wanted` without `territory` is the map alone, `territory` without `map_wanted` the sockets alone; both together
+    give the verdicts too. Options go to `observe.survey`. Raises UsageError for what cannot be a port or name, and
+    NotFound for a name that nobody registered.
+    """
+    query = str(query)
+    port, transport, services = resolve(query)
+    if port is not None:
+        return _answer(query, port, transport, map_wanted, territory, with_command_lines, options)
+    numbers = sorted({n for a in services if a.ports for n in range(a.ports.first, a.ports.last + 1)})
+    results = [
+        _answer(query, number, transport, map_wanted, territory, with_command_lines, options) for number in numbers
+    ]
+    return NameAnswer(query, services, tuple(results))
+
+
+def lookup(query: str | int) -> Answer | NameAnswer:
+    """Answer from the map alone: `Answer.entry`; errors as in `ask`."""
+    return ask(str(query), territory=False)
+
+
+def who(query: str | int, *, with_command_lines: bool = False, **options: bool) -> Answer | NameAnswer:
+    """Answer from the territory alone: `Answer.observations`; errors as in `ask`."""
+    return ask(str(query), map_wanted=False, with_command_lines=with_command_lines, **options)
+
+
+def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment, ...]]:
+    """Read a question as a port number or, without one, as the assignments of a service name.
+
+    A name with a slash (`cl/1`) comes before port/transport. Digits are ASCII digits only.
+    """
+    number, slash, suffix = query.partition("/")
+    if _is_number(number):
+        if slash and suffix not in TRANSPORTS:
+            raise _no_transport(suffix)
+        if len(number) > 5 or int(number) >= PORTS:  # noqa: PLR2004  # 65535 has five digits; more need not be read
+            message = f"{_short(number)} is not a port number"
+            raise UsageError(message, hint=f"port numbers go from 0 to {PORTS - 1}")
+        return int(number), suffix if slash else None, ()  # type: ignore[return-value]  # checked above
+    index = _index()
+    services = index.services(query)
+    if services:
+        return None, None, services
+    if slash:
+        if suffix in TRANSPORTS:
+            services = tuple([found for found in index.services(number) if found.transport in {suffix, None}])
+            if services:
+                return None, suffix, services  # type: ignore[return-value]  # checked above
+        elif index.services(number):
+            raise _no_transport(suffix)
+    if not any(character.isalpha() for character in number):
+        message = f"{_short(query)!r} is neither a port number nor a service name"
+        digits = "".join([character for character in number if "0" <= character <= "9"])
+        raise UsageError(message, hint=f"write {digits}" if 0 < len(digits) <= 5 else "write a number such as 2528")  # noqa: PLR2004  # as above
+    message = f"no service is called {_short(query)!r}"
+    raise NotFound(message, hint=f"try: portulan search {_short(number)}")
+
+
+class Machine:
+    """The sockets of this machine, judged one by one as they are read.
+
+    Iterate to get the verdicts; `incomplete` is final once that has ended.
+    """
+
+    def __init__(self, survey: Survey, index: Index, *, with_command_lines: bool) -> None:
+        """Join a survey with the map."""
+        self._survey = survey
+        self._judge = _Judge(index, with_command_lines=with_command_lines)
+        self.snapshot = index.snapshot
+
+    def __iter__(self) -> Iterator[Verdict]:
+        """Judge each socket."""
+        for observation in self._survey:
+            yield self._judge(observation)
+
+    @property
+    def incomplete(self) -> tuple[Incomplete, ...]:
+        """What was refused."""
+        return self._survey.incomplete
+
+
+def machine(
+    *, connections: bool = False, accepted: bool = False, all_owners: bool = False, with_command_lines: bool = False
+) -> Machine:
+    """Judge what holds ports on this machine, and with `connections` what dials elsewhere."""
+    from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
+
+    seen = survey(connections=connections, accepted=accepted, all_owners=all_owners)
+    return Machine(seen, _index(), with_command_lines=with_command_lines)
+
+
+def _answer(
+    query: str,
+    port: int,
+    transport: Transport | None,
+    map_wanted: bool,  # noqa: FBT001  # private, and always the same five in this order
+    territory: bool,  # noqa: FBT001
+    with_command_lines: bool,  # noqa: FBT001
+    options: dict[str, bool],
+) -> Answer:
+    """Ask the rooms about one number."""
+    entry, observations, verdicts, incomplete = None, None, None, ()
+    if map_wanted:
+        entry = _index().entry(port)
+        if transport is not None:
+            entry = replace(entry, known_uses=tuple([use for use in entry.known_uses if use.transport == transport]))
+    if territory:
+        from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
+
+        try:
+            seen = survey(port, **options)
+            found = [observation for observation in seen if transport in {None, observation.transport}]
+            incomplete = seen.incomplete
+        except NotSupported as error:
+            if not map_wanted:
+                raise
+            found = []  # the map still answers
+            incomplete = (Incomplete("the sockets of this machine", error.message, error.hint or ""),)
+        if map_wanted:
+            judge = _Judge(_index(), with_command_lines=with_command_lines)
+            verdicts = tuple([judge(observation) for observation in found])
+        observations = tuple(found) if with_command_lines else tuple([_without_command_lines(o) for o in found])
+    return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete)
+
+
+class _Judge:
+    """The judge with the map at hand; what it looked up once it keeps."""
+
+    def __init__(self, index: Index, *, with_command_lines: bool) -> None:
+        from portulan.judge import judge, number_of  # noqa: PLC0415  # rooms are imported when a question needs them
+
+        self._index = index
+        self._with_command_lines = with_command_lines
+        self._judge, self._number_of = judge, number_of
+        self._entries: dict[int, Entry] = {}
+        self._executables: dict[str, tuple[Executable, ...]] = {}
+
+    def __call__(self, observation: Observation) -> Verdict:
+        number = self._number_of(observation)
+        entry = self._entries.get(number)
+        if entry is None:
+            entry = self._entries[number] = self._index.entry(number)
+        known = self._executables
+        for process in observation.processes:
+            if process.executable is not None and process.executable not in known:
+                known[process.executable] = self._index.executables(process.executable)
+        if observation.unit is not None and observation.unit not in known:
+            known[observation.unit] = self._index.executables_of_unit(observation.unit)
+        verdict = self._judge(entry, known, observation)
+        if self._with_command_lines:
+            return verdict
+        return replace(verdict, subject=_without_command_lines(observation))  # type: ignore[no-any-return]
+
+
+def _without_command_lines(observation: Observation) -> Observation:
+    """Hide the command lines, which hold secrets: the judge may weigh them, nobody is shown them unasked."""
+    if all(process.command_line is None for process in observation.processes):
+        return observation
+    hidden = tuple([replace(process, command_line=None) for process in observation.processes])
+    return replace(observation, processes=hidden)  # type: ignore[no-any-return]
+
+
+def _index() -> Index:
+    from portulan.registry.index import open_index  # noqa: PLC0415  # rooms are imported when a question needs them
+
+    global _opened  # noqa: PLW0603  # the map is read-only and mapped once
+    if _opened is None:
+        _opened = open_index()
+    return _opened
+
+
+_opened: Index | None = None
+
+
+def _is_number(text: str) -> bool:
+    return bool(text) and all("0" <= character <= "9" for character in text)
+
+
+def _no_transport(suffix: str) -> UsageError:
+    return UsageError(f"{_short(suffix)!r} is not a transport", hint=f"the transports are {', '.join(TRANSPORTS)}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004  # what fits into an error line

@@ -1,0 +1,202 @@
+"""The door: `main` reads the words, asks, prints, and returns the exit code.
+
+The questions that people ask most (`portulan`, `portulan 2528`, `lookup`, `who`) are dispatched by hand; the other verbs
+build their own parser in `portulan.cli.verbs`. Exit codes: 130 interrupted, 2 usage, configuration or data error, 1 a
+verdict says `investigate` or what was asked for does not exist, 3 something was refused, 0.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from portulan.errors import NotFound, PortulanError, UsageError
+from portulan.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.answer import Answer, NameAnswer
+
+VERBS = frozenset({"list", "search", "registry", "completion", "help"})
+"""Verbs with a parser of their own; `lookup` and `who` are dispatched here."""
+
+FORMATS = ("text", "json", "jsonl", "csv")
+
+
+class Options(Value):
+    """What the flags of the hand-dispatched questions say."""
+
+    format: str = "text"
+    all_owners: bool = False
+    with_command_lines: bool = False
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; no exception of ours or of the system's leaves it."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a test may have put something simpler there
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = run(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except PortulanError as error:
+        say_error(error.message, error.hint)
+        return 1 if isinstance(error, NotFound) else 2
+    except BrokenPipeError:
+        _forget_stdout()
+        return 0
+    except OSError as error:
+        _forget_stdout()
+        say_error(f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}")
+        return 2
+    return code
+
+
+def run(words: list[str]) -> int:
+    """Dispatch the words to a verb."""
+    verb = next((word for word in words if not word.startswith("-")), "")
+    if "--help" in words or "-h" in words or "--version" in words or verb in VERBS:
+        from portulan.cli.verbs import run_verb  # noqa: PLC0415  # start-up: the hot questions do without argparse
+
+        return run_verb(words)
+    options, rest = parse_options(words)
+    if not rest:
+        from portulan.cli.machine import print_machine  # noqa: PLC0415  # as above
+
+        return print_machine(options)
+    if rest[0] in {"lookup", "who"}:
+        if len(rest) == 1:
+            message = f"{rest[0]} needs a port or a name"
+            raise UsageError(message, hint=f"portulan {rest[0]} 2528")
+        return answer_all(rest[1:], options, map_wanted=rest[0] == "lookup", territory=rest[0] == "who")
+    if len(rest) > 1 and not all(word[:1].isdigit() for word in rest):
+        message = f"too many words: {' '.join(rest)[:60]}"
+        raise UsageError(message, hint=f"to search for words: portulan search {' '.join(rest)[:60]}")
+    return answer_all(rest, options, map_wanted=True, territory=True)
+
+
+def parse_options(words: list[str]) -> tuple[Options, list[str]]:
+    """Split flags from the other words. A negative number is a word: the answer says that it is no port."""
+    named: dict[str, object] = {}
+    rest: list[str] = []
+    queue = iter(words)
+    for word in queue:
+        name, equals, value = word.partition("=")
+        if not word.startswith("-") or word[1:2].isdigit():
+            rest.append(word)
+        elif word == "--json":
+            named["format"] = "json"
+        elif name == "--format":
+            named["format"] = parse_format(value if equals else next(queue, ""))
+        elif word == "--all-owners":
+            named["all_owners"] = True
+        elif word == "--with-command-lines":
+            named["with_command_lines"] = True
+        elif word == "--":
+            rest.extend(queue)
+        else:
+            message = f"no such option: {word[:40]}"
+            raise UsageError(message, hint="portulan --help lists them")
+    return Options(**named), rest  # type: ignore[arg-type]  # each by its name above
+
+
+def parse_format(value: str) -> str:
+    """Check the name of an output format."""
+    if value not in FORMATS:
+        message = f"{value[:40]!r} is not a format" if value else "--format needs a value"
+        raise UsageError(message, hint=f"one of {', '.join(FORMATS)}")
+    return value
+
+
+def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territory: bool) -> int:
+    """Answer each port or name, and return the exit code of the worst."""
+    from portulan.answer import ask, resolve  # noqa: PLC0415  # start-up
+
+    for query in queries:
+        resolve(query)  # a wrong word among many is said before anything is printed
+    survey_options = {"all_owners": True} if options.all_owners else {}
+    code = 0
+    show_command_lines = options.with_command_lines or (options.format == "text" and sys.stdout.isatty())
+    for number, query in enumerate(queries):
+        answer = ask(
+            query,
+            map_wanted=map_wanted,
+            territory=territory,
+            with_command_lines=show_command_lines,
+            **survey_options,
+        )
+        if options.format == "text":
+            sys.stdout.write("\n" if number else "")
+            _print_text(answer, map_wanted=map_wanted, territory=territory)
+        else:
+            from portulan.cli.formats import print_answer  # noqa: PLC0415  # json and csv cost a start-up each
+
+            print_answer(answer, options.format, first=number == 0)
+        code = worse(code, exit_code(answer, only_territory=not map_wanted))
+    return code
+
+
+def _print_text(answer: Answer | NameAnswer, *, map_wanted: bool, territory: bool) -> None:
+    """Print an answer as text, and what was refused to standard error."""
+    from portulan.cli import text  # noqa: PLC0415  # start-up
+    from portulan.cli.terminal import Style  # noqa: PLC0415
+
+    style = Style(sys.stdout)
+    results = [answer] if hasattr(answer, "incomplete") else answer.results  # type: ignore[union-attr]  # a NameAnswer
+    if not map_wanted:
+        for result in results:
+            if result.observations or len(results) == 1:
+                sys.stdout.write(f"{result.port}\n{text.render_territory(result, style)}\n")
+    elif hasattr(answer, "incomplete"):
+        sys.stdout.write(text.render_page(answer, style))
+    else:
+        sys.stdout.write(text.render_name(answer, style, territory=territory))  # type: ignore[arg-type]  # a NameAnswer
+    sys.stdout.flush()  # so that what was refused comes after what was seen
+    for refused in {item: None for result in results for item in result.incomplete}:
+        say_incomplete(refused)
+
+
+def exit_code(answer: Answer | NameAnswer, *, only_territory: bool) -> int:
+    """Return 1 for a verdict to investigate or a port that nobody holds, 3 where something was refused, else 0."""
+    results = [answer] if hasattr(answer, "incomplete") else answer.results  # type: ignore[union-attr]  # a NameAnswer
+    if any(verdict.attention == "investigate" for result in results for verdict in result.verdicts or ()):
+        return 1
+    if any(result.incomplete for result in results):
+        return 3
+    if only_territory and not any(result.observations for result in results):
+        return 1
+    return 0
+
+
+def worse(one: int, other: int) -> int:
+    """Return the exit code that takes precedence: 130, 2, 1, 3, 0."""
+    return min(one, other, key=(130, 2, 1, 3, 0).index)
+
+
+def say_error(message: str, hint: str | None = None) -> None:
+    """Say on standard error what happened, and what to do."""
+    from portulan.cli.terminal import clean  # noqa: PLC0415  # start-up
+
+    sys.stderr.write(f"error: {clean(message)}\n")
+    if hint:
+        sys.stderr.write(f"hint: {clean(hint)}\n")
+
+
+def say_incomplete(refused: object) -> None:
+    """Say on standard error what was refused."""
+    from portulan.cli.terminal import clean  # noqa: PLC0415  # start-up
+
+    what, why, hint = refused.what, refused.why, refused.hint  # type: ignore[attr-defined]  # an Incomplete
+    sys.stderr.write(f"incomplete: {clean(what)}: {clean(why)}\nhint: {clean(hint)}\n")
+
+
+def _forget_stdout() -> None:
+    """Point standard output nowhere: the reader has gone, and the interpreter flushes once more at its end."""
+    import os  # noqa: PLC0415  # only here
+
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = None  # type: ignore[assignment]  # a stream without a descriptor

@@ -1,0 +1,68 @@
+# Completion of portulan for bash, version 4 or newer.  Load it with: eval "$(portulan completion bash)"
+
+_portulan() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local verb='' action='' word i
+    COMPREPLY=()
+
+    # bash splits --format=json into three words, "=" being one of them
+    if [[ $cur == '=' ]]; then
+        cur=''
+    elif [[ $prev == '=' ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    case $prev in
+        --format)
+            COMPREPLY=($(compgen -W 'text json jsonl csv' -- "$cur"))
+            return
+            ;;
+        --limit | --date) return ;;
+    esac
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        case $word in
+            --format | --limit | --date) [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1)) ;;
+            -*) ;;
+            *) if [[ -z $verb ]]; then verb=$word; elif [[ -z $action ]]; then action=$word; fi ;;
+        esac
+    done
+
+    if [[ $cur == -* ]]; then
+        local options='--format --json --help'
+        case $verb in
+            '') options+=' --with-command-lines --all-owners --version' ;;
+            list) options+=' --all --listening --with-command-lines --all-owners' ;;
+            search) options+=' --limit' ;;
+            lookup) ;;
+            registry) [[ $action == update ]] && options+=' --force --date' ;;
+            completion) options='--help' ;;
+            *) options+=' --with-command-lines --all-owners' ;;
+        esac
+        COMPREPLY=($(compgen -W "$options" -- "$cur"))
+        return
+    fi
+
+    case $verb in
+        '')
+            COMPREPLY=($(compgen -W 'lookup who search list registry completion' -- "$cur"))
+            # names from /etc/services once there is a letter to go by; the bare list would bury the verbs
+            [[ -n $cur ]] && COMPREPLY+=($(compgen -A service -- "$cur"))
+            ;;
+        lookup | who) COMPREPLY=($(compgen -A service -- "$cur")) ;;
+        registry)
+            case $action in
+                '') COMPREPLY=($(compgen -W 'info update diff' -- "$cur")) ;;
+                update) compopt -o default 2>/dev/null ;;
+                diff)
+                    COMPREPLY=($(compgen -W 'current former' -- "$cur"))
+                    compopt -o default 2>/dev/null # files, where neither word fits
+                    ;;
+            esac
+            ;;
+        completion) [[ -z $action ]] && COMPREPLY=($(compgen -W 'bash zsh fish' -- "$cur")) ;;
+    esac
+    return 0
+}
+
+complete -F _portulan portulan

@@ -1,0 +1,39 @@
+# Completion of portulan for fish.  Load it with: portulan completion fish | source
+
+set -l verbs lookup who search list registry completion
+set -l first "not __fish_seen_subcommand_from $verbs"
+set -l rows "not __fish_seen_subcommand_from completion"
+set -l owners "not __fish_seen_subcommand_from lookup search registry completion"
+
+complete -c portulan -f
+complete -c portulan -l help -d 'Show help'
+complete -c portulan -n "$first" -l version -d 'Show the version'
+complete -c portulan -n "$rows" -l format -x -a 'text json jsonl csv' -d 'Form of the output'
+complete -c portulan -n "$rows" -l json -d 'JSON, as --format json'
+complete -c portulan -n "$owners" -l with-command-lines -d 'Show command lines, which may hold secrets'
+complete -c portulan -n "$owners" -l all-owners -d 'Look for every owner of every socket'
+
+complete -c portulan -n "$first" -a lookup -d 'What the registry says of a port or name'
+complete -c portulan -n "$first" -a who -d 'Who holds or talks to a port here'
+complete -c portulan -n "$first" -a search -d 'Search names, descriptions, assignees and known uses'
+complete -c portulan -n "$first" -a list -d 'What listens and dials here'
+complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff'
+complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
+
+complete -c portulan -n "__fish_seen_subcommand_from list" -l all -d 'Also the connections of listeners'
+complete -c portulan -n "__fish_seen_subcommand_from list" -l listening -d 'Only what holds a port'
+complete -c portulan -n "__fish_seen_subcommand_from search" -l limit -x -d 'How many at most'
+
+set -l actions info update diff
+set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"
+complete -c portulan -n "$action" -a info -d 'The snapshot in use and its age'
+complete -c portulan -n "$action" -a update -d 'Read a newer registry'
+complete -c portulan -n "$action" -a diff -d 'What changed between two snapshots'
+set -l update "__fish_seen_subcommand_from registry; and __fish_seen_subcommand_from update"
+complete -c portulan -n "$update" -F
+complete -c portulan -n "$update" -l force -d 'Accept a registry that shrank'
+complete -c portulan -n "$update" -l date -x -d 'Date of the snapshot'
+set -l diff "__fish_seen_subcommand_from registry; and __fish_seen_subcommand_from diff"
+complete -c portulan -n "$diff" -F -a 'current former' -d 'Snapshot'
+
+complete -c portulan -n "__fish_seen_subcommand_from completion" -a 'bash zsh fish'

@@ -1,0 +1,170 @@
+"""Answers for other programs: JSON, JSON Lines and CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from itertools import chain
+
+from portulan.answer import NameAnswer
+from portulan.cli.terminal import clean
+from portulan.document import name_document, plain, port_document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from portulan.answer import Answer, Machine
+    from portulan.model import Verdict
+
+ASSIGNMENT_COLUMNS = (
+    "port",
+    "transport",
+    "state",
+    "registration",
+    "service_name",
+    "aliases",
+    "description",
+    "assignee",
+    "registration_date",
+    "reference",
+)
+
+SOCKET_COLUMNS = (
+    "direction",
+    "transport",
+    "local_address",
+    "local_port",
+    "peer_address",
+    "peer_port",
+    "socket_state",
+    "pids",
+    "executables",
+    "users",
+    "processes_missing",
+    "unit",
+    "container",
+    "attention",
+    "judgement",
+    "squats_on",
+    "rule",
+    "because",
+)
+
+
+def print_answer(answer: Answer | NameAnswer, form: str, *, first: bool) -> None:
+    """Print one answer. JSON is one document an answer; several questions in JSON are a document a line."""
+    if form == "csv":
+        _print_answer_csv(answer, first=first)
+    elif isinstance(answer, NameAnswer):
+        if form == "jsonl":
+            for result in answer.results:
+                print_json(port_document(result))
+        else:
+            print_json(name_document(answer), indent=2)
+    else:
+        print_json(port_document(answer), indent=2 if form == "json" else None)
+
+
+def print_json(document: object, *, indent: int | None = None) -> None:
+    """Print a document; everything beyond ASCII is escaped, so that no encoding and no terminal can be harmed."""
+    sys.stdout.write(json.dumps(document, indent=indent) + "\n")
+
+
+def print_rows(schema: str, rows: Sequence[dict[str, Any]], form: str, **around: object) -> None:
+    """Print a list of flat rows: as a document with `results`, as a line each, or as CSV."""
+    if form == "json":
+        print_json({"schema": schema, **around, "results": rows}, indent=2)
+    elif form == "jsonl":
+        for row in rows:
+            print_json({"schema": schema, **row})
+    else:
+        print_csv(tuple(rows[0]) if rows else (), ([_cell(value) for value in row.values()] for row in rows))
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], *, header: bool = True) -> None:
+    """Print rows as CSV (RFC 4180) with a header."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if header and columns:
+        writer.writerow(columns)
+    for row in rows:
+        writer.writerow([clean(str(cell)) if cell is not None else "" for cell in row])
+
+
+def print_verdicts(verdicts: Iterable[Verdict], seen: Machine, form: str) -> None:
+    """Print the sockets of a machine as they are read; nothing is held back, so a long list needs no memory."""
+    if form == "jsonl":
+        for verdict in verdicts:
+            print_json({"schema": "portulan.verdict/1", **plain(verdict)})
+    elif form == "csv":
+        print_csv(SOCKET_COLUMNS, map(_socket_row, verdicts))
+    else:
+        write = sys.stdout.write
+        write(f'{{"schema": "portulan.list/1", "snapshot": {json.dumps(seen.snapshot)}, "verdicts": [')
+        separator = "\n"
+        for verdict in verdicts:
+            write(separator + json.dumps(plain(verdict)))
+            separator = ",\n"
+        write(f'\n], "incomplete": {json.dumps(plain(seen.incomplete))}}}\n')
+
+
+def _print_answer_csv(answer: Answer | NameAnswer, *, first: bool) -> None:
+    results = answer.results if isinstance(answer, NameAnswer) else (answer,)
+    if all(result.observations is None for result in results):
+        rows = chain.from_iterable(map(_assignment_rows, results))
+        print_csv(ASSIGNMENT_COLUMNS, rows, header=first)
+        return
+    sockets = chain.from_iterable(map(_socket_rows, results))
+    print_csv(SOCKET_COLUMNS, sockets, header=first)
+
+
+def _assignment_rows(answer: Answer) -> Iterable[Sequence[object]]:
+    """Return a row for each assignment of a port; a pair without one has a row with its state."""
+    if answer.entry is None:
+        return
+    for on in answer.entry.transports:
+        if answer.transport not in {None, on.transport}:
+            continue
+        grade = on.grade.registration if on.grade else None
+        if not on.assignments:
+            yield (answer.port, on.transport, on.state, grade, *(None,) * 6)
+        for row in on.assignments:
+            facts = (row.description, row.assignee, row.registration_date, row.reference)
+            yield (answer.port, on.transport, on.state, grade, row.service_name, " ".join(row.aliases), *facts)
+
+
+def _socket_rows(answer: Answer) -> Iterable[Sequence[object]]:
+    if answer.verdicts is not None:
+        return map(_socket_row, answer.verdicts)
+    return [_observed(observation) + (None,) * 5 for observation in answer.observations or ()]
+
+
+def _socket_row(verdict: Verdict) -> tuple[object, ...]:
+    because = "; ".join([item.statement for item in verdict.because])
+    judged = (verdict.attention, verdict.judgement, verdict.squats_on, verdict.rule, because)
+    return _observed(verdict.subject) + judged
+
+
+def _observed(subject: Any) -> tuple[object, ...]:
+    peer = subject.peer
+    return (
+        subject.direction,
+        subject.transport,
+        subject.local.address,
+        subject.local.port,
+        peer.address if peer else None,
+        peer.port if peer else None,
+        subject.socket_state,
+        " ".join([str(process.pid) for process in subject.processes]),
+        " ".join([process.executable or "?" for process in subject.processes]),
+        " ".join([process.user or "?" for process in subject.processes]),
+        subject.processes_missing,
+        subject.unit,
+        subject.container,
+    )
+
+
+def _cell(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, list) else value

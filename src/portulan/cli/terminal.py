@@ -1,0 +1,95 @@
+"""What a terminal needs: its width, colour where it is wanted, and nothing hostile."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TextIO
+
+# C0 and C1 controls, line separators, and the marks that reorder or hide text (Unicode Technical Report 36, section 3).
+HOSTILE = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004  # two hex digits
+    for span in ((0, 32), (127, 160), (0x200B, 0x2010), (0x2028, 0x202F), (0x2060, 0x2070), (0xFEFF, 0xFF00))
+    for code in range(*span)
+}
+
+COLOURS = {"ok": "32", "look": "33", "investigate": "1;31", "heading": "1", "faint": "2"}
+"""Select Graphic Rendition codes (ECMA-48, section 8.3.117) by meaning."""
+
+
+def clean(text: str) -> str:
+    r"""Return text that cannot move the cursor, colour, reorder or break lines.
+
+    >>> clean("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return text if text.isprintable() and text.isascii() else text.translate(HOSTILE)
+
+
+def width(stream: TextIO) -> int:
+    """Return how many columns there are: 80 where nobody can tell."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+class Style:
+    """Paints words by their meaning, or leaves them alone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Decide once: NO_COLOR beats FORCE_COLOR beats what the stream is."""
+        environ = os.environ
+        self.terminal = stream.isatty()
+        if environ.get("NO_COLOR"):
+            self.colour = False
+        elif environ.get("FORCE_COLOR", "0") not in {"", "0"}:
+            self.colour = True
+        else:
+            self.colour = self.terminal and environ.get("TERM") != "dumb"
+        self.width = width(stream)
+
+    def paint(self, text: str, meaning: str) -> str:
+        """Colour a text by its meaning; the text must say it all without."""
+        code = COLOURS.get(meaning)
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour and code else text
+
+
+def wrap(text: str, columns: int, indent: str, hanging: str = "") -> str:
+    """Fold a text at spaces into lines that fit; a word that does not fit alone (a URL, a path) stays whole."""
+    lines, line, margin = [], indent, indent
+    for word in text.split(" "):
+        if line == margin:
+            line += word
+        elif len(line) + 1 + len(word) <= columns:
+            line += " " + word
+        else:
+            lines.append(line)
+            margin = indent + hanging
+            line = margin + word
+    return "\n".join([*lines, line])
+
+
+def columns_of(rows: Iterable[Sequence[str]]) -> list[int]:
+    """Return the width of each column."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def align(cells: Sequence[str], widths: Sequence[int], total: int) -> list[str]:
+    """Pad cells to their columns; the last takes what is left of the line and is cut with an ellipsis."""
+    padded = [cell.ljust(size) for cell, size in zip(cells[:-1], widths[:-1], strict=True)]
+    room = max(total - sum(widths[:-1]) - 2 * len(padded), 12)
+    last = cells[-1]
+    return [*padded, last if len(last) <= room else last[: room - 3] + "..."]
+
+
+def write(text: str) -> None:
+    """Write to standard output; what its encoding lacks is escaped, never an error."""
+    sys.stdout.write(text)

@@ -1,0 +1,192 @@
+"""The verbs that are asked less often; each builds only the parser it needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import portulan
+from portulan.cli import FORMATS, Options, parse_format
+from portulan.cli.terminal import Style, align, clean, columns_of
+from portulan.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+HELP = """\
+usage: portulan [PORT | NAME | VERB ...] [options]
+
+What is on this port, and is it what belongs there?
+
+  what is on this machine
+    portulan                         every listening port here: who, what the map says, the verdict
+    portulan list [--all]            listening and dialling; --all adds the connections of listeners
+    portulan who PORT                who holds or talks to a port, without the map
+  what is this port
+    portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
+    portulan lookup PORT|NAME ...    the map alone
+    portulan search WORDS            over names, descriptions, assignees, references and known uses
+  the registry
+    portulan registry info           which snapshot of IANA's registry, and how old
+    portulan registry update SOURCE  take a newer one: IANA's CSV or XML, a file or an https address
+    portulan registry diff A B       what changed between two snapshots (2020-07, current, former, a file)
+  the shell
+    portulan completion bash|zsh|fish
+
+options
+  --format text|json|jsonl|csv   --json for --format json
+  --all-owners                   look through every descriptor of every process for further owners
+  --with-command-lines           show command lines (they may hold secrets; a terminal shows them on a page)
+  --version, --help
+
+exit codes
+  0   nothing to investigate         1   a verdict says investigate, or what was asked for does not exist
+  2   usage or data error            3   something was refused: what is shown is incomplete
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that reports as the rest of the program does."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage."""
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+
+def run_verb(words: list[str]) -> int:
+    """Run a verb, or print the help or the version."""
+    verbs: dict[str, Callable[[list[str]], int]] = {
+        "list": run_list,
+        "search": run_search,
+        "registry": run_registry,
+        "completion": run_completion,
+    }
+    if "--version" in words:
+        sys.stdout.write(f"portulan {portulan.__version__}\n")
+        return 0
+    position = next((number for number, word in enumerate(words) if not word.startswith("-")), None)
+    verb = words[position] if position is not None else "help"
+    if verb not in verbs or position is None:
+        sys.stdout.write(HELP)
+        return 0
+    try:
+        return verbs[verb](words[:position] + words[position + 1 :])
+    except SystemExit as done:  # argparse ends --help in this way
+        return int(done.code or 0)
+
+
+def _parser(verb: str, description: str) -> Parser:
+    parser = Parser(prog=f"portulan {verb}", description=description, allow_abbrev=False)
+    parser.add_argument("--format", type=_format, default="text", metavar="|".join(FORMATS))
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    return parser
+
+
+def _format(value: str) -> str:
+    return parse_format(value)
+
+
+# -------------------------------------------------------------------------------------------------------------- list
+
+
+def run_list(words: list[str]) -> int:
+    """List the sockets of this machine."""
+    parser = _parser("list", "Every socket that holds a port here or dials one elsewhere, with its verdict.")
+    parser.add_argument("--listening", action="store_true", help="only what holds a port")
+    parser.add_argument("--all", action="store_true", help="also the connections of listeners")
+    parser.add_argument("--all-owners", action="store_true", help="look through every descriptor for further owners")
+    parser.add_argument("--with-command-lines", action="store_true", help="show command lines (json and jsonl)")
+    flags = parser.parse_args(words)
+    if flags.listening and flags.all:
+        parser.error("--listening and --all contradict each other")
+    from portulan.cli.machine import print_machine  # noqa: PLC0415  # the other verbs do without
+
+    options = Options(flags.format, flags.all_owners, flags.with_command_lines)
+    return print_machine(options, connections=not flags.listening, accepted=flags.all)
+
+
+# ------------------------------------------------------------------------------------------------------------ search
+
+
+def run_search(words: list[str]) -> int:
+    """Search the map."""
+    parser = _parser("search", "Search names, descriptions, assignees, references and known uses; the likely hit first.")
+    parser.add_argument("words", nargs="+")
+    parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="at most so many (20)")
+    flags = parser.parse_args(words)
+    from portulan.registry.search import search  # noqa: PLC0415  # the other verbs do without
+
+    asked = " ".join(flags.words)
+    hits = search(asked, flags.limit)
+    if flags.format != "text":
+        from portulan.cli.formats import print_rows  # noqa: PLC0415
+        from portulan.document import plain  # noqa: PLC0415
+
+        print_rows("portulan.search/1", [plain(hit) for hit in hits], flags.format, query=asked)
+    else:
+        rows = [(hit.ports or "no port", "/".join(hit.transports), hit.name, hit.description or "") for hit in hits]
+        print_text_rows(("PORT", "TRANSPORT", "NAME", "WHAT"), rows)
+    if not hits:
+        sys.stderr.write(f"nothing is found for {clean(asked)[:80]!r}\n")
+        return 1
+    return 0
+
+
+def _positive(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 0 < int(value) <= 10_000:  # noqa: PLR2004
+        message = f"{value[:40]!r} is not a number from 1 to 10000"
+        raise argparse.ArgumentTypeError(message)
+    return int(value)
+
+
+# ---------------------------------------------------------------------------------------------------------- registry
+
+
+def run_registry(words: list[str]) -> int:
+    """Tell of the registry's snapshot, take another, or compare two."""
+    parser = _parser("registry", "The snapshot of IANA's registry that everything else is said from.")
+    verbs = parser.add_subparsers(dest="what", required=True, parser_class=Parser, metavar="info|update|diff")
+    verbs.add_parser("info", help="which snapshot, and how old")
+    update = verbs.add_parser("update", help="take a newer snapshot")
+    update.add_argument("source", help="IANA's CSV or XML: a file, or an https address")
+    update.add_argument("--force", action="store_true", help="even if it has lost more than 5 %% of its rows")
+    update.add_argument("--date", help="the snapshot's date, YYYY-MM or YYYY-MM-DD, where it does not say itself")
+    diff = verbs.add_parser("diff", help="what changed between two snapshots")
+    diff.add_argument("a", help="2020-07, 2025-03 ..., current, former, or a file")
+    diff.add_argument("b")
+    flags = parser.parse_args(words)
+    from portulan.cli import registry  # noqa: PLC0415  # the other verbs do without
+
+    run: dict[str, Callable[[Any], int]] = {"info": registry.info, "update": registry.update, "diff": registry.diff}
+    return run[flags.what](flags)
+
+
+# -------------------------------------------------------------------------------------------------------- completion
+
+
+def run_completion(words: list[str]) -> int:
+    """Print the completion script of a shell."""
+    files = {"bash": "portulan.bash", "zsh": "_portulan", "fish": "portulan.fish"}
+    parser = Parser(prog="portulan completion", description="Print the completion of a shell.", allow_abbrev=False)
+    parser.add_argument("shell", choices=sorted(files))
+    flags = parser.parse_args(words)
+    path = Path(__file__).parent / "data" / "completions" / files[flags.shell]
+    sys.stdout.write(path.read_text(encoding="utf-8"))
+    return 0
+
+
+def print_text_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows as a table on a terminal, tab-separated and whole elsewhere."""
+    style = Style(sys.stdout)
+    cleaned = [tuple(clean(" ".join(cell.split())) for cell in row) for row in rows]
+    if not style.terminal:
+        sys.stdout.write("".join("\t".join(row) + "\n" for row in cleaned))
+        return
+    if not cleaned:
+        return
+    widths = [min(size, 32) for size in columns_of([headings, *cleaned])]
+    sys.stdout.write(style.paint("  ".join(align(headings, widths, style.width)).rstrip(), "heading") + "\n")
+    for row in cleaned:
+        sys.stdout.write("  ".join(align(row, widths, style.width)).rstrip() + "\n")

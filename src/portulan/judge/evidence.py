@@ -1,0 +1,226 @@
+"""The sentences a verdict quotes, each made from a record and carrying that record's source."""
+
+from __future__ import annotations
+
+from portulan.judge.rules import NOTES
+from portulan.model import Evidence, Note
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portulan.judge.program import Program
+    from portulan.model import Entry, Executable, Identification, KnownUse, Observation, TransportEntry, Weight
+
+CROWD = 3
+"""A number that more products than this are cited to hold is so widely shared that none of them speaks against another."""
+
+BROAD = 16
+"""A cited range wider than this is a pool: it says nothing about one number in it."""
+
+
+# --------------------------------------------------------------------------------------------------- choosing records
+
+
+def uses_like(entry: Entry, observation: Observation) -> list[KnownUse]:
+    """Return the known uses of the socket's number in its transport and direction, in the entry's order."""
+    direction = "connect" if observation.direction == "connect" else "listen"
+    return [use for use in entry.known_uses if use.transport == observation.transport and use.direction == direction]
+
+
+def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
+    """Return the cited uses that speak against a program which is none of their products.
+
+    A number that is only ever cited as dialled by somebody belongs to that conversation: whoever else dials or holds it
+    is out of place. A number that products are cited to hold may be dialled by any client of theirs; another holder is
+    out of place unless the number is shared by a crowd.
+    """
+    narrow = [
+        use
+        for use in entry.known_uses
+        if use.transport == observation.transport
+        and use.relation != "malicious"
+        and use.ports.last - use.ports.first < BROAD
+    ]
+    held = [use for use in narrow if use.direction == "listen"]
+    if not held:
+        return narrow
+    if observation.direction == "connect" or len({use.product for use in held}) > CROWD:
+        return []
+    return held
+
+
+def is_only_dialled(uses: Sequence[KnownUse]) -> bool:
+    """Tell whether every one of some uses dials the number, and there is one."""
+    return bool(uses) and all(use.direction == "connect" for use in uses)
+
+
+# ---------------------------------------------------------------------------------------------------------- the map
+
+
+def say_map(entry: Entry, on: TransportEntry, *, agrees: bool) -> Evidence:
+    """State what IANA's registry says of the number."""
+    weight: Weight = "supports" if agrees else "context"
+    return Evidence("registry", f"{entry.port}/{on.transport} {describe_state(on)}", f"iana:{entry.snapshot}", weight)
+
+
+def describe_state(on: TransportEntry) -> str:
+    """Put the state of a (port, transport) pair and its documentation into words."""
+    if on.state != "assigned":
+        return f"is {on.state}"
+    names = [assignment.service_name for assignment in on.assignments if assignment.service_name]
+    if not names:
+        return f"is assigned without a service name: {one_line(on.assignments[0].description or '')}"
+    named = f"is assigned to {', '.join(dict.fromkeys(names))}"
+    if on.grade is None or on.grade.registration in {"name-only", "dated"}:
+        return f"{named}; the row cites no document"
+    reference = next((assignment.reference for assignment in on.assignments if assignment.reference), "")
+    return f"{named}; the row cites {one_line(reference).replace('][', ', ').strip('[]')}"
+
+
+def say_uses(uses: Sequence[KnownUse], weight: Weight) -> list[Evidence]:
+    """State each use with its attestation."""
+    return [Evidence("use", describe_use(use), use.citation.url, weight) for use in uses]
+
+
+def describe_use(use: KnownUse) -> str:
+    """Put a known use into a sentence."""
+    verb = "dial" if use.direction == "connect" else "hold"
+    ports = str(use.ports.first) if use.ports.first == use.ports.last else f"{use.ports.first}-{use.ports.last}"
+    purpose = f" for {use.protocol.upper()}" if use.protocol else f" for {use.role}" if use.role else ""
+    return f"{use.product} is {use.attestation} to {verb} {ports}/{use.transport}{purpose}"
+
+
+# ----------------------------------------------------------------------------------------------------- the territory
+
+
+def say_program(program: Program, observation: Observation, row: Executable | None = None) -> Evidence:
+    """State what the program is, or why it names nothing."""
+    called = program.called()
+    if row is not None:
+        why = f" ({program.second_fact})" if program.second_fact and program.path else ""
+        subject = called if program.path else f"the unit {observation.unit}"
+        return Evidence("process", f"{subject} is a program of {row.product}{why}", _source_of(program, observation), "decides")
+    if program.in_memory:
+        statement = f"{called} runs from memory: there is no file to look at"
+    elif program.disbelief is not None:
+        product = program.candidates[0].product
+        statement = f"{called} has the name of a program of {product}, but is not believed: {program.disbelief}"
+    elif program.candidates and not program.rows:
+        statement = _say_shared(program)
+    elif program.rows:
+        statement = f"{called} is a program of {program.rows[0].product}, which is not cited for this number"
+    else:
+        statement = f"{called} is not in the catalogue of known programs"
+    return Evidence("process", statement, _source_of(program, observation), "decides")
+
+
+def _say_shared(program: Program) -> str:
+    products = sorted({row.product for row in program.candidates})
+    shown = ", ".join(products[:3])
+    more = f" and {len(products) - 3} others" if len(products) > 3 else ""  # noqa: PLR2004  # as many as are shown
+    return f"{program.called()} runs {shown}{more}: which of them, or something else, its name does not tell"
+
+
+def say_not_the_cited(program: Program, against: Sequence[KnownUse], observation: Observation) -> Evidence:
+    """State that the program is none of the products that the number is cited for."""
+    products = list(dict.fromkeys([use.product for use in against]))
+    vendors = [use.vendor for use in against if use.vendor]
+    whose = vendors[0] if len(products) == 1 and vendors else " or ".join(products[:CROWD])
+    statement = f"{program.called()} is not an executable of {whose}"
+    own = next((row.product for row in program.rows), None)
+    if own is not None:
+        statement += f": it is a program of {own}"
+        bundlers = {row.product for row in program.candidates}.intersection(products)
+        if bundlers:
+            statement += f", which {sorted(bundlers)[0]} also bundles, and so names nothing by itself"
+    return Evidence("process", statement, _source_of(program, observation), "decides")
+
+
+def say_missing_owner(observation: Observation) -> Evidence:
+    """State why no owner of a socket is known."""
+    missing = observation.processes_missing
+    if missing == "no process holds it":
+        if observation.inode:
+            statement = (
+                "no process holds this socket: the kernel does (an NFS server, WireGuard, a tunnel), "
+                "or its descriptor is on its way between two processes"
+            )
+        else:
+            statement = "no process holds this socket: the connection is ending or not yet accepted"
+        return Evidence("process", statement, "sock_diag", "decides")
+    if observation.processes:
+        statement = "a process holds it, but its executable may not be read"
+        return Evidence("process", statement, f"/proc/{observation.processes[0].pid}/exe", "decides")
+    why = {
+        "not permitted": "its owner may not be read by this user",
+        "other namespace": "its owner is in another process namespace, a container or a host around this one",
+        "closed before it could be read": "it was closed before its owner could be read",
+        None: "its owner is not known",
+    }[missing]
+    unit = f"; its unit is {observation.unit}" if observation.unit else ""
+    user = f"; it was made by {observation.socket_user}" if observation.socket_user else ""
+    return Evidence("process", f"{why}{unit}{user}", "sock_diag", "decides")
+
+
+def _source_of(program: Program, observation: Observation) -> str:
+    """Return where a statement about a program was read."""
+    if observation.perspective != "live":
+        return observation.perspective
+    holders = [process.pid for process in observation.processes if process.executable == program.path]
+    return f"/proc/{holders[0]}/exe" if holders else f"cgroup:{observation.cgroup}"
+
+
+def say_probe(identification: Identification, weight: Weight) -> Evidence:
+    """State what answered."""
+    product = f" ({identification.product})" if identification.product else ""
+    statement = f"what answers there speaks {identification.protocol}{product}"
+    return Evidence("probe", statement, f"{identification.port}/{identification.transport}", weight)
+
+
+# ----------------------------------------------------------------------------------------------- advice and notes
+
+
+def advise(rule: str, observation: Observation) -> str | None:
+    """Say what to do next, where there is something to do."""
+    if rule == "PT111" and observation.processes_missing == "not permitted":
+        return "Ask again as root to see the owner."
+    program = next((process.executable for process in observation.processes if process.executable), "the program")
+    if observation.direction == "connect" and observation.peer is not None:
+        doing = f"sends to {observation.peer.address} port {observation.peer.port}"
+    else:
+        doing = f"serves on port {observation.local.port}"
+    return {
+        "PT104": f"Find out what {program} {doing}.",
+        "PT106": f"Find out who put {program} there, and what it {doing}.",
+        "PT109": f"Find out why {program} speaks another protocol there than the map leads to expect.",
+        "PT110": f"Look at the script or module that {program} runs (ps -ww -p PID -o args).",
+        "PT115": f"Find out what started the program, and what it {doing}; its memory is all there is of it.",
+    }.get(rule)
+
+
+def notes_on(entry: Entry, on: TransportEntry, observation: Observation) -> tuple[Note, ...]:
+    """Collect what is worth knowing and does not decide."""
+    notes = []
+    for process in observation.processes:
+        if process.executable_writable is not None:
+            notes.append(_note("PT301", f"{process.executable_writable} can be written by others than root"))
+        if process.executable_status == "deleted":
+            notes.append(_note("PT302", f"{process.executable} was deleted or replaced after the process started"))
+    malware = [use for use in uses_like(entry, observation) if use.relation == "malicious"]
+    notes += [
+        Note("PT303", f"{use.product} has used this number ({use.role}): history, not proof", use.citation.url)
+        for use in malware
+    ]
+    reported = [row.unauthorized_use_reported for row in on.assignments if row.unauthorized_use_reported]
+    notes += [_note("PT304", f"IANA notes: {one_line(text)}") for text in reported]
+    return tuple(dict.fromkeys(notes))
+
+
+def _note(rule: str, statement: str) -> Note:
+    return Note(rule, statement, NOTES[rule][1])
+
+
+def one_line(text: str) -> str:
+    """Fold a text of several lines into one."""
+    return " ".join(text.split())

@@ -1,0 +1,41 @@
+"""The rules by which a verdict is reached: a stable code, what it says, and the attention it deserves.
+
+This is the one table that decides attention. `ok`: as it should be, or common practice. `look`: nothing known against
+it, nothing for it. `investigate`: positive evidence against it. Each code has a page in docs/rules/.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.model import Attention, Judgement
+
+RULES: dict[str, tuple[str, Judgement, Attention]] = {
+    # code: (name, reads after "allow"; judgement; attention)
+    "PT101": ("program-of-the-assigned-service", "registered", "ok"),
+    "PT102": ("protocol-of-the-assigned-service", "registered", "ok"),
+    "PT103": ("program-of-a-cited-use", "known-unofficial", "ok"),
+    "PT104": ("program-against-the-cited-use", "unexplained", "investigate"),
+    "PT105": ("unconnected-program", "unexplained", "look"),
+    "PT106": ("unbelieved-name", "unexplained", "investigate"),
+    "PT107": ("program-away-from-home", "elsewhere", "ok"),
+    "PT108": ("protocol-away-from-home", "elsewhere", "ok"),
+    "PT109": ("protocol-against-the-map", "elsewhere", "investigate"),
+    "PT110": ("shared-program", "unexplained", "look"),
+    "PT111": ("unreadable-owner", "unknown", "look"),
+    "PT112": ("socket-without-process", "unknown", "look"),
+    "PT113": ("ending-connection", "unknown", "ok"),
+    "PT114": ("protocol-of-a-cited-use", "known-unofficial", "ok"),
+    "PT115": ("program-in-memory", "unexplained", "investigate"),
+}
+
+NOTES: dict[str, tuple[str, str]] = {
+    # code: (name; where the reason for it can be read)
+    "PT301": ("writable-executable", "https://cwe.mitre.org/data/definitions/732.html"),
+    "PT302": ("deleted-executable", "https://attack.mitre.org/techniques/T1070/004/"),
+    "PT303": ("malware-history", "https://attack.mitre.org/techniques/T1571/"),
+    "PT304": ("unauthorized-use-reported", "https://www.iana.org/assignments/service-names-port-numbers"),
+}
+
+SEVERITY: dict[Attention, int] = {"ok": 0, "look": 1, "investigate": 2}
+"""Attention in rising order."""

@@ -1,0 +1,161 @@
+"""Weigh what the map says against what is seen, and say why.
+
+The order of strength: what answers (a probe) and what runs (an executable that can be believed) speak; what the number
+is called does not. A socket with several owners gets the worst verdict among them, since one foreign owner is enough.
+"""
+
+from __future__ import annotations
+
+from portulan.judge.evidence import (
+    advise,
+    contrary,
+    is_only_dialled,
+    notes_on,
+    say_map,
+    say_missing_owner,
+    say_not_the_cited,
+    say_probe,
+    say_program,
+    say_uses,
+    uses_like,
+)
+from portulan.judge.program import programs, unit_program
+from portulan.judge.rules import RULES, SEVERITY
+from portulan.model import Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portulan.judge.program import Program
+    from portulan.model import Entry, Evidence, Executable, Identification, Observation, TransportEntry
+
+    Finding = tuple[str, tuple[Evidence, ...]]  # a rule's code and the evidence it rests on
+
+ENDING_STATES = frozenset({"time-wait", "fin-wait-1", "fin-wait-2", "close-wait", "last-ack", "closing", "closed"})
+"""TCP states of a connection that at least one side has ended (RFC 9293, section 3.3.2)."""
+
+SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
+"""The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
+
+AGREES = frozenset({"PT101", "PT102"})
+EXPLAINED = frozenset({"PT101", "PT103", "PT107"})
+DISGUISED = frozenset({"PT106", "PT115"})
+
+
+def number_of(observation: Observation) -> int:
+    """Return the port number that a socket is judged by: the one it holds, or the one it dials."""
+    if observation.direction == "connect" and observation.peer is not None:
+        return observation.peer.port
+    return observation.local.port
+
+
+def judge(
+    entry: Entry,
+    executables: Mapping[str, tuple[Executable, ...]],
+    observation: Observation,
+    identification: Identification | None = None,
+) -> Verdict:
+    """Judge one socket.
+
+    `entry` is what the map says of the number the socket is judged by (`number_of`); `executables` the catalogue's rows
+    by the path of each executable among the socket's processes, and by the name of its unit; `identification` what
+    answered there, if anybody asked.
+    """
+    on = entry.on(observation.transport)
+    rule, because = _by_program(entry, on, observation, executables)
+    if identification is not None and identification.protocol is not None:
+        rule, because = _by_probe(entry, on, observation, identification, (rule, because))
+    _, judgement, attention = RULES[rule]
+    return Verdict(
+        observation,
+        judgement,
+        _squats_on(rule, on),
+        attention,
+        rule,
+        (say_map(entry, on, agrees=rule in AGREES), *because),
+        advise(rule, observation),
+        notes_on(entry, on, observation),
+    )
+
+
+def _by_program(
+    entry: Entry, on: TransportEntry, observation: Observation, executables: Mapping[str, tuple[Executable, ...]]
+) -> Finding:
+    """Judge by who holds the socket."""
+    found = programs(observation, executables)
+    if not found:
+        by_unit = unit_program(observation, executables.get(observation.unit or "", ()))
+        found = [by_unit] if by_unit is not None else []
+    if found:
+        of_service = [program for program in found if program.path not in SYSTEMD] or found
+        findings = [_one_program(entry, on, observation, program) for program in of_service]
+        return max(findings, key=lambda finding: SEVERITY[RULES[finding[0]][2]])
+    because = (say_missing_owner(observation),)
+    if observation.processes_missing != "no process holds it":
+        return "PT111", because
+    return ("PT113" if observation.socket_state in ENDING_STATES else "PT112"), because
+
+
+def _one_program(entry: Entry, on: TransportEntry, observation: Observation, program: Program) -> Finding:
+    """Judge one program that holds the socket."""
+    uses = uses_like(entry, observation)
+    if program.in_memory:
+        return "PT115", (say_program(program, observation),)
+    if program.disbelief is not None:
+        return "PT106", (say_program(program, observation),)
+
+    services = {name for assignment in on.assignments for name in (assignment.service_name, *assignment.aliases)}
+    for row in program.rows:
+        cited = [use for use in uses if use.product == row.product and use.relation != "malicious"]
+        registered = [use for use in cited if use.relation == "registered"]
+        if registered or services.intersection(row.services):
+            return "PT101", (*say_uses(registered[:1], "supports"), say_program(program, observation, row))
+        if cited:
+            return "PT103", (*say_uses(cited[:1], "decides"), say_program(program, observation, row))
+
+    against = contrary(entry, observation)
+    if program.rows and observation.direction != "connect" and not is_only_dialled(against):
+        # A known product that was moved is an administrator's choice; but nothing is at home on a number that is only
+        # known as one that is dialled elsewhere.
+        return "PT107", (say_program(program, observation, program.rows[0]),)
+    might_be = set() if program.rows else {row.product for row in program.candidates}
+    if against and not might_be.intersection([use.product for use in against]):
+        return "PT104", (*say_uses(against[:3], "context"), say_not_the_cited(program, against, observation))
+    if program.candidates and not program.rows:
+        return "PT110", (*say_uses(uses[:3], "context"), say_program(program, observation))
+    return "PT105", (*say_uses(uses[:3], "context"), say_program(program, observation))
+
+
+def _by_probe(
+    entry: Entry, on: TransportEntry, observation: Observation, identification: Identification, by_program: Finding
+) -> Finding:
+    """Judge by what answers, given what the program alone would make of it."""
+    rule, because = by_program
+    if rule in DISGUISED:  # whatever answers, the program hides what it is
+        return rule, (*because, say_probe(identification, "context"))
+
+    names = {identification.protocol, *identification.service_names}
+    if any(names.intersection((assignment.service_name, *assignment.aliases)) for assignment in on.assignments):
+        return "PT102", (*because, say_probe(identification, "decides"))
+    cited = [use for use in uses_like(entry, observation) if use.protocol == identification.protocol]
+    cited = [use for use in cited if use.relation != "malicious"]
+    if cited:
+        return "PT114", (*say_uses(cited[:1], "supports"), *because, say_probe(identification, "decides"))
+    if rule == "PT107":
+        return rule, (*because, say_probe(identification, "supports"))
+    if rule == "PT104" or (rule == "PT103" and all(use.protocol is None for use in uses_like(entry, observation))):
+        return rule, (*because, say_probe(identification, "context"))
+    documented = on.grade is not None and (
+        on.grade.specification is not None or on.grade.registration in {"referenced", "specified"}
+    )
+    if rule in EXPLAINED or documented:
+        return "PT109", (*because, say_probe(identification, "contradicts"))
+    return "PT108", (*because, say_probe(identification, "decides"))
+
+
+def _squats_on(rule: str, on: TransportEntry) -> str | None:
+    """Name the assigned service whose number this is, where the evidence says that something else is there."""
+    if rule not in {"PT103", "PT104", "PT107", "PT108", "PT109", "PT114"}:
+        return None
+    return next((assignment.service_name for assignment in on.assignments if assignment.service_name), None)

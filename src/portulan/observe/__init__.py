@@ -1,0 +1,76 @@
+"""The territory: what holds or talks to a port on this machine.
+
+`survey` asks the system and gives a `Survey`: observations one by one, and what was refused. Every module here belongs
+to one source; Linux is the one system whose sources are read now.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from portulan.errors import NotSupported, UsageError
+from portulan.model import PORTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portulan.model import Incomplete, Observation
+
+__all__ = ["Survey", "survey"]
+
+
+class Survey:
+    """A look at this machine: iterate over it for its `Observation`s.
+
+    The system is asked when the iteration begins and each observation is made when its turn comes, so that a hundred
+    thousand sockets need little memory. Each iteration is a new look. `incomplete` is final once an iteration ended.
+    """
+
+    __slots__ = ("_accepted", "_all_owners", "_connections", "_incomplete", "_port")
+
+    def __init__(self, port: int | None, *, connections: bool, accepted: bool, all_owners: bool) -> None:
+        self._port = port
+        self._connections = connections
+        self._accepted = accepted
+        self._all_owners = all_owners
+        self._incomplete: list[Incomplete] = []
+
+    def __iter__(self) -> Iterator[Observation]:
+        """Look now: who holds a port first, ordered by port, transport and address; then who talks."""
+        from portulan.observe import linux  # noqa: PLC0415  # another system has another module
+
+        self._incomplete = []
+        return linux.observe(
+            self._port,
+            connections=self._connections,
+            accepted=self._accepted,
+            all_owners=self._all_owners,
+            incomplete=self._incomplete,
+        )
+
+    @property
+    def incomplete(self) -> tuple[Incomplete, ...]:
+        """What was refused during the last iteration."""
+        return tuple(self._incomplete)
+
+
+def survey(
+    port: int | None = None, *, connections: bool = False, accepted: bool = False, all_owners: bool = False
+) -> Survey:
+    """Look at the sockets of this machine (of this network namespace) and at the processes that hold them.
+
+    With `port`: all that holds it or talks to it: listeners, bound sockets, accepted connections, connections that dial
+    it, connections that have it as their own port. Without: what listens or is bound; `connections` adds those who dial,
+    `accepted` the connections of listeners. `all_owners` looks at every file descriptor of the machine: it finds owners
+    that got a socket under another number or sit in another control group, and costs several times more.
+
+    Raises NotSupported where there is no source (not Linux, or neither netlink nor /proc).
+    """
+    if port is not None and not 0 <= port < PORTS:
+        message = f"there is no port {port}"
+        raise UsageError(message, hint=f"port numbers are 0 to {PORTS - 1}")
+    if sys.platform != "linux":
+        message = f"Portulan cannot see the sockets of {sys.platform} yet"
+        raise NotSupported(message, hint="run it on Linux, or look a port up in the registry: portulan lookup PORT")
+    return Survey(port, connections=connections, accepted=accepted, all_owners=all_owners)

@@ -1,0 +1,273 @@
+"""Linux: from the kernel's sockets to observations, with owners, units and reasons.
+
+One look goes: ask for the sockets that the question is about; decide for each whether it holds a port, dials or was
+accepted; find the owners of all together; then make one observation after the other.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import time
+from _datetime import datetime  # the C type itself, see process.py
+from itertools import repeat
+from operator import itemgetter
+
+from portulan.model import Endpoint, Incomplete, Observation
+from portulan.observe import cgroup, netlink
+from portulan.observe.owners import Owners
+from portulan.observe.process import UTC, Facts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from portulan.model import Direction, ProcessesMissing
+    from portulan.observe.netlink import Row
+
+_FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
+_HOLDING = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED}
+_FEW_PORTS = 8
+_ANY_IPV4 = bytes(4)
+_ANY_IPV6 = bytes(16)
+# Control groups that do not tell whose socket it is: unknown, all there is, systemd on behalf of another.
+_VAGUE = {None, "/", "/init.scope"}
+
+
+class Sockets:
+    """The sockets of this network namespace: from netlink, or from /proc/net where that is refused."""
+
+    __slots__ = ("_diag", "_incomplete")
+
+    def __init__(self, incomplete: list[Incomplete]) -> None:
+        self._incomplete = incomplete
+        self._diag: netlink.SockDiag | None = None
+        try:
+            self._diag = netlink.SockDiag()
+        except OSError as error:
+            self._refuse(error)
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._diag:
+            self._diag.close()
+
+    def read(self, transport: str, states: int, *, local_port: int = 0, peer_port: int = 0) -> list[Row]:
+        """Return the sockets of a transport in some states, with a local or peer port if it is not 0."""
+        if self._diag:
+            try:
+                return self._diag.read(transport, _FAMILIES, states, local_port=local_port, peer_port=peer_port)
+            except OSError as error:
+                self._refuse(error)
+        from portulan.observe import procnet  # noqa: PLC0415  # seldom needed
+
+        return procnet.read(transport, states, local_port=local_port, peer_port=peer_port)
+
+    def _refuse(self, error: OSError) -> None:
+        """Note that from now on some sockets cannot be seen."""
+        self.close()
+        self._diag = None
+        self._incomplete.append(
+            Incomplete(
+                "sockets that are bound but do not listen",
+                f"netlink sock_diag is refused: {error.strerror}",
+                "allow AF_NETLINK sockets here (containers and sandboxes can forbid them)",
+            )
+        )
+
+
+def observe(
+    port: int | None, *, connections: bool, accepted: bool, all_owners: bool, incomplete: list[Incomplete]
+) -> Iterator[Observation]:
+    """Look now; see `portulan.observe.survey`. What was refused is appended to `incomplete`."""
+    sockets = Sockets(incomplete)
+    try:
+        if port is None:
+            holders, dials, accepts = read_all(sockets, talking=connections or accepted)
+            dials = dials if connections else []
+            accepts = accepts if accepted else []
+        else:
+            holders, dials, accepts = read_port(sockets, port)
+        holders.sort()
+        dials.sort(key=itemgetter(3, 1, 4))  # what a dial is about is its peer: port, transport, address
+        accepts.sort()
+        territory = Territory(holders + dials + accepts, sockets, all_owners=all_owners, incomplete=incomplete)
+    finally:
+        sockets.close()
+    yield from map(territory.observation, holders, repeat("listen"))
+    yield from map(territory.observation, dials, repeat("connect"))
+    yield from map(territory.observation, accepts, repeat("accept"))
+
+
+def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], list[Row]]:
+    """Return who holds a port, and if wanted who dials and who was accepted."""
+    holders: list[Row] = []
+    talkers: list[Row] = []
+    for transport, holding in _HOLDING.items():
+        for row in sockets.read(transport, netlink.EVERY if talking else holding):
+            (holders if holding >> row[6] & 1 else talkers).append(row)
+    held = Held(holders)
+    return holders, [row for row in talkers if not held.covers(row)], [row for row in talkers if held.covers(row)]
+
+
+def read_port(sockets: Sockets, port: int) -> tuple[list[Row], list[Row], list[Row]]:
+    """Return who holds a port, who dials it or has it as the local end of a dial, and whom its holders accepted."""
+    if not port:  # nothing can hold port 0, and to the kernel it means any
+        return [], [], []
+    holders: list[Row] = []
+    talkers: list[Row] = []
+    dials: list[Row] = []
+    for transport, holding in _HOLDING.items():
+        for row in sockets.read(transport, netlink.EVERY, local_port=port):
+            (holders if holding >> row[6] & 1 else talkers).append(row)
+        towards = [row for row in sockets.read(transport, netlink.CONNECTED, peer_port=port) if row[0] != port]
+        # Whom a listener here accepted from that port does not dial it.
+        own_ports = {row[0] for row in towards}
+        nearby: list[Row] = []
+        for own_port in own_ports if len(own_ports) <= _FEW_PORTS else (0,):
+            nearby += sockets.read(transport, holding & ~(1 << netlink.BOUND), local_port=own_port)
+        held = Held(nearby)
+        dials += [row for row in towards if not held.covers(row)]
+    held = Held(holders)
+    dials += [row for row in talkers if not held.covers(row)]
+    return holders, dials, [row for row in talkers if held.covers(row)]
+
+
+class Held:
+    """The addresses that listeners (and unconnected UDP sockets) hold, by port and transport."""
+
+    __slots__ = ("_addresses",)
+
+    def __init__(self, holders: Iterable[Row]) -> None:
+        self._addresses: dict[tuple[int, str], set[bytes]] = {}
+        for row in holders:
+            if row[6] != netlink.BOUND:
+                addresses = self._addresses.setdefault(row[:2], set())
+                addresses.add(row[2])
+                if row[2] == _ANY_IPV6 and row[11] != 1:
+                    addresses.add(_ANY_IPV4)
+
+    def covers(self, row: Row) -> bool:
+        """Tell whether the local end of a connection belongs to one of them."""
+        addresses = self._addresses.get(row[:2])
+        if not addresses:
+            return False
+        return row[2] in addresses or (_ANY_IPV4 if len(row[2]) == 4 else _ANY_IPV6) in addresses
+
+
+class Territory:
+    """What turns rows into observations: owners, control groups, names, the time and the place."""
+
+    __slots__ = (
+        "_facts",
+        "_gone",
+        "_host",
+        "_interfaces",
+        "_namespace",
+        "_now",
+        "_owners",
+        "_paths",
+    )
+
+    def __init__(self, rows: list[Row], sockets: Sockets, *, all_owners: bool, incomplete: list[Incomplete]) -> None:
+        self._now = datetime.fromtimestamp(int(time.time()), UTC)
+        self._host = os.uname().nodename
+        self._namespace = _read_inode("/proc/self/ns/net")
+        self._interfaces: dict[int, str | None] = {0: None}
+        members: dict[int, list[int]] = {}
+        for row in rows:
+            if row[9]:
+                members.setdefault(row[10], []).append(row[9])
+        groups = cgroup.Groups(members)
+        self._paths = {group: groups.path(group) for group in members}
+        self._facts = Facts(with_groups=not _VAGUE.isdisjoint(self._paths.values()))
+        self._owners = Owners(members, self._facts)
+        if all_owners:
+            self._owners.search_every()
+        else:
+            self._owners.search_groups(groups)
+        self._gone = self._find_gone(rows, sockets)
+        self._report(rows, incomplete)
+
+    def _find_gone(self, rows: list[Row], sockets: Sockets) -> set[int]:
+        """Ask again for the sockets that nobody holds, although we could look everywhere: return those closed since."""
+        orphans = [row for row in rows if self._owners.why_missing(row[9], row[10]) == "no process holds it" and row[9]]
+        if not orphans:
+            return set()
+        asked = {(row[1], row[0]) for row in orphans}
+        if len(asked) > _FEW_PORTS:
+            asked = {(transport, 0) for transport, _port in asked}
+        now = [sockets.read(transport, netlink.EVERY, local_port=port) for transport, port in asked]
+        return {row[9] for row in orphans}.difference([row[9] for rows in now for row in rows])
+
+    def _report(self, rows: list[Row], incomplete: list[Incomplete]) -> None:
+        """Note how many owners were refused."""
+        hidden = {"not permitted": 0, "other namespace": 0}
+        for row in rows:
+            why = self._owners.why_missing(row[9], row[10])
+            if why in hidden:
+                hidden[why] += 1
+        for why, count in hidden.items():
+            if count:
+                what = f"owners of {count} sockets" if count > 1 else "the owner of one socket"
+                if why == "other namespace":
+                    hint = "look from the host, outside of this container"
+                else:
+                    hint = "run as root" if os.geteuid() else "allow CAP_SYS_PTRACE here"
+                incomplete.append(Incomplete(what, why, hint))
+
+    def observation(self, row: Row, direction: Direction) -> Observation:
+        """Make the observation of one socket."""
+        local_port, transport, local, peer_port, peer, family, state, index, uid, inode, group, ipv6_only = row
+        processes = self._owners.processes(inode)
+        missing: ProcessesMissing | None = None
+        if not processes:
+            missing = (
+                "closed before it could be read" if inode in self._gone else self._owners.why_missing(inode, group)
+            )
+        path = self._paths.get(group)
+        if path in _VAGUE and processes:
+            path = self._facts.groups.get(processes[-1].pid) or path
+        ipv4 = family == _socket.AF_INET
+        return Observation(
+            self._now,
+            self._host,
+            "live",
+            direction,
+            transport,
+            Endpoint(_address(local), local_port),
+            Endpoint(_address(peer), peer_port) if direction != "listen" else None,
+            netlink.STATE_NAMES.get(state) if transport == "tcp" or state != netlink.CLOSE else "unconnected",
+            processes,
+            missing,
+            cgroup.unit_of(path) if path else None,
+            cgroup.container_of(path) if path else None,
+            None,
+            self._namespace,
+            "ipv4" if ipv4 else "ipv6",
+            self._interface(index),
+            None if ipv4 or direction != "listen" or ipv6_only < 0 else bool(ipv6_only),
+            inode,
+            self._facts.user_name(uid) if inode else None,
+            path,
+        )
+
+    def _interface(self, index: int) -> str | None:
+        """Return the name of the interface that a socket is bound to."""
+        if index not in self._interfaces:
+            try:
+                self._interfaces[index] = _socket.if_indextoname(index)
+            except OSError:  # removed in between
+                self._interfaces[index] = None
+        return self._interfaces[index]
+
+
+def _address(packed: bytes) -> str:
+    return _socket.inet_ntop(_socket.AF_INET if len(packed) == 4 else _socket.AF_INET6, packed)
+
+
+def _read_inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None

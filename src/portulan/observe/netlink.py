@@ -1,0 +1,220 @@
+"""Sockets by netlink sock_diag: requests, the parsing of answers, and the one socket that carries both.
+
+Layouts: linux/netlink.h, linux/sock_diag.h, linux/inet_diag.h. Integers are in the machine's byte order, ports and
+addresses in the network's. The kernel filters by state and by port, so that a question about one port costs next to
+nothing however many connections the machine has.
+
+A socket is a plain tuple, `Row`, because a machine may have a hundred thousand:
+(local port, transport, local address, peer port, peer address, family, state, interface index, uid, inode, cgroup id,
+IPv6 only). Addresses are 4 or 16 bytes, IPv4-mapped IPv6 is 4 bytes (family stays AF_INET6); IPv6 only is 1, 0, or -1
+where the kernel does not say. Rows sort by port, transport, address.
+"""
+
+from __future__ import annotations
+
+import _socket
+import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Row = tuple[int, str, bytes, int, bytes, int, int, int, int, int, int, int]
+
+# include/net/tcp_states.h; UDP uses two of them: 1 for a connected socket, 7 for any other.
+ESTABLISHED = 1
+TIME_WAIT = 6
+CLOSE = 7
+LISTEN = 10
+BOUND = 13
+STATE_NAMES = {
+    1: "established",
+    2: "syn-sent",
+    3: "syn-recv",
+    4: "fin-wait-1",
+    5: "fin-wait-2",
+    6: "time-wait",
+    7: "close",
+    8: "close-wait",
+    9: "last-ack",
+    10: "listen",
+    11: "closing",
+    12: "syn-recv",
+    13: "bound",
+}
+HOLDING = 1 << LISTEN | 1 << BOUND
+"""TCP states that hold a port; `BOUND` is what newer kernels (6.8) show of bind() without listen()."""
+UNCONNECTED = 1 << CLOSE
+"""The UDP state that holds a port."""
+EVERY = (1 << 14) - 2
+CONNECTED = EVERY & ~(HOLDING | UNCONNECTED)
+"""States with a peer."""
+
+MAPPED = bytes(10) + b"\xff\xff"
+"""How an IPv4-mapped IPv6 address begins (RFC 4291, section 2.5.5.2)."""
+
+_TCPDIAG_GETSOCK = 18  # the first form: one request for TCP over IPv4 and IPv6 together
+_SOCK_DIAG_BY_FAMILY = 20
+_NLMSG_ERROR = 2
+_NLMSG_DONE = 3
+_NLMSG_MIN_TYPE = 16  # below are netlink's own messages
+_NLM_F_REQUEST_DUMP = 0x301
+_NLM_F_DUMP_INTR = 0x10
+_SKV6ONLY = 11
+_CGROUP_ID = 21
+
+_HEADER = struct.Struct("=IHHI4x")  # nlmsghdr: length, type, flags, sequence
+# inet_diag_msg: family, state; ports; addresses; interface; (cookie, expires, queues); uid, inode
+_SOCKET = struct.Struct("=BB2xHH16s16sI20xII")
+_ATTRIBUTE = struct.Struct("=HH")
+_INT = struct.Struct("=i")
+_LONG = struct.Struct("=Q")
+_ATTRIBUTES_AT = _HEADER.size + _SOCKET.size
+
+
+class DumpInterruptedError(Exception):
+    """The kernel's tables changed under a dump: ask again."""
+
+
+def request(
+    sequence: int, transport: str, family: int, states: int, *, local_port: int = 0, peer_port: int = 0
+) -> bytes:
+    """Build a request for all sockets in some states, with a local or peer port if it is not 0.
+
+    `states` is a set of bits, 1 << state. TCP comes for both families at once, whatever `family` says.
+    """
+    identity = struct.pack("!HH44x", local_port, peer_port)
+    if transport == "tcp":
+        kind = _TCPDIAG_GETSOCK
+        body = struct.pack("=BBBB", family, 0, 0, 0) + identity + struct.pack("=II", states, 0)
+    else:
+        kind = _SOCK_DIAG_BY_FAMILY
+        body = struct.pack("=BBBBI", family, _socket.IPPROTO_UDP, 0, 0, states) + identity
+    return struct.pack("=IHHII", 16 + len(body), kind, _NLM_F_REQUEST_DUMP, sequence, 0) + body
+
+
+def parse_dump(data: memoryview, sequence: int, transport: str, rows: list[Row]) -> bool:
+    """Append the sockets of one datagram to `rows`; say whether the dump is finished.
+
+    Raises OSError with the kernel's error number, and DumpInterruptedError.
+    """
+    from_network = _socket.ntohs
+    # Where the two attributes lie. The kernel appends the same ones to every socket of one family, state and length.
+    layouts: dict[tuple[int, int, int], tuple[int, int]] = {}
+    offset = 0
+    end = len(data)
+    while end - offset >= _HEADER.size:
+        length, kind, flags, answered = _HEADER.unpack_from(data, offset)
+        if length < _HEADER.size or length > end - offset:
+            break
+        if answered != sequence:
+            offset += length + 3 & ~3
+            continue
+        if flags & _NLM_F_DUMP_INTR:
+            raise DumpInterruptedError
+        if kind >= _NLMSG_MIN_TYPE and length >= _ATTRIBUTES_AT:
+            family, state, local_port, peer_port, local, peer, interface, uid, inode = _SOCKET.unpack_from(
+                data, offset + 16
+            )
+            try:
+                cgroup_at, ipv6_only_at = layouts[family, state, length]
+            except KeyError:
+                cgroup_at, ipv6_only_at = _find_attributes(data[offset : offset + length])
+                layouts[family, state, length] = cgroup_at, ipv6_only_at
+            if family == _socket.AF_INET:
+                local = local[:4]
+                peer = peer[:4]
+            else:
+                if local.startswith(MAPPED):
+                    local = local[12:]
+                if peer.startswith(MAPPED):
+                    peer = peer[12:]
+            rows.append(
+                (
+                    from_network(local_port),
+                    transport,
+                    local,
+                    from_network(peer_port),
+                    peer,
+                    family,
+                    state,
+                    interface,
+                    uid,
+                    inode,
+                    _LONG.unpack_from(data, offset + cgroup_at)[0] if cgroup_at else 0,
+                    data[offset + ipv6_only_at] if ipv6_only_at else -1,
+                )
+            )
+        elif kind in {_NLMSG_ERROR, _NLMSG_DONE}:
+            error = _INT.unpack_from(data, offset + _HEADER.size)[0] if length >= _HEADER.size + _INT.size else 0
+            if error < 0:
+                raise OSError(-error, "netlink sock_diag")
+            return True
+        offset += length + 3 & ~3
+    return False
+
+
+def _find_attributes(message: memoryview) -> tuple[int, int]:
+    """Return the offsets of the cgroup id and of the IPv6-only byte in a message, 0 where there is none."""
+    cgroup_at = ipv6_only_at = 0
+    offset = _ATTRIBUTES_AT
+    while offset + _ATTRIBUTE.size <= len(message):
+        length, kind = _ATTRIBUTE.unpack_from(message, offset)
+        if length < _ATTRIBUTE.size or offset + length > len(message):
+            break
+        if kind == _CGROUP_ID and length == _ATTRIBUTE.size + _LONG.size:
+            cgroup_at = offset + _ATTRIBUTE.size
+        elif kind == _SKV6ONLY and length > _ATTRIBUTE.size:
+            ipv6_only_at = offset + _ATTRIBUTE.size
+        offset += length + 3 & ~3
+    return cgroup_at, ipv6_only_at
+
+
+class SockDiag:
+    """An open netlink sock_diag socket. Opening and asking raise OSError where the system refuses."""
+
+    __slots__ = ("_buffer", "_sequence", "_socket")
+
+    def __init__(self) -> None:
+        self._socket = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, 4)
+        # The kernel answers at once; an emulation of it might never. struct timeval: 10 s.
+        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, struct.pack("@ll", 10, 0))
+        self._buffer = bytearray(65_536)  # a dump comes in datagrams of at most 32 KiB
+        self._sequence = 0
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def read(
+        self, transport: str, families: Iterable[int], states: int, *, local_port: int = 0, peer_port: int = 0
+    ) -> list[Row]:
+        """Return the sockets of a transport in some states, with a local or peer port if it is not 0.
+
+        The port is checked here as well: the kernel does not apply it to bound sockets. Raises OSError.
+        """
+        rows: list[Row] = []
+        for family in families if transport != "tcp" else (_socket.AF_UNSPEC,):
+            rows += self._dump(transport, family, states, local_port, peer_port)
+        if local_port:
+            rows = [row for row in rows if row[0] == local_port]
+        if peer_port:
+            rows = [row for row in rows if row[3] == peer_port]
+        return rows
+
+    def _dump(self, transport: str, family: int, states: int, local_port: int, peer_port: int) -> list[Row]:
+        """Ask once, and again (three times at most) where the dump was interrupted."""
+        view = memoryview(self._buffer)
+        for _attempt in range(4):
+            self._sequence += 1
+            rows: list[Row] = []
+            self._socket.send(
+                request(self._sequence, transport, family, states, local_port=local_port, peer_port=peer_port)
+            )
+            try:
+                while not parse_dump(view[: self._socket.recv_into(view)], self._sequence, transport, rows):
+                    pass
+            except DumpInterruptedError:
+                continue
+            return rows
+        raise OSError(4, "netlink sock_diag was interrupted every time")  # EINTR: let another source answer

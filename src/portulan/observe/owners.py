@@ -1,0 +1,260 @@
+"""Who holds a socket: from inode numbers to processes.
+
+The kernel keeps no such index, so somebody must read the links in /proc/PID/fd, and that is nearly all that the
+question costs. Hence the order: the processes of the control group that made the socket first; then all others, those
+with few open files before those with many; and no further than the last socket found. A process that shares a socket
+by fork has it under the same number, so the rest is asked for those numbers only, one link each.
+
+What this misses: another owner who got the socket under another number (dup, a socket passed on), or who sits in
+another control group. `Owners.search_every` reads all links of all processes and misses neither.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from portulan.model import Process, ProcessesMissing
+    from portulan.observe.cgroup import Groups
+    from portulan.observe.process import Facts
+
+_FEW_PROCESSES = 8  # not worth ordering
+_MANY_FILES = 300  # the few processes with more are searched last, and first where listeners usually are
+_EARLY = tuple([b"%d" % number for number in range(3, 64)])
+_PASSED_ON = _EARLY[:8]  # where sd_listen_fds(3) puts the sockets that systemd hands over
+_MANY_NUMBERS = 64
+_INITIAL_PID_NAMESPACE = 4026531836  # PROC_PID_INIT_INO in include/linux/proc_ns.h
+
+
+class Owners:
+    """The processes that hold some sockets: search in one of two ways, then ask."""
+
+    __slots__ = ("_complete", "_elsewhere", "_facts", "_foreign", "_held", "_known", "_members", "_refused")
+
+    def __init__(self, members: Mapping[int, Sequence[int]], facts: Facts) -> None:
+        """Take the inodes of the sockets, by the id of the control group that made them."""
+        self._facts = facts
+        self._members = members
+        # Keyed by the text of the link, which spares taking every link apart.
+        self._held: dict[bytes, tuple[Process, ...]] = {
+            _link(inode): () for inodes in members.values() for inode in inodes
+        }
+        self._known: dict[int, tuple[Process]] = {}  # by pid; one tuple that all its sockets share
+        self._complete: set[int] = set()  # pids of which every link was read
+        self._refused = False  # some process did not let us look
+        self._foreign: set[int] = set()  # groups with processes of other pid namespaces
+        self._elsewhere = False  # there may be processes that this pid namespace does not show
+
+    def processes(self, inode: int) -> tuple[Process, ...]:
+        """Return the processes that hold a socket, by pid."""
+        processes = self._held.get(_link(inode), ())
+        return processes if len(processes) < 2 else tuple(sorted(processes, key=_pid))
+
+    def why_missing(self, inode: int, group: int) -> ProcessesMissing | None:
+        """Say why no process is known to hold a socket; None if one is."""
+        if not inode:  # the kernel's own business, such as TIME-WAIT
+            return "no process holds it"
+        if self._held[_link(inode)]:
+            return None
+        if group in self._foreign:
+            return "other namespace"
+        if self._refused:
+            return "not permitted"
+        return "other namespace" if self._elsewhere else "no process holds it"
+
+    def search_groups(self, groups: Groups) -> None:
+        """Look in the control groups of the sockets, then everywhere for those still without an owner."""
+        for group, inodes in self._members.items():
+            pids = groups.read_processes(group)
+            if 0 in pids:
+                self._foreign.add(group)
+            self._search([pid for pid in pids if pid], {_link(inode) for inode in inodes})
+        left = self._left()
+        activated = any([len(owners) == 1 and owners[0].pid == 1 for owners in self._held.values()])
+        if left or activated:
+            pids = read_pids()
+            self._search(pids, left)
+            if activated:
+                # systemd keeps the sockets that it hands over, and sd_listen_fds(3) says under which numbers.
+                self._ask([pid for pid in pids if pid != 1], set(_PASSED_ON))
+            self._search_threads(pids)
+
+    def search_every(self) -> None:
+        """Read all links of all processes."""
+        pids = read_pids()
+        for pid in pids:
+            self._look(pid, None)
+        self._search_threads(pids)
+
+    def _left(self) -> set[bytes]:
+        return {link for link, owners in self._held.items() if not owners}
+
+    def _search(self, pids: Sequence[int], left: set[bytes]) -> None:
+        """Look for some sockets in some processes, and no further."""
+        left = {link for link in left if not self._held[link]}
+        if not left:
+            return
+        found: set[bytes] = set()
+        large: list[int] = []
+        if len(pids) > _FEW_PROCESSES:
+            sizes = sorted([(_count_files(b"%d" % pid), pid) for pid in pids])
+            pids = [pid for _size, pid in sizes]
+            large = [pid for size, pid in sizes if size > _MANY_FILES]
+        for pid in pids[: len(pids) - len(large)]:
+            if left and pid not in self._complete:
+                found |= self._look(pid, left)
+        for pid in large:
+            if left:
+                found |= self._look(pid, left, _EARLY)
+        for pid in large:
+            if left:
+                found |= self._look(pid, left)
+        if found:
+            self._ask([pid for pid in pids if pid not in self._complete], found)
+
+    def _search_threads(self, pids: Sequence[int]) -> None:
+        """Look for the rest in threads that no longer share the open files of their process."""
+        left = self._left()
+        self._elsewhere = bool(left) and _may_be_elsewhere()
+        self._refused = self._refused or (bool(left) and _are_hidden())
+        if not left or self._refused:
+            return
+        for pid in pids:
+            for task in _list_threads(pid):
+                if left:
+                    self._look(pid, left, task=task)
+
+    def _ask(self, pids: Iterable[int], numbers: set[bytes]) -> None:
+        """Look into processes under some numbers only."""
+        held = self._held
+        if len(numbers) > _MANY_NUMBERS:
+            for pid in pids:
+                self._look(pid, None)
+            return
+        for pid in pids:
+            prefix = b"/proc/%d/fd/" % pid
+            for number in numbers:
+                try:
+                    link = os.readlink(prefix + number)
+                except FileNotFoundError:
+                    continue
+                except OSError:
+                    break
+                if link in held:
+                    self._look(pid, None, numbers)
+                    break
+
+    def _look(
+        self, pid: int, left: set[bytes] | None, numbers: Iterable[bytes] | None = None, *, task: bytes | None = None
+    ) -> set[bytes]:
+        """Read the links of one process (of a thread) until nothing is left; return the numbers of those wanted.
+
+        All goes through one descriptor, so that the facts are those of the process that had the links.
+        """
+        path = b"/proc/%s/fd" % (task or b"%d" % pid)
+        held = self._held
+        hits: dict[bytes, bytes] = {}
+        try:
+            folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except PermissionError:
+            self._refused = True
+            return set()
+        except OSError:  # gone
+            return set()
+        try:
+            complete = numbers is None
+            for number in os.listdir(path) if numbers is None else numbers:
+                try:
+                    link = os.readlink(number, dir_fd=folder)
+                except FileNotFoundError:
+                    continue
+                if link in held:
+                    hits[link] = number
+                    if left is not None:
+                        left.discard(link)
+                        if not left:
+                            complete = False
+                            break
+            if complete and task is None:
+                self._complete.add(pid)
+            if hits and self._claim(pid, folder, hits, up=b".." if task is None else b"../../.."):
+                return set(hits.values())
+        except PermissionError:
+            self._refused = True
+        except OSError:
+            pass
+        finally:
+            os.close(folder)
+        if left is not None:
+            left.update([link for link in hits if not held[link]])
+        return set()
+
+    def _claim(self, pid: int, folder: int, hits: dict[bytes, bytes], up: bytes) -> bool:
+        """Enter a process as owner of what it was seen to hold; say no if it let go or is gone by now."""
+        above = os.open(up, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            process = self._facts.read_process(pid, above)
+        finally:
+            os.close(above)
+        link, number = next(iter(hits.items()))
+        if process is None or os.readlink(number, dir_fd=folder) != link:
+            return False
+        owner = self._known.get(pid)
+        if owner is None or owner[0] != process:
+            owner = self._known[pid] = (process,)
+        for link in hits:
+            others = self._held[link]
+            if not others:
+                self._held[link] = owner
+            elif all([other.pid != pid for other in others]):
+                self._held[link] = others + owner
+        return True
+
+
+def read_pids() -> list[int]:
+    """Return the processes that /proc shows."""
+    return [int(name) for name in os.listdir(b"/proc") if name.isdigit()]
+
+
+def _list_threads(pid: int) -> list[bytes]:
+    """Return the threads of a process that have open files of their own, as far as their number tells."""
+    try:
+        if os.stat(b"/proc/%d/task" % pid).st_nlink <= 3:  # one link per thread, and two
+            return []
+        tasks = [b"%d/task/%s" % (pid, thread) for thread in os.listdir(b"/proc/%d/task" % pid) if int(thread) != pid]
+    except OSError:
+        return []
+    size = _count_files(b"%d" % pid)
+    return [task for task in tasks if not size or _count_files(task) != size]
+
+
+def _may_be_elsewhere() -> bool:
+    """Tell whether there may be processes that this pid namespace does not show."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino != _INITIAL_PID_NAMESPACE
+    except OSError:
+        return True
+
+
+def _are_hidden() -> bool:
+    """Tell whether /proc hides the processes of others (its mount option hidepid)."""
+    return not os.access("/proc/1", os.F_OK)
+
+
+def _count_files(task: bytes) -> int:
+    """Return how many files a process or thread has open (0 before Linux 6.2, which did not tell)."""
+    try:
+        return os.stat(b"/proc/%s/fd" % task).st_size
+    except OSError:
+        return 0
+
+
+def _link(inode: int) -> bytes:
+    return b"socket:[%d]" % inode
+
+
+def _pid(process: Process) -> int:
+    return process.pid

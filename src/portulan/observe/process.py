@@ -1,0 +1,203 @@
+"""The facts of a process, read through an open folder of /proc so that they cannot be another process's.
+
+A process id is used again sooner or later. A descriptor of /proc/PID is not: once that process is gone, everything
+below the descriptor fails (ESRCH or ENOENT). Whoever saw a socket through such a descriptor and reads the facts through
+the same one has the facts of the process that held the socket. See proc(5). The environment is never read.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _datetime import (
+    datetime,
+    timezone,
+)  # the C type itself: the module around it costs more to import than all of this
+
+from portulan.model import Process
+from portulan.observe.cgroup import parse_membership
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.model import ExecutableStatus
+
+UTC = timezone.utc  # noqa: UP017  # _datetime has no UTC
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_NS_PER_TICK = 1_000_000_000 // _TICKS_PER_S
+_COMMAND_LINE_BYTES = 32_768
+_DELETED = b" (deleted)"
+_WRITABLE_BY_GROUP = 0o020
+_WRITABLE_BY_OTHERS = 0o002
+
+
+class Facts:
+    """Reads facts of processes, and keeps what many processes share: user names, trusted folders, the time of boot."""
+
+    __slots__ = ("_booted_at_ns", "_untrusted", "_users", "_with_groups", "groups")
+
+    def __init__(self, *, with_groups: bool = False) -> None:
+        """Keep nothing yet; `with_groups` reads the control group of each process as well, into `groups` by pid."""
+        self._with_groups = with_groups
+        self.groups: dict[int, str] = {}
+        self._booted_at_ns = 0
+        self._users: dict[int, str] = {}
+        self._untrusted: dict[tuple[bytes, int, int], str | None] = {}
+
+    def read_process(self, pid: int, folder: int) -> Process | None:
+        """Return the facts of the process whose /proc/PID is open as `folder`; None if it is gone.
+
+        A fact that may not be read is None; so are all facts of a kernel thread's executable.
+        """
+        try:
+            status = _read(folder, "stat", 1024)
+            command_line = _read(folder, "cmdline", _COMMAND_LINE_BYTES)
+            # Of all of /proc, this folder alone always belongs to the effective user (fs/proc/base.c, task_dump_owner).
+            user = self.user_name(os.fstat(folder).st_uid)
+            group = parse_membership(_read(folder, "cgroup", 65_536)) if self._with_groups else None
+        except OSError:
+            return None
+        if self._with_groups and group:
+            self.groups[pid] = group
+        name, ticks = parse_stat(status)
+        executable, executable_status, writable = self._read_executable(folder)
+        return Process(
+            pid,
+            name,
+            executable,
+            tuple([_text(word) for word in command_line.removesuffix(b"\0").split(b"\0")]) if command_line else (),
+            user,
+            self._started_at(ticks),
+            executable_status,
+            writable,
+        )
+
+    def _started_at(self, ticks: int) -> datetime:
+        """Turn clock ticks since boot into a time, to the second."""
+        if not self._booted_at_ns:
+            self._booted_at_ns = booted_at_ns()
+        return datetime.fromtimestamp((self._booted_at_ns + ticks * _NS_PER_TICK) // 1_000_000_000, UTC)
+
+    def user_name(self, uid: int) -> str:
+        """Return the name of a user, or the number as text: from /etc/passwd, else from where the system looks."""
+        if not self._users:
+            try:
+                with open("/etc/passwd", "rb", buffering=0) as passwd:
+                    self._users = parse_passwd(passwd.read())
+            except OSError:
+                self._users = {}
+        name = self._users.get(uid)
+        if name is None:
+            from pwd import getpwuid  # noqa: PLC0415  # may ask a directory service: only if the file does not know
+
+            try:
+                name = getpwuid(uid).pw_name
+            except KeyError:
+                name = str(uid)
+            self._users[uid] = name
+        return name
+
+    def _read_executable(self, folder: int) -> tuple[str | None, ExecutableStatus | None, str | None]:
+        """Return the path of the running file, whether it is still there, and what of its path others can write."""
+        try:
+            path = os.readlink(b"exe", dir_fd=folder)
+            running = os.stat(b"exe", dir_fd=folder)
+        except OSError:
+            return None, None, None
+        # As this process sees the path; then as that one does, which may have another root or other mounts.
+        for root in (b"", b"root"):
+            if _is_same(running, root + path, folder):
+                return _text(path), "present", self._find_writable(root, path, running, folder)
+        # The kernel's mark is believed only now, since a file may really be called "x (deleted)".
+        path = path.removesuffix(_DELETED)
+        if path.startswith(b"/memfd:") and not running.st_nlink:
+            return _text(path), "in-memory", None
+        return _text(path), "deleted", self._find_writable(b"root", path, running, folder)
+
+    def _find_writable(self, root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
+        """Return the first part of a path that somebody other than root can write.
+
+        The last part, the file, is the one that runs, whatever lies there now.
+        """
+        here = not root
+        key = (path, running.st_dev, running.st_ino)
+        if here and key in self._untrusted:
+            return self._untrusted[key]
+        found = None
+        end = 0
+        while end >= 0 and found is None:
+            part = path[:end] or b"/"
+            try:
+                if is_writable(os.stat(root + part, dir_fd=folder)):
+                    found = part
+            except OSError:  # removed with the file
+                break
+            end = path.find(b"/", end + 1)
+        if found is None and is_writable(running):
+            found = path
+        text = None if found is None else _text(found)
+        if here:
+            self._untrusted[key] = text
+        return text
+
+
+def is_writable(status: os.stat_result) -> bool:
+    """Tell whether anybody but root may write a file or folder, by its owner and mode (the sticky bit protects little)."""
+    mode = status.st_mode
+    return bool(status.st_uid or mode & _WRITABLE_BY_OTHERS or (mode & _WRITABLE_BY_GROUP and status.st_gid))
+
+
+def parse_stat(content: bytes) -> tuple[str, int]:
+    """Return the command name and the start, in clock ticks since boot, from /proc/PID/stat.
+
+    The name stands in parentheses and may hold parentheses, spaces and line feeds itself.
+    """
+    start = content.index(b"(") + 1
+    end = content.rindex(b")")
+    return _text(content[start:end]), int(content[end + 2 :].split(None, 20)[19])  # fields 2 and 22
+
+
+def parse_passwd(content: bytes) -> dict[int, str]:
+    """Map user ids to names; the first line of an id counts. See passwd(5)."""
+    names: dict[int, str] = {}
+    for line in content.splitlines():
+        fields = line.split(b":", 3)
+        if len(fields) > 3 and fields[2].isdigit():
+            names.setdefault(int(fields[2]), _text(fields[0]))
+    return names
+
+
+def booted_at_ns() -> int:
+    """Return when the system booted, in nanoseconds since 1970, rounded to clock ticks.
+
+    The two clocks run at one speed, so this is the same number in every run until somebody sets the clock.
+    """
+    best = None
+    for _attempt in range(3):
+        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        now = time.time_ns()
+        width = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - before
+        if best is None or width < best[0]:
+            best = (width, now - before - width // 2)
+    return round(best[1] / _NS_PER_TICK) * _NS_PER_TICK if best else 0
+
+
+def _is_same(running: os.stat_result, path: bytes, folder: int) -> bool:
+    """Tell whether the running file is the one at a path."""
+    try:
+        found = os.stat(path, dir_fd=folder)
+    except (OSError, ValueError):
+        return False
+    return found.st_ino == running.st_ino and found.st_dev == running.st_dev
+
+
+def _read(folder: int, name: str, size: int) -> bytes:
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
+def _text(content: bytes) -> str:
+    """Decode what a process chose to be called: any bytes give a string that can be encoded again."""
+    return content.decode("utf-8", "backslashreplace")

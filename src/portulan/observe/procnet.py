@@ -1,0 +1,74 @@
+"""Sockets from /proc/net: for where netlink sock_diag is refused.
+
+The same sockets as rows of the same form (see `portulan.observe.netlink`), with what these files do not tell left open:
+the control group, the interface and whether an IPv6 socket is for IPv6 only. They cannot show sockets that are bound
+without listening. The kernel walks all sockets to write them, so this is slow on a busy machine. See proc(5) and the
+functions tcp4_seq_show, tcp6_seq_show and udp_seq_show of the kernel.
+"""
+
+from __future__ import annotations
+
+import _socket
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.observe.netlink import Row
+
+_MAPPED = bytes(10) + b"\xff\xff"
+_FILES = (("", _socket.AF_INET), ("6", _socket.AF_INET6))
+
+
+def read(transport: str, states: int, *, local_port: int = 0, peer_port: int = 0) -> list[Row]:
+    """Return the sockets of a transport in some states (bits, 1 << state), with a local or peer port if it is not 0.
+
+    Raises OSError where /proc/net cannot be read at all.
+    """
+    rows = []
+    for suffix, family in _FILES:
+        try:
+            with open(f"/proc/net/{transport}{suffix}", "rb") as lines:
+                next(lines)  # the heading
+                for line in lines:
+                    row = parse_line(line, transport, family)
+                    if (
+                        states >> row[6] & 1
+                        and (not local_port or row[0] == local_port)
+                        and (not peer_port or row[3] == peer_port)
+                    ):
+                        rows.append(row)
+        except FileNotFoundError:
+            if family == _socket.AF_INET:
+                raise
+            # A kernel without IPv6.
+    return rows
+
+
+def parse_line(line: bytes, transport: str, family: int) -> Row:
+    """Parse one line behind the header. Raises ValueError if it is not one."""
+    _slot, local, peer, state, _queues, _timer, _retransmits, uid, _timeout, inode, *_rest = line.split(None, 10)
+    local_address, local_port = _parse_endpoint(local)
+    peer_address, peer_port = _parse_endpoint(peer)
+    return (
+        local_port,
+        transport,
+        local_address,
+        peer_port,
+        peer_address,
+        family,
+        int(state, 16),
+        0,
+        int(uid),
+        int(inode),
+        0,
+        -1,
+    )
+
+
+def _parse_endpoint(text: bytes) -> tuple[bytes, int]:
+    """Parse an address, which is in words of the machine's byte order, and a port, which is a number."""
+    words, port = text.split(b":")
+    packed = bytes.fromhex(words.decode("ascii"))
+    if sys.byteorder == "little":
+        packed = b"".join([packed[at : at + 4][::-1] for at in range(0, len(packed), 4)])
+    return packed.removeprefix(_MAPPED) if len(packed) == 16 else packed, int(port, 16)

@@ -1,0 +1,70 @@
+"""Building the two files that questions are answered from: the index by number and name, and the search.
+
+``python -m portulan.registry.build [FOLDER]`` builds them from the packaged data, beside this module or into FOLDER.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from portulan.registry.compile import compile_registry
+from portulan.registry.corpus import write_search
+from portulan.registry.encode import encode_index
+from portulan.registry.facts import DATA, read_facts
+from portulan.registry.iana import parse_csv
+from portulan.registry.index import INDEX_NAME, SEARCH_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from portulan.model import Assignment
+
+IANA: Final = DATA / "iana"
+"""The packaged snapshots, a CSV each, named by their date."""
+
+
+def build(rows: Iterable[Assignment], folder: Path, snapshot: str, beside: tuple[int, int] = (0, 0)) -> None:
+    """Build both files into a folder from IANA's rows and the packaged facts; each appears whole or not at all.
+
+    `beside` is size and modification time (ns) of the packaged index, for an index that is not it. The same rows and
+    facts give the same bytes.
+    """
+    facts = read_facts()
+    compiled = compile_registry(rows, facts)
+    index = encode_index(snapshot, compiled.runs, compiled.services, compiled.executables, compiled.protocols, beside)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{SEARCH_NAME}.") as beside_it:
+        search = Path(beside_it, SEARCH_NAME)
+        write_search(search, compiled, facts.synonyms)
+        search.chmod(0o644)
+        search.replace(folder / SEARCH_NAME)
+    # Last, since it is the index that says where the answers come from.
+    write_atomically(folder / INDEX_NAME, index)
+
+
+def build_packaged(folder: Path) -> None:
+    """Build both files from the newest packaged snapshot."""
+    newest = max(IANA.glob("*.csv"))
+    build(parse_csv(newest.read_bytes()), folder, newest.stem)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that is there as a whole, or as it was before; raises OSError."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+if __name__ == "__main__":
+    build_packaged(Path(sys.argv[1]) if len(sys.argv) > 1 else DATA.parent)

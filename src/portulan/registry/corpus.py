@@ -1,0 +1,167 @@
+"""Building the search: one document per service and one per known use, in one SQLite file with two full-text tables.
+
+The file is what `search` reads:
+
+- ``documents``: what a hit shows, and the texts that are searched;
+- ``words``: FTS5 over whole words and their beginnings, weighted by column;
+- ``pieces``: FTS5 trigrams of names and descriptions, for parts of words;
+- ``names``: the documents of an exact name;
+- ``synonyms``: what else a word may be called.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from portulan.errors import RegistryError
+from portulan.model import TRANSPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from portulan.model import Assignment, KnownUse, PortRange
+    from portulan.registry.compile import Compiled
+
+_SCHEMA = """
+PRAGMA page_size = 4096;
+CREATE TABLE documents (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,         -- "service" or "use"
+  name TEXT NOT NULL,         -- the service or the product
+  first INTEGER,              -- the first port number, NULL without any
+  ports TEXT NOT NULL,        -- "2528", "6000-6063", "27, 28"; empty without any
+  transports TEXT NOT NULL,   -- "tcp udp"
+  description TEXT NOT NULL,  -- a line for a person
+  weight REAL NOT NULL,       -- how much likelier than others to be what was meant
+  called TEXT NOT NULL,       -- searched: name and aliases
+  said TEXT NOT NULL,         -- searched: descriptions, role, protocol
+  people TEXT NOT NULL,       -- searched: assignee and contact, or vendor
+  reference TEXT NOT NULL     -- searched: IANA's reference
+);
+CREATE TABLE names (name TEXT NOT NULL, document INTEGER NOT NULL, PRIMARY KEY (name, document)) WITHOUT ROWID;
+CREATE TABLE synonyms (word TEXT PRIMARY KEY, also TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5(
+  called, ports, said, people, reference,
+  content = 'documents', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3 4'
+);
+CREATE VIRTUAL TABLE pieces USING fts5(
+  called, said, content = 'documents', content_rowid = 'id', tokenize = 'trigram'
+);
+"""
+
+_FILL = """
+INSERT INTO words (words) VALUES ('rebuild');
+INSERT INTO pieces (pieces) VALUES ('rebuild');
+INSERT INTO words (words) VALUES ('optimize');
+INSERT INTO pieces (pieces) VALUES ('optimize');
+"""
+
+
+class Document(NamedTuple):
+    """One row of ``documents``, in the order of its columns but for the number."""
+
+    kind: str
+    name: str
+    first: int | None
+    ports: str
+    transports: str
+    description: str
+    weight: float
+    called: str
+    said: str
+    people: str
+    reference: str
+
+
+def write_search(path: Path, compiled: Compiled, synonyms: Mapping[str, Iterable[str]]) -> None:
+    """Write the search file at a path where none is. The same registry and facts give the same bytes."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as file:
+            file.executescript(_SCHEMA)
+            file.execute("BEGIN")
+            for number, document in enumerate(_documents(compiled), 1):
+                file.execute(f"INSERT INTO documents VALUES (?{', ?' * len(document)})", (number, *document))
+                called = document.called.split("\n") if document.kind == "service" else [document.name]
+                file.executemany(
+                    "INSERT OR IGNORE INTO names VALUES (?, ?)", [(name.casefold(), number) for name in called]
+                )
+            file.executemany(
+                "INSERT INTO synonyms VALUES (?, ?)", [(word, " ".join(also)) for word, also in sorted(synonyms.items())]
+            )
+            file.execute("COMMIT")
+            file.executescript(_FILL)
+            file.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        message = f"the search cannot be built: {error}"
+        raise RegistryError(message, hint="Python's SQLite must be 3.34 or newer, with FTS5") from None
+
+
+def _documents(compiled: Compiled) -> Iterator[Document]:
+    cited = {
+        row.service_name
+        for run in compiled.runs
+        for entry in run.transports
+        if entry.grade and (entry.grade.implemented_by or entry.grade.specification)
+        for row in entry.assignments
+    }
+    services: dict[str, list[Assignment]] = {}
+    for name, rows in compiled.services.items():
+        if rows[0].service_name and rows[0].service_name.lower() == name:
+            services[name] = [row for row in rows if row.service_name and row.service_name.lower() == name]
+    for rows in services.values():
+        yield _service(rows, known=rows[0].service_name in cited)
+    # A use stands in the runs once per relation that it has along its range.
+    uses = {use_key(use): use for run in compiled.runs for use in run.known_uses}
+    for use in sorted(uses.values(), key=lambda each: (each.product.casefold(), each.ports.first, use_key(each))):
+        yield _use(use)
+
+
+def use_key(use: KnownUse) -> tuple[str, ...]:
+    """Return what tells one use from another."""
+    return (use.product, str(use.ports), use.transport, use.direction, use.role or "", use.protocol or "")
+
+
+def _service(rows: Sequence[Assignment], *, known: bool) -> Document:
+    name = rows[0].service_name or ""
+    names = dict.fromkeys([name, *[alias for row in rows for alias in row.aliases]])
+    descriptions = dict.fromkeys(row.description for row in rows if row.description)
+    ranges = sorted({(row.ports.first, row.ports.last) for row in rows if row.ports})
+    on = {transport for row in rows for transport in ((row.transport,) if row.transport else ("tcp", "udp")) if row.ports}
+    return Document(
+        "service",
+        name,
+        ranges[0][0] if ranges else None,
+        ", ".join(_ports(first, last) for first, last in ranges),
+        " ".join(transport for transport in TRANSPORTS if transport in on),
+        next(iter(descriptions), "").partition("\n")[0],
+        (1.0 if ranges else 0.5) + (1.0 if known else 0.0),
+        "\n".join(names),
+        "\n".join(descriptions),
+        "\n".join(dict.fromkeys(text for row in rows for text in (row.assignee, row.contact) if text)),
+        "\n".join(dict.fromkeys(row.reference for row in rows if row.reference)),
+    )
+
+
+def _use(use: KnownUse) -> Document:
+    verb = {"listen": "listens", "connect": "dials", "accept": "accepts"}[use.direction]
+    what = ", ".join(text for text in (use.role, use.protocol) if text)
+    return Document(
+        "use",
+        use.product,
+        use.ports.first,
+        _ports(use.ports.first, use.ports.last),
+        use.transport,
+        f"{verb}: {what}" if what else verb,
+        (1.0 if use.default else 0.8) * (0.7 if use.ports.last - use.ports.first > 15 else 1.0),
+        use.product,
+        " ".join(text for text in (use.role, use.protocol) if text),
+        use.vendor or "",
+        "",
+    )
+
+
+def _ports(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"

@@ -1,0 +1,210 @@
+"""Writing the index: from statements about ranges of port numbers to the bytes that `index` reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from portulan.errors import RegistryError
+from portulan.model import PORTS, TRANSPORTS
+from portulan.registry.index import FIELD, HEADER, ITEM, MAGIC, NONE, STATES, VERSION, check_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from portulan.model import Assignment, Executable, Grade, KnownUse, TransportEntry
+
+
+class Run(NamedTuple):
+    """Consecutive port numbers of which the same is true."""
+
+    first: int
+    last: int
+    transports: tuple[TransportEntry, ...]
+    known_uses: tuple[KnownUse, ...]
+
+
+class Heap:
+    """The records, each stored once; a reference is an offset into the file."""
+
+    def __init__(self, start: int) -> None:
+        """Begin at an offset."""
+        self._start = start
+        self._data = bytearray()
+        self._places: dict[bytes, int] = {}
+
+    def put(self, payload: bytes) -> int:
+        """Store a record, or find it, and return its offset."""
+        place = self._places.get(payload)
+        if place is None:
+            place = self._start + len(self._data)
+            body = _u32(len(payload)) + payload
+            self._data += _u32(check_of(body)) + body
+            self._places[payload] = place
+        return place
+
+    def put_fields(self, fields: Iterable[str | tuple[str, ...] | None]) -> int:
+        """Store a record of texts."""
+        return self.put(FIELD.join(_text(field) for field in fields).encode())
+
+    def __bytes__(self) -> bytes:
+        """Return all records."""
+        return bytes(self._data)
+
+
+def encode_index(
+    snapshot: str,
+    runs: Iterable[Run],
+    services: Mapping[str, Sequence[Assignment]],
+    executables: Mapping[str, Sequence[Executable]],
+    protocols: Mapping[str, Sequence[str]],
+    beside: tuple[int, int] = (0, 0),
+) -> bytes:
+    """Return the file. `runs` cover every port once and in order; the mappings are keyed as `index` looks them up."""
+    # The sizes of all tables before the heap are known but for the keys, which are counted first.
+    keys_count = len(services) + len(executables) + len(protocols)
+    ports_at = HEADER
+    states_at = ports_at + 4 * PORTS
+    keys_at = states_at + len(TRANSPORTS) * PORTS
+    heap = Heap(keys_at + 4 * keys_count)
+
+    ports = bytearray()
+    states = [bytearray() for _ in TRANSPORTS]
+    for run in runs:
+        length = run.last - run.first + 1
+        if run.first != len(ports) // 4 or length < 1:
+            message = f"the runs of port numbers do not meet at {run.first}"
+            raise ValueError(message)
+        ports += _u32(heap.put(_run_payload(run, heap))) * length
+        for table, entry in zip(states, run.transports, strict=True):
+            table += bytes([STATES.index(entry.state)]) * length
+    if len(ports) != 4 * PORTS:
+        message = f"the runs of port numbers end at {len(ports) // 4}"
+        raise ValueError(message)
+
+    bodies: dict[bytes, bytes] = {}
+    for name, rows in services.items():
+        bodies[_key("s:", name.lower())] = _refs(put_assignment(heap, row) for row in rows)
+    for name, programs in executables.items():
+        bodies[_key("", name)] = _refs(_put_executable(heap, program) for program in programs)
+    for protocol, names in protocols.items():
+        bodies[_key("p:", protocol.lower())] = FIELD.join(names).encode()
+    if len(bodies) != keys_count:
+        message = "two names differ only by case"
+        raise ValueError(message)
+    keys = b"".join(_u32(heap.put(key + b"\x00" + body)) for key, body in sorted(bodies.items()))
+
+    table = b"".join(states)
+    rest = bytes(ports) + table + keys + bytes(heap)
+    header = (
+        b"".join(map(_u32, (ports_at, states_at, check_of(table), keys_at, keys_count, check_of(keys))))
+        + b"".join(number.to_bytes(8, "little") for number in beside)
+        + _snapshot(snapshot)
+    ).ljust(HEADER - 20, b"\x00")
+    return MAGIC + _u32(VERSION) + _u32(HEADER + len(rest)) + _u32(check_of(header)) + header + rest
+
+
+def _run_payload(run: Run, heap: Heap) -> bytes:
+    head = _u16(run.first) + _u16(run.last) + bytes(STATES.index(entry.state) for entry in run.transports)
+    refs = b""
+    for entry in run.transports:
+        head += (
+            _u32(_put_grade(heap, entry.grade) if entry.grade else 0)
+            + _u16(len(entry.assignments))
+            + _u16(len(entry.other_rows))
+        )
+        refs += _refs(put_assignment(heap, row) for row in entry.assignments + entry.other_rows)
+    refs += _refs(_put_use(heap, use) for use in run.known_uses)
+    return head + _u16(len(run.known_uses)) + refs
+
+
+def put_assignment(heap: Heap, row: Assignment) -> int:
+    """Store a row of IANA's."""
+    name, aliases, ports, *rest = row._astuple()  # noqa: SLF001  # the model's own order of fields is what is stored
+    first, last = (str(row.ports.first), str(row.ports.last)) if row.ports else (None, None)
+    return heap.put_fields((name, aliases or None, first, last, *rest))  # type: ignore[arg-type]  # all texts
+
+
+def _put_use(heap: Heap, use: KnownUse) -> int:
+    return heap.put_fields(
+        (
+            use.product,
+            use.vendor,
+            str(use.ports.first),
+            str(use.ports.last),
+            use.transport,
+            use.direction,
+            use.protocol,
+            use.relation,
+            use.role,
+            "yes" if use.default else "no",
+            use.citation.url,
+            use.citation.title,
+            use.attestation,
+        )
+    )
+
+
+def _put_executable(heap: Heap, program: Executable) -> int:
+    return heap.put_fields(
+        (
+            program.name,
+            program.system,
+            program.product,
+            program.vendor,
+            program.distinct,
+            program.package,
+            program.path,
+            program.unit,
+            program.services or None,
+            program.citation.url,
+            program.citation.title,
+            program.attestation,
+        )
+    )
+
+
+def _put_grade(heap: Heap, grade: Grade) -> int:
+    citation = grade.specification
+    return heap.put_fields(
+        (
+            grade.registration,
+            citation.url if citation else None,
+            citation.title if citation else None,
+            grade.implemented_by or None,
+            grade.reasons or None,
+        )
+    )
+
+
+def _refs(places: Iterable[int]) -> bytes:
+    return b"".join(map(_u32, places))
+
+
+def _text(field: str | tuple[str, ...] | None) -> str:
+    if field is None:
+        return NONE
+    texts = field if isinstance(field, tuple) else (field,)
+    if any(mark in text for text in texts for mark in (NONE, FIELD, ITEM)):
+        message = f"a text has a control character: {texts!r}"
+        raise RegistryError(message)
+    return ITEM.join(texts)
+
+
+def _key(kind: str, name: str) -> bytes:
+    return (kind + name).encode()
+
+
+def _snapshot(text: str) -> bytes:
+    data = text.encode()
+    if not 0 < len(data) <= 32:
+        message = f"{text!r} cannot be the name of a snapshot"
+        raise RegistryError(message, hint="a date such as 2026-02 is one")
+    return data.ljust(32, b"\x00")
+
+
+def _u32(number: int) -> bytes:
+    return number.to_bytes(4, "little")
+
+
+def _u16(number: int) -> bytes:
+    return number.to_bytes(2, "little")

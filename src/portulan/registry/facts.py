@@ -1,0 +1,92 @@
+"""The project's own facts, read from the text files in ``data/``: known uses, programs, specifications, protocol names.
+
+Each file is a CSV with one header line; ``data/schema/`` says what each column may hold.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from portulan.model import Citation, Executable, KnownUse, PortRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATA: Final = Path(__file__).parent / "data"
+
+
+class Facts(NamedTuple):
+    """Everything but IANA's rows. `uses` and `executables` are not yet compared with the registry.
+
+    `malicious` uses have that relation already; the relation of the others is a placeholder until it is computed.
+    `specifications` is keyed by (service name, transport or ""), `protocols` by our protocol names, `synonyms` by word.
+    """
+
+    uses: tuple[KnownUse, ...]
+    executables: tuple[Executable, ...]
+    specifications: dict[tuple[str, str], Citation]
+    protocols: dict[str, tuple[str, ...]]
+    synonyms: dict[str, tuple[str, ...]]
+
+
+def read_facts(folder: Path = DATA) -> Facts:
+    """Read all files; one that is not there is empty."""
+    protocols: dict[str, list[str]] = {}
+    for row in _rows(folder / "protocols.csv"):
+        protocols.setdefault(row["protocol"].lower(), []).append(row["service_name"])
+    return Facts(
+        tuple(map(_use, _rows(folder / "known-uses.csv"))),
+        tuple(map(_executable, _rows(folder / "executables.csv"))),
+        {
+            (row["service_name"].lower(), row["transport"]): Citation(row["url"], row["title"])
+            for row in _rows(folder / "specifications.csv")
+        },
+        {protocol: tuple(names) for protocol, names in protocols.items()},
+        {row["word"].lower(): tuple(row["also"].lower().split()) for row in _rows(folder / "synonyms.csv")},
+    )
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.DictReader(file, strict=True)
+
+
+def _use(row: dict[str, str]) -> KnownUse:
+    return KnownUse(
+        row["product"],
+        row["vendor"] or None,
+        parse_ports(row["port"]),
+        row["transport"],  # type: ignore[arg-type]  # the schema test holds the enumerations
+        row["direction"],  # type: ignore[arg-type]
+        row["protocol"] or None,
+        "malicious" if row["malicious"] == "yes" else "unofficial",
+        row["role"] or None,
+        row["default"] == "yes",
+        Citation(row["citation_url"], row["citation_title"]),
+        row["attestation"],  # type: ignore[arg-type]
+    )
+
+
+def _executable(row: dict[str, str]) -> Executable:
+    return Executable(
+        row["executable"],
+        row["system"],
+        row["product"],
+        row["vendor"] or None,
+        row["distinct"],  # type: ignore[arg-type]
+        row["debian_package"] or None,
+        row["path"] or None,
+        row["unit"] or None,
+        (),
+        Citation(row["source_url"], row["source_title"]),
+        row["attestation"],  # type: ignore[arg-type]
+    )
+
+
+def parse_ports(text: str) -> PortRange:
+    """Return ``2528`` or ``27000-27009`` as a range."""
+    first, _, last = text.partition("-")
+    return PortRange(int(first), int(last or first))

@@ -1,0 +1,67 @@
+"""How well a registration is documented: two separate facts, and the reasons in words.
+
+IANA's own row gives `registration`; a document known to us gives `specification`. A bare row is no proof that there is no
+specification: 53/tcp cites nothing and has a famous RFC.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from portulan.model import Grade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from portulan.model import Assignment, Citation, Registration, Transport
+
+    Specification = Callable[[str, Transport], Citation | None]
+
+REGISTRATIONS: Final[tuple[Registration, ...]] = ("name-only", "dated", "referenced", "specified")
+"""From least to best documented."""
+
+_RFC = re.compile(r"RFC[ -]?([0-9]+)", re.IGNORECASE)
+
+
+def registration_of(row: Assignment) -> Registration:
+    """Return what IANA's row shows: an RFC, any other document (one in the editor's queue included), a date, or a name."""
+    if row.reference:
+        return "specified" if rfcs_of(row) else "referenced"
+    return "dated" if row.registration_date else "name-only"
+
+
+def rfcs_of(row: Assignment) -> tuple[str, ...]:
+    """Return the numbers of the RFCs that a row cites; ``[RFC-ietf-...]`` has none yet."""
+    return tuple(dict.fromkeys(_RFC.findall(row.reference or "")))
+
+
+def reasons_of(row: Assignment) -> tuple[str, ...]:
+    """Say why the row has its registration grade."""
+    rfcs = rfcs_of(row)
+    if rfcs:
+        return (f"IANA's row cites {' and '.join(f'RFC {number}' for number in rfcs)}",)
+    if row.reference:
+        return (f"IANA's row cites {' '.join(row.reference.split())}",)
+    dated = f"IANA's row is dated {row.registration_date}" if row.registration_date else "IANA's row has no date"
+    return dated, "IANA's row cites no document"
+
+
+def grade(assignment: Assignment, specification: Citation | None, implemented_by: Iterable[str]) -> Grade:
+    """Grade one assignment."""
+    return Grade(registration_of(assignment), specification, tuple(sorted(set(implemented_by))), reasons_of(assignment))
+
+
+def grade_all(
+    assignments: Iterable[Assignment], transport: Transport, specification: Specification, implemented_by: Iterable[str]
+) -> Grade | None:
+    """Grade a (port, transport) pair: the best of its assignments; None without any.
+
+    `specification` tells the citation for a service name and transport. Where two assignments are registered equally
+    well, the one with a specification is better, then the one that IANA lists first.
+    """
+    products = tuple(implemented_by)
+    graded = [grade(row, specification(row.service_name or "", transport), products) for row in assignments]
+    return max(
+        graded, key=lambda one: (REGISTRATIONS.index(one.registration), one.specification is not None), default=None
+    )

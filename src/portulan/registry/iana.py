@@ -1,0 +1,180 @@
+"""IANA's Service Name and Transport Protocol Port Number Registry: from its CSV to rows, and from rows to states.
+
+The rows are kept as IANA publishes them; what they mean for one (port, transport) pair is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Final
+
+from portulan.errors import RegistryError
+from portulan.model import PORTS, TRANSPORTS, Assignment, PortRange, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from portulan.model import State, Transport
+
+COLUMNS: Final = (
+    "Service Name",
+    "Port Number",
+    "Transport Protocol",
+    "Description",
+    "Assignee",
+    "Contact",
+    "Registration Date",
+    "Modification Date",
+    "Reference",
+    "Service Code",
+    "Unauthorized Use Reported",
+    "Assignment Notes",
+)
+"""The twelve columns of IANA's CSV, in its order."""
+
+STATES: Final[tuple[State, ...]] = ("unassigned", "reserved", "assigned")
+"""The states from weakest to strongest."""
+
+UNSTATED: Final[tuple[Transport, ...]] = ("tcp", "udp")
+"""The transports that a row with a port but no transport counts for: those that the registry had when it was written."""
+
+_DEASSIGNED = ("unassigned", "removed", "de-registered", "decomissioned", "de-commissioned", "decommissioned")
+_DEASSIGNED_NAMELESS = ("deprecated",)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
+_ALIAS = re.compile(r'This entry is an alias to "([^"]+)"')
+
+
+def parse_csv(data: bytes) -> list[Assignment]:
+    """Return IANA's rows, in order, from its CSV; record ends may be LF or CRLF.
+
+    Raises RegistryError where the columns are not IANA's twelve or a row cannot be one of IANA's.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"not IANA's registry: byte {error.start} is not UTF-8"
+        raise RegistryError(message, hint=_WHERE) from None
+    records = csv.reader(io.StringIO(text.replace("\r\n", "\n"), newline=""), strict=True)
+    try:
+        header = next(records, None)
+        if header is None or not text.strip():
+            message = "the file is empty"
+            raise RegistryError(message, hint=_WHERE)
+        if tuple(header) != COLUMNS:
+            message = f"not IANA's registry: the columns are {_shorten(', '.join(header))}"
+            raise RegistryError(message, hint=_WHERE)
+        return [parse_row(record, records.line_num) for record in records if record]
+    except csv.Error as error:
+        message = f"not IANA's registry: {error} at line {records.line_num}"
+        raise RegistryError(message, hint=_WHERE) from None
+
+
+_WHERE = "the file is at https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers.csv"
+
+
+def parse_row(record: Sequence[str], line: int) -> Assignment:
+    """Return one row from its twelve texts; `line` is only for the error."""
+    if len(record) != len(COLUMNS):
+        message = f"line {line} has {len(record)} columns instead of {len(COLUMNS)}"
+        raise RegistryError(message, hint=_WHERE)
+    if any(_CONTROL.search(text) for text in record):
+        message = f"line {line} has a control character"
+        raise RegistryError(message, hint=_WHERE)
+    name, ports, transport, *rest = record
+    if transport and transport not in TRANSPORTS:
+        message = f"line {line} has the transport {_shorten(transport)!r}"
+        raise RegistryError(message, hint=_WHERE)
+    return Assignment(
+        name or None,
+        (),
+        _parse_ports(ports, line),
+        transport or None,  # type: ignore[arg-type]  # one of TRANSPORTS, checked above
+        *[text or None for text in rest],
+    )
+
+
+def _parse_ports(text: str, line: int) -> PortRange | None:
+    if not text:
+        return None
+    first, _, last = text.partition("-")
+    if all(part.isascii() and part.isdigit() and len(part) <= len(str(PORTS)) for part in (first, last or first)):
+        ports = PortRange(int(first), int(last or first))
+        if ports.first <= ports.last < PORTS:
+            return ports
+    message = f"line {line} has the port {_shorten(text)!r}"
+    raise RegistryError(message, hint=_WHERE)
+
+
+def _shorten(text: str, width: int = 60) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def collapse_aliases(rows: Iterable[Assignment]) -> list[Assignment]:
+    """Put each row that says it is an alias onto the row of its service with the same ports and transport.
+
+    The alias row disappears and its name stands in `aliases`; without such a row it stays. "Duplicate of http" is no
+    alias in IANA's sense and stays too.
+    """
+    rows = list(rows)
+    homes = {
+        (row.service_name.casefold(), row.ports, row.transport): place
+        for place, row in enumerate(rows)
+        if row.service_name and alias_of(row) is None
+    }
+    aliases: dict[int, list[str]] = {}
+    gone = set()
+    for place, row in enumerate(rows):
+        service = alias_of(row)
+        home = homes.get((service.casefold(), row.ports, row.transport)) if service else None
+        if home is not None and row.service_name:
+            aliases.setdefault(home, []).append(row.service_name)
+            gone.add(place)
+    return [
+        replace(row, aliases=tuple(aliases[place])) if place in aliases else row
+        for place, row in enumerate(rows)
+        if place not in gone
+    ]
+
+
+def alias_of(row: Assignment) -> str | None:
+    """Return the service that a row says it is an alias of."""
+    found = _ALIAS.search(row.assignment_notes or "")
+    return found[1] if found else None
+
+
+def state_of(row: Assignment) -> State:
+    """Return what one row makes of its (port, transport) pairs.
+
+    Removed, de-registered and decommissioned rows assign nothing, whether a name was left in them or not (sua, 14001/udp).
+    "Reserved" without a name is reserved; with one (stun-behaviors, 5349/udp) it is an assignment with a remark. Of the
+    other nameless rows only "Deprecated" (1028) assigns nothing; "any private mail system" and the like are assigned.
+    """
+    said = (row.description or "").casefold().lstrip("(")
+    if said.startswith(_DEASSIGNED):
+        return "unassigned"
+    if row.service_name is None:
+        if said.startswith("reserved"):
+            return "reserved"
+        if said.startswith(_DEASSIGNED_NAMELESS) or not said:
+            return "unassigned"
+    return "assigned"
+
+
+def transports_of(row: Assignment) -> tuple[Transport, ...]:
+    """Return the transports that a row counts for: its own, or tcp and udp where it names none."""
+    return (row.transport,) if row.transport else UNSTATED
+
+
+def pairs(row: Assignment) -> Iterator[tuple[int, Transport]]:
+    """Yield every (port, transport) pair that a row speaks of."""
+    if row.ports is not None:
+        for transport in transports_of(row):
+            for port in range(row.ports.first, row.ports.last + 1):
+                yield port, transport
+
+
+def strongest(states: Iterable[State]) -> State:
+    """Return the state of a pair from what its rows make of it: assigned, else reserved, else unassigned."""
+    return max(states, key=STATES.index, default="unassigned")

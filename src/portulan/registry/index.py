@@ -1,0 +1,395 @@
+"""The index: one file, mapped into memory, that answers by number and by name without reading the rest.
+
+It is on the path of every look-up, so nothing is imported that can be done without: numbers are read with
+``int.from_bytes``, texts are split at separators, and no general decoder is ever shown the file. Whatever is read is
+checked first; a file that is truncated, damaged or foreign is a `RegistryError`, never a wrong answer.
+
+Layout (all numbers little-endian; offsets from the start of the file)::
+
+    header   magic, version, file size, check, then the places of ...
+    ports    65,536 x u32: the offset of the record that tells what is true of this number
+    states   4 x 65,536 bytes: the state of each (transport, port) pair
+    keys     n x u32: the offsets of key records, sorted by key ("s:ssh", "x:sshd", "p:smtp")
+    heap     records: u32 check, u32 length, payload; each stored once
+
+A record about numbers holds the first and last number it is true of, so that a wrong offset is noticed. The check is the
+remainder of the bytes, taken as one number, by the largest prime below 2**32: it catches every flipped bit, and the
+interpreter can compute it without an import.
+"""
+
+from __future__ import annotations
+
+import os
+from mmap import ACCESS_READ, mmap
+
+from portulan.errors import RegistryError, UsageError
+from portulan.model import (
+    PORTS,
+    TRANSPORTS,
+    Assignment,
+    Citation,
+    Entry,
+    Executable,
+    Grade,
+    KnownUse,
+    PortRange,
+    TransportEntry,
+    tier_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from portulan.model import State
+
+INDEX_NAME = "registry.idx"
+SEARCH_NAME = "search.sqlite"
+"""The two built files; they lie in one folder."""
+
+MAGIC = b"PORTULAN"
+VERSION = 1
+HEADER = 128
+PRIME = 4_294_967_291
+STATES: tuple[State, ...] = ("unassigned", "reserved", "assigned")
+"""States by their code in the file."""
+
+NONE = "\x00"
+FIELD = "\x1f"
+ITEM = "\x1e"
+"""Text separators: no value, the next field, the next item of a list."""
+
+_REBUILD = "install portulan again, or run `portulan registry update`"
+
+
+def check_of(data: bytes) -> int:
+    """Return the check of some bytes."""
+    return int.from_bytes(data, "little") % PRIME
+
+
+def u32(data: bytes, at: int) -> int:
+    """Read an unsigned 32-bit number."""
+    return int.from_bytes(data[at : at + 4], "little")
+
+
+def u16(data: bytes, at: int) -> int:
+    """Read an unsigned 16-bit number."""
+    return int.from_bytes(data[at : at + 2], "little")
+
+
+class Index:
+    """The registry as one file. Opening reads the header only.
+
+    `snapshot` is the date of IANA's rows, `path` the file, `beside` the size and modification time (ns) of the packaged
+    index that was there when this one was built (0, 0 in a packaged one).
+    """
+
+    __slots__ = ("_data", "_keys", "_keys_count", "_ports", "_states", "_states_check", "beside", "path", "snapshot")
+
+    def __init__(self, path: str) -> None:
+        """Map the file and check its header.
+
+        Raises RegistryError where it is no index of this version, or damaged; FileNotFoundError where it is not there.
+        """
+        self.path = path
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            size = os.fstat(descriptor).st_size
+            if size < HEADER:
+                raise self._unusable("too short")
+            self._data = mmap(descriptor, 0, access=ACCESS_READ)
+        except OSError as error:
+            raise self._unusable(error.strerror or "not readable") from None
+        finally:
+            os.close(descriptor)
+        header = self._data[:HEADER]
+        if header[:8] != MAGIC:
+            raise self._unusable("not an index of Portulan")
+        if u32(header, 8) != VERSION:
+            raise OtherVersion(f"{path} is an index of another version of Portulan", hint=_REBUILD)
+        if check_of(header[20:]) != u32(header, 16):
+            raise self._unusable("damaged header")
+        if u32(header, 12) != size:
+            raise self._unusable(f"{size} bytes long instead of {u32(header, 12)}")
+        self._ports = u32(header, 20)
+        self._states = u32(header, 24)
+        self._states_check = u32(header, 28)
+        self._keys_count = u32(header, 36)
+        start = u32(header, 32)
+        self._keys = start, u32(header, 40)
+        self.beside = int.from_bytes(header[44:52], "little"), int.from_bytes(header[52:60], "little")
+        self.snapshot = header[60:92].rstrip(b"\x00").decode("utf-8", "replace")
+
+    def entry(self, port: int) -> Entry:
+        """Return what the map says of one port number, over all four transports.
+
+        Known uses stand documented before reported, default before optional, then by product. Raises UsageError
+        for a number that is no port.
+        """
+        if not 0 <= port < PORTS:
+            message = f"{port} is not a port number"
+            raise UsageError(message, hint="port numbers go from 0 to 65535")
+        try:
+            record = self._record(u32(self._data, self._ports + 4 * port))
+            if not u16(record, 0) <= port <= u16(record, 2):
+                raise self._unusable(f"wrong place for port {port}")
+            at = 8 + 8 * len(TRANSPORTS)
+            uses = u16(record, at)
+            at += 2
+            transports = []
+            for place, transport in enumerate(TRANSPORTS):
+                head = 8 + 8 * place
+                grade = u32(record, head)
+                assignments = u16(record, head + 4)
+                others = u16(record, head + 6)
+                between = at + 4 * assignments
+                after = between + 4 * others
+                transports.append(
+                    TransportEntry(
+                        transport,
+                        STATES[record[4 + place]],
+                        self._grade(grade) if grade else None,
+                        tuple([self._assignment(u32(record, ref)) for ref in range(at, between, 4)]),
+                        tuple([self._assignment(u32(record, ref)) for ref in range(between, after, 4)]),
+                    )
+                )
+                at = after
+            known = [self._use(u32(record, ref)) for ref in range(at, at + 4 * uses, 4)]
+        except (ValueError, IndexError, TypeError) as error:
+            raise self._unusable(str(error)) from None
+        return Entry(port, tier_of(port), self.snapshot, tuple(transports), tuple(known))
+
+    def services(self, name: str) -> tuple[Assignment, ...]:
+        """Return the assignments of a service, by its name or an alias, in any case; also those without a port."""
+        return tuple([self._assignment(ref) for ref in self._refs("s:" + name.lower())])
+
+    def executables(self, path_or_name: str) -> tuple[Executable, ...]:
+        """Return the programs of this file name, from whatever folder.
+
+        Names are compared as they are, those of Windows programs in any case. A version behind the name is dropped
+        where the name as it stands is unknown (``php-fpm8.2``, ``python3.11``, ``postgres-15``).
+        """
+        for name in names_of(base_name(path_or_name)):
+            refs = self._refs("x:" + name) or self._refs("w:" + name.lower())
+            if refs:
+                return tuple([self._executable(ref) for ref in refs])
+        return ()
+
+    def executables_of_unit(self, unit: str) -> tuple[Executable, ...]:
+        """Return the programs that packages run as this systemd unit; an instance is found under its template."""
+        template, at, rest = unit.partition("@")
+        names = (unit, f"{template}@.{rest.rpartition('.')[2]}") if at else (unit,)
+        for name in names:
+            refs = self._refs("u:" + name)
+            if refs:
+                return tuple([self._executable(ref) for ref in refs])
+        return ()
+
+    def protocol_services(self, protocol: str) -> tuple[str, ...]:
+        """Return IANA's service names for one of our protocol names; () if there is none."""
+        body = self._find("p:" + protocol.lower())
+        return tuple(self._text(body).split(FIELD)) if body else ()
+
+    def states(self, transport: str) -> bytes:
+        """Return one state code per port number: 0 unassigned, 1 reserved, 2 assigned."""
+        if transport not in TRANSPORTS:
+            message = f"{transport!r} is not a transport"
+            raise UsageError(message, hint=f"transports are {', '.join(TRANSPORTS)}")
+        table = self._data[self._states : self._states + len(TRANSPORTS) * PORTS]
+        if check_of(table) != self._states_check:
+            raise self._unusable("damaged states")
+        place = TRANSPORTS.index(transport)  # type: ignore[arg-type]  # checked above
+        return table[place * PORTS : (place + 1) * PORTS]
+
+    # ------------------------------------------------------------------------------------------------ reading records
+
+    def _record(self, at: int) -> bytes:
+        """Return the payload of the record at an offset, after checking it."""
+        if not HEADER <= at <= len(self._data) - 8:
+            raise self._unusable(f"no record at {at}")
+        length = u32(self._data, at + 4)
+        record = self._data[at + 4 : at + 8 + length]
+        if len(record) != 4 + length or check_of(record) != u32(self._data, at):
+            raise self._unusable(f"damaged at {at}")
+        return record[4:]
+
+    def _text(self, data: bytes) -> str:
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise self._unusable(str(error)) from None
+
+    def _fields(self, at: int, count: int) -> list[Any]:
+        fields: list[Any] = [None if text == NONE else text for text in self._text(self._record(at)).split(FIELD)]
+        if len(fields) != count:
+            raise self._unusable(f"{len(fields)} fields instead of {count} at {at}")
+        return fields
+
+    def _assignment(self, at: int) -> Assignment:
+        name, aliases, first, last, *rest = self._fields(at, 14)
+        return Assignment(name, _items(aliases), None if first is None else PortRange(int(first), int(last)), *rest)
+
+    def _use(self, at: int) -> KnownUse:
+        product, vendor, first, last, transport, direction, protocol, relation, role, default, url, title, attestation = (
+            self._fields(at, 13)
+        )
+        return KnownUse(
+            product,
+            vendor,
+            PortRange(int(first), int(last)),
+            transport,
+            direction,
+            protocol,
+            relation,
+            role,
+            default == "yes",
+            Citation(url, title),
+            attestation,
+        )
+
+    def _executable(self, at: int) -> Executable:
+        *facts, services, url, title, attestation = self._fields(at, 12)
+        return Executable(*facts, _items(services), Citation(url, title), attestation)
+
+    def _grade(self, at: int) -> Grade:
+        registration, url, title, products, reasons = self._fields(at, 5)
+        return Grade(registration, None if url is None else Citation(url, title), _items(products), _items(reasons))
+
+    # ------------------------------------------------------------------------------------------------- finding by name
+
+    def _refs(self, key: str) -> Sequence[int]:
+        body = self._find(key)
+        return [u32(body, at) for at in range(0, len(body), 4)] if body else ()
+
+    def _find(self, key: str) -> bytes | None:
+        """Return what stands under a key, by binary search."""
+        start, check = self._keys
+        table = self._data[start : start + 4 * self._keys_count]
+        if check_of(table) != check:
+            raise self._unusable("damaged keys")
+        wanted = key.encode("utf-8", "surrogatepass")
+        low, high = 0, self._keys_count
+        while low < high:
+            middle = (low + high) // 2
+            found, _, body = self._record(u32(table, 4 * middle)).partition(b"\x00")
+            if found == wanted:
+                return body
+            if found < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return None
+
+    def _unusable(self, why: str) -> RegistryError:
+        return RegistryError(f"the registry index {self.path} cannot be used: {why}", hint=_REBUILD)
+
+
+class OtherVersion(RegistryError):
+    """The index was written by another version of Portulan."""
+
+
+def _items(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split(ITEM)) if text is not None else ()
+
+
+def base_name(path: str) -> str:
+    r"""Return the file name in a path of Linux, macOS (``/``) or Windows (``C:\``)."""
+    name = path.rpartition("/")[2]
+    return name.rpartition("\\")[2] if path[1:3] == ":\\" else name
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """Return a program's name as it is, then without its minor version, then without its major one.
+
+    A number counts as a version where it has a dot or follows a hyphen or underscore: ``php-fpm8.2`` is also
+    ``php-fpm8`` and ``php-fpm``, ``postgres-15`` also ``postgres``; ``apache2`` is only itself.
+    """
+    names = [name]
+    stem = name
+    while True:
+        head, dot, digits = stem.rpartition(".")
+        if not (dot and digits.isdecimal() and head[-1:].isdecimal()):
+            break
+        stem = head
+    if stem != name:
+        names.append(stem)
+    bare = stem.rstrip("0123456789")
+    if bare != stem and (stem != name or bare[-1:] in ("-", "_")):
+        names.append(bare.rstrip("-_"))
+    return tuple(names)
+
+
+# ------------------------------------------------------------------------------------------------ which file to open
+
+
+def packaged_folder() -> str:
+    """Return the folder of the files that came with the package."""
+    return os.path.dirname(__file__)  # noqa: PTH120  # pathlib costs a look-up half its time
+
+
+def data_folder() -> str | None:
+    """Return the user's data folder: $PORTULAN_DATA, else by the XDG base directories; None without a home folder."""
+    named = os.environ.get("PORTULAN_DATA")
+    if named:
+        return os.path.abspath(named)  # noqa: PTH100  # as above
+    base = os.environ.get("XDG_DATA_HOME", "")
+    if not os.path.isabs(base):  # noqa: PTH117  # the XDG specification: a relative path counts for nothing
+        home = os.path.expanduser("~")  # noqa: PTH111  # as above
+        if not os.path.isabs(home):  # noqa: PTH117
+            return None
+        base = f"{home}/.local/share"
+    return f"{base}/portulan"
+
+
+def stamp_of(folder: str) -> tuple[int, int]:
+    """Return size and modification time (ns) of the index in a folder; (0, 0) where there is none."""
+    try:
+        status = os.stat(f"{folder}/{INDEX_NAME}")  # noqa: PTH116  # as above
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def open_index() -> Index:
+    """Open the index that answers: the user's own after ``registry update``, else the packaged one.
+
+    After an upgrade of the package the user's own is used only if its snapshot is newer. Raises RegistryError where the
+    index cannot be used.
+    """
+    folder = packaged_folder()
+    packaged = f"{folder}/{INDEX_NAME}"
+    own = _open_own()
+    if own is not None and own.beside == stamp_of(folder):
+        return own
+    try:
+        came = Index(packaged)
+    except OSError as error:
+        message = f"the registry index {packaged} cannot be read: {error.strerror}"
+        raise RegistryError(message, hint="install portulan again") from None
+    return own if own is not None and own.snapshot > came.snapshot else came
+
+
+def _open_own() -> Index | None:
+    """Open the user's own index, if there is one that counts.
+
+    In the default place it counts only if it is this user's or root's: with another's HOME kept, as some ways of becoming
+    root do, that other user could else tell root what to believe. A folder named in PORTULAN_DATA is taken at its word.
+    """
+    folder = data_folder()
+    if folder is None:
+        return None
+    path = f"{folder}/{INDEX_NAME}"
+    try:
+        if not os.environ.get("PORTULAN_DATA") and os.name == "posix":
+            owner = os.stat(path).st_uid  # noqa: PTH116  # pathlib costs a look-up half its time
+            if owner not in (0, os.geteuid()):
+                return None
+        return Index(path)
+    except OtherVersion:
+        return None
+    except OSError as error:
+        if os.environ.get("PORTULAN_DATA") and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            message = f"the registry index {path} cannot be read: {error.strerror}"
+            raise RegistryError(message, hint="PORTULAN_DATA names a folder that you cannot read") from None
+        return None

@@ -1,0 +1,303 @@
+"""The judge: one situation a test, against the real map."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from portulan.judge import judge
+from portulan.judge.rules import RULES
+from portulan.model import (
+    Endpoint,
+    Executable,
+    Identification,
+    Observation,
+    Process,
+    Verdict,
+    replace,
+)
+from portulan.registry.index import Index, open_index
+
+NOW = datetime(2026, 11, 22, 9, 10, 11, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def index() -> Index:
+    """The map."""
+    return open_index()
+
+
+def process(executable: str | None, *words: str, **facts: object) -> Process:
+    """Return a process of root's with a believable executable."""
+    status = "present" if executable else None
+    made = Process(812, "name", executable, words or None, "root", NOW, status)  # type: ignore[arg-type]
+    return replace(made, **facts)  # type: ignore[no-any-return]
+
+
+def socket(direction: str, port: int, *owners: Process, **facts: object) -> Observation:
+    """Return a socket that holds a port, or dials it on this machine."""
+    dials = direction == "connect"
+    made = Observation(
+        observed_at=NOW,
+        host="pbx1",
+        perspective="live",
+        direction=direction,  # type: ignore[arg-type]
+        transport="tcp",
+        local=Endpoint("127.0.0.1", 43210 if dials else port),
+        peer=Endpoint("127.0.0.1", port) if dials else None,
+        socket_state="established" if dials else "listen",
+        processes=owners,
+        processes_missing=None,
+        unit=None,
+        container=None,
+        package=None,
+        network_namespace=None,
+        inode=7,
+    )
+    return replace(made, **facts)  # type: ignore[no-any-return]
+
+
+def judged(index: Index, observation: Observation, identification: Identification | None = None) -> Verdict:
+    """Judge a socket with the map's catalogue."""
+    number = observation.peer.port if observation.direction == "connect" and observation.peer else observation.local.port
+    catalogue: dict[str, tuple[Executable, ...]] = {
+        owner.executable: index.executables(owner.executable) for owner in observation.processes if owner.executable
+    }
+    if observation.unit:
+        catalogue[observation.unit] = index.executables_of_unit(observation.unit)
+    return judge(index.entry(number), catalogue, observation, identification)
+
+
+def answers(protocol: str, port: int, *service_names: str) -> Identification:
+    """Return what a probe found."""
+    return Identification(
+        port=port,
+        transport="tcp",
+        protocol=protocol,
+        layers=("tcp", protocol),
+        tls=None,
+        product=None,
+        version=None,
+        confidence=0.99,
+        reasons=(),
+        behaviour=None,
+        cost=None,
+        transcript=None,
+        service_names=service_names or (protocol,),
+    )
+
+
+def short(verdict: Verdict) -> tuple[str, str, str | None]:
+    """Return what matters of a verdict."""
+    return verdict.judgement, verdict.attention, verdict.squats_on
+
+
+SSHD = process("/usr/sbin/sshd")
+MAILER = process("/home/shop/mailer", executable_writable="/home/shop")
+
+
+def test_sshd_on_22(index: Index) -> None:
+    """A program of the assigned service on its number is registered."""
+    assert short(judged(index, socket("listen", 22, SSHD))) == ("registered", "ok", None)
+
+
+def test_sshd_moved(index: Index) -> None:
+    """A server that was moved is elsewhere, which alarms nobody; the number's service is named."""
+    assert short(judged(index, socket("listen", 2222, SSHD))) == ("elsewhere", "ok", "EtherNet-IP-1")
+
+
+def test_3cx_dials_2528(index: Index) -> None:
+    """A program of 3CX that dials 2528 does what 3CX is reported to do, and the report is cited."""
+    verdict = judged(index, socket("connect", 2528, process("/usr/sbin/3CXGatewayService")))
+    assert short(verdict) == ("known-unofficial", "ok", "ncr-ccl")
+    use = next(item for item in verdict.because if item.kind == "use")
+    assert use.statement == "3CX Phone System is reported to dial 2528/tcp for SMTP"
+    assert use.source.startswith("https://github.com/svetek/")
+
+
+@pytest.mark.parametrize("direction", ["connect", "listen", "accept"])
+@pytest.mark.parametrize(
+    "owner",
+    [
+        process("/opt/shop/mailer"),
+        process("/usr/sbin/nginx"),
+        process("/usr/lib/postgresql/15/bin/postgres"),
+        process("/usr/bin/python3.11", "python3", "-m", "smtplib"),
+        process("/usr/sbin/sshd"),
+    ],
+    ids=lambda owner: owner.executable.rpartition("/")[2],
+)
+def test_anybody_else_on_2528(index: Index, direction: str, owner: Process) -> None:
+    """Whoever else dials or holds 2528 is unexplained and to be investigated, programs that 3CX bundles included."""
+    verdict = judged(index, socket(direction, 2528, owner))
+    assert short(verdict) == ("unexplained", "investigate", "ncr-ccl")
+    assert verdict.rule == "PT104"
+    decisive = [item for item in verdict.because if item.weight == "decides"]
+    assert decisive[-1].statement.startswith(f"{owner.executable} is not an executable of 3CX")
+    assert verdict.advice
+    assert str(owner.executable) in verdict.advice
+
+
+def test_bundled_program_is_not_its_bundler(index: Index) -> None:
+    """The verdict on nginx at 2528 says that 3CX bundles it and that this proves nothing."""
+    verdict = judged(index, socket("connect", 2528, process("/usr/sbin/nginx")))
+    assert "also bundles" in verdict.because[-1].statement
+
+
+@pytest.mark.parametrize(
+    ("facts", "word"),
+    [
+        ({"executable_writable": "/srv/drop"}, "/srv/drop can be written"),
+        ({"executable_status": "deleted"}, "deleted"),
+    ],
+)
+def test_name_not_believed(index: Index, facts: dict[str, object], word: str) -> None:
+    """A product's name is not believed where others can write, nor when its file is gone."""
+    verdict = judged(index, socket("connect", 2528, process("/srv/drop/3CXGatewayService", **facts)))
+    assert (verdict.rule, verdict.judgement, verdict.attention) == ("PT106", "unexplained", "investigate")
+    assert word in verdict.because[-1].statement
+    assert verdict.notes
+
+
+def test_program_in_memory(index: Index) -> None:
+    """A program without a file is investigated on any port."""
+    owner = process("/memfd:worker", executable_status="in-memory")
+    assert judged(index, socket("listen", 24999, owner)).rule == "PT115"
+
+
+def test_writable_folder_alone(index: Index) -> None:
+    """An unknown program in a writable folder is a note, not a disguise: it claims no name."""
+    verdict = judged(index, socket("listen", 24999, MAILER))
+    assert (verdict.judgement, verdict.attention) == ("unexplained", "look")
+    assert [note.rule for note in verdict.notes] == ["PT301"]
+
+
+def test_interpreter(index: Index) -> None:
+    """An interpreter's name tells nothing of what it runs, and the verdict says so."""
+    verdict = judged(index, socket("listen", 8000, process("/usr/bin/python3.11", "python3", "app.py")))
+    assert (verdict.rule, verdict.judgement, verdict.attention) == ("PT110", "unexplained", "look")
+    assert "its name does not tell" in verdict.because[-1].statement
+
+
+def test_script_is_a_second_fact(index: Index) -> None:
+    """An interpreter that runs a product's script is that product, and the reason is given."""
+    verdict = judged(index, socket("listen", 8000, process("/usr/bin/python3.11", "python3", "/usr/bin/uvicorn", "x:y")))
+    assert short(verdict)[:2] == ("known-unofficial", "ok")
+    assert "script uvicorn" in verdict.because[-1].statement
+
+
+def test_unit_without_owner(index: Index) -> None:
+    """Where the owner may not be read, a system unit still names the program."""
+    seen = socket("listen", 22, unit="ssh.service", cgroup="/system.slice/ssh.service", processes_missing="not permitted")
+    assert short(judged(index, seen)) == ("registered", "ok", None)
+
+
+def test_user_unit_proves_nothing(index: Index) -> None:
+    """A unit that a user may name at will is no evidence."""
+    group = "/user.slice/user-1000.slice/user@1000.service/app.slice/ssh.service"
+    seen = socket("listen", 22, unit="ssh.service", cgroup=group, processes_missing="not permitted")
+    assert short(judged(index, seen)) == ("unknown", "look", None)
+
+
+@pytest.mark.parametrize("missing", ["not permitted", "other namespace", "closed before it could be read"])
+def test_owner_missing(index: Index, missing: str) -> None:
+    """Without an owner nothing is known, and the reason is said; the number's name is no evidence."""
+    verdict = judged(index, socket("listen", 22, processes_missing=missing))
+    assert (verdict.judgement, verdict.attention, verdict.rule) == ("unknown", "look", "PT111")
+
+
+def test_kernel_socket(index: Index) -> None:
+    """A socket that no process holds has words of its own."""
+    verdict = judged(index, socket("listen", 2049, processes_missing="no process holds it"))
+    assert (verdict.judgement, verdict.rule) == ("unknown", "PT112")
+    assert "kernel" in verdict.because[-1].statement
+
+
+def test_ended_connection(index: Index) -> None:
+    """A connection that has ended is nothing to look at."""
+    seen = socket("connect", 2528, processes_missing="no process holds it", socket_state="time-wait", inode=0)
+    assert short(judged(index, seen)) == ("unknown", "ok", None)
+
+
+def test_one_foreign_owner_is_enough(index: Index) -> None:
+    """Of several owners the worst decides."""
+    assert judged(index, socket("listen", 22, SSHD, process("/tmp/sshd", executable_writable="/tmp"))).rule == "PT106"  # noqa: S108  # a path to be distrusted
+
+
+def test_service_manager_does_not_spoil(index: Index) -> None:
+    """systemd beside the service it started changes nothing."""
+    assert judged(index, socket("listen", 22, process("/usr/lib/systemd/systemd"), SSHD)).rule == "PT101"
+
+
+def test_crowded_number(index: Index) -> None:
+    """On a number that many products share, an unknown program is nothing to be alarmed at."""
+    assert short(judged(index, socket("listen", 8080, process("/usr/local/bin/shop"))))[:2] == ("unexplained", "look")
+
+
+def test_client_of_a_served_number(index: Index) -> None:
+    """A program that dials a number which products are cited to hold may be a client of theirs."""
+    verdict = judged(index, socket("connect", 5432, process("/usr/local/bin/shop")))
+    assert (verdict.judgement, verdict.attention) == ("unexplained", "look")
+
+
+def test_registered_without_cited_use(index: Index) -> None:
+    """PostgreSQL on 5432 is registered by its name and the registry's."""
+    owner = process("/usr/lib/postgresql/15/bin/postgres")
+    assert short(judged(index, socket("listen", 5432, owner)))[:2] == ("registered", "ok")
+
+
+def test_probe_agrees(index: Index) -> None:
+    """What answers decides where the program says nothing."""
+    verdict = judged(index, socket("listen", 22, process("/usr/local/bin/thing")), answers("ssh", 22))
+    assert (verdict.judgement, verdict.rule) == ("registered", "PT102")
+
+
+def test_probe_contradicts(index: Index) -> None:
+    """Another protocol than the map's on a documented number is a mismatch to investigate."""
+    verdict = judged(index, socket("listen", 179, process("/usr/local/bin/thing")), answers("http", 179, "http"))
+    assert (verdict.judgement, verdict.attention, verdict.squats_on) == ("elsewhere", "investigate", "bgp")
+
+
+def test_probe_on_nobodys_number(index: Index) -> None:
+    """A known protocol on a number that is nobody's is elsewhere, and fine."""
+    verdict = judged(index, socket("listen", 24999, process("/usr/local/bin/thing")), answers("http", 24999, "http"))
+    assert short(verdict) == ("elsewhere", "ok", None)
+
+
+def test_probe_does_not_clear_a_disguise(index: Index) -> None:
+    """A disguised program that speaks the right protocol is still disguised."""
+    owner = process("/tmp/sshd", executable_writable="/tmp")  # noqa: S108  # a path to be distrusted
+    assert judged(index, socket("listen", 22, owner), answers("ssh", 22)).rule == "PT106"
+
+
+def test_malware_history_is_a_note(index: Index) -> None:
+    """A number's history with malware is told and decides nothing."""
+    verdict = judged(index, socket("connect", 22, process("/usr/bin/ssh")))
+    assert verdict.attention != "investigate"
+    assert "PT303" in [note.rule for note in verdict.notes]
+
+
+def test_every_rule_is_reached(index: Index) -> None:
+    """The situations of this file between them use every rule but none that the table lacks."""
+    seen = {
+        judged(index, observation, identification).rule
+        for observation, identification in [
+            (socket("listen", 22, SSHD), None),
+            (socket("listen", 22, process("/usr/local/bin/thing")), answers("ssh", 22)),
+            (socket("connect", 2528, process("/usr/sbin/3CXGatewayService")), None),
+            (socket("connect", 2528, MAILER), None),
+            (socket("listen", 24999, MAILER), None),
+            (socket("listen", 22, process("/srv/sshd", executable_writable="/srv")), None),
+            (socket("listen", 2222, SSHD), None),
+            (socket("listen", 24999, process("/usr/local/bin/thing")), answers("http", 24999)),
+            (socket("listen", 179, process("/usr/local/bin/thing")), answers("http", 179)),
+            (socket("listen", 8000, process("/usr/bin/python3.11")), None),
+            (socket("listen", 22, processes_missing="not permitted"), None),
+            (socket("listen", 2049, processes_missing="no process holds it"), None),
+            (socket("connect", 22, processes_missing="no process holds it", inode=0, socket_state="time-wait"), None),
+            (socket("listen", 8000, process("/usr/local/bin/thing")), answers("http", 8000)),
+            (socket("listen", 8000, process("/memfd:x", executable_status="in-memory")), None),
+        ]
+    }
+    assert seen == set(RULES)
