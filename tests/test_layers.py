@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sentence": GROUND | {"judge"},
     # strangers to one another
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
-    "cli": GROUND | ROOMS | {"answer", "document", "sentence", "atlas"},
+    "cli": GROUND | ROOMS | {"answer", "document", "sentence", "atlas", ""},
     # import portulan: names that are fetched when they are asked for
     "": GROUND | ROOMS | {"answer", "document", "sentence"},
     "__main__": {"cli"},

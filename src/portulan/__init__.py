@@ -21,7 +21,15 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.answer import Answer, Machine, NameAnswer, ask, lookup, machine, who
-    from portulan.errors import NotFound, NotPermitted, NotSupported, ObserveError, PortulanError, RegistryError, UsageError
+    from portulan.errors import (
+        NotFound,
+        NotPermitted,
+        NotSupported,
+        ObserveError,
+        PortulanError,
+        RegistryError,
+        UsageError,
+    )
     from portulan.judge import judge
     from portulan.model import (
         Assignment,
@@ -78,9 +86,41 @@ _HOMES = {
     "portulan.registry.search": ("Hit", "search"),
 }
 
-__all__ = [  # noqa: PLE0604  # the same names as above, from one place
+__all__ = [
+    "Answer",
+    "Assignment",
+    "Citation",
+    "Endpoint",
+    "Entry",
+    "Evidence",
+    "Executable",
+    "Grade",
+    "Hit",
+    "Identification",
+    "Incomplete",
+    "KnownUse",
+    "Machine",
+    "NameAnswer",
+    "NotFound",
+    "NotPermitted",
+    "NotSupported",
+    "Note",
+    "Observation",
+    "ObserveError",
+    "PortRange",
+    "PortulanError",
+    "Process",
+    "RegistryError",
+    "TransportEntry",
+    "UsageError",
+    "Verdict",
     "__version__",
-    *[name for names in _HOMES.values() for name in names],
+    "ask",
+    "judge",
+    "lookup",
+    "machine",
+    "search",
+    "who",
 ]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Observation,
         Tier,
         Transport,
+        TransportEntry,
         Verdict,
     )
     from portulan.observe import Survey
@@ -40,6 +41,11 @@ class Answer(Value):
     verdicts: tuple[Verdict, ...] | None
     incomplete: tuple[Incomplete, ...]
 
+    @property
+    def results(self) -> tuple[Answer, ...]:
+        """The answer itself, as a name has one for each of its ports."""
+        return (self,)
+
 
 class NameAnswer(Value):
     """Everything Portulan has to say of a service name: its assignments, and an answer for each of its ports."""
@@ -50,7 +56,12 @@ class NameAnswer(Value):
 
 
 def ask(
-    query: str | int, *, map_wanted: bool = True, territory: bool = True, with_command_lines: bool = False, **options: bool
+    query: str | int,
+    *,
+    map_wanted: bool = True,
+    territory: bool = True,
+    with_command_lines: bool = False,
+    **options: bool,
 ) -> Answer | NameAnswer:
     """Answer a port number (`2528`, `2528/tcp`) or a service name (`ssh`, `ncr_ccl`).
 
@@ -128,6 +139,10 @@ class Machine:
         for observation in self._survey:
             yield self._judge(observation)
 
+    def says_the_map_of(self, verdict: Verdict) -> TransportEntry:
+        """Return what the map says of the number that a verdict is about."""
+        return self._judge.entry_of(verdict.subject).on(verdict.subject.transport)
+
     @property
     def incomplete(self) -> tuple[Incomplete, ...]:
         """What was refused."""
@@ -144,17 +159,20 @@ def machine(
     return Machine(seen, _index(), with_command_lines=with_command_lines)
 
 
-def _answer(
+def _answer(  # noqa: PLR0917  # private, and always the same seven in this order
     query: str,
     port: int,
     transport: Transport | None,
-    map_wanted: bool,  # noqa: FBT001  # private, and always the same five in this order
+    map_wanted: bool,  # noqa: FBT001
     territory: bool,  # noqa: FBT001
     with_command_lines: bool,  # noqa: FBT001
     options: dict[str, bool],
 ) -> Answer:
     """Ask the rooms about one number."""
-    entry, observations, verdicts, incomplete = None, None, None, ()
+    entry: Entry | None = None
+    observations: tuple[Observation, ...] | None = None
+    verdicts: tuple[Verdict, ...] | None = None
+    incomplete: tuple[Incomplete, ...] = ()
     if map_wanted:
         entry = _index().entry(port)
         if transport is not None:
@@ -190,11 +208,15 @@ class _Judge:
         self._entries: dict[int, Entry] = {}
         self._executables: dict[str, tuple[Executable, ...]] = {}
 
-    def __call__(self, observation: Observation) -> Verdict:
+    def entry_of(self, observation: Observation) -> Entry:
         number = self._number_of(observation)
         entry = self._entries.get(number)
         if entry is None:
             entry = self._entries[number] = self._index.entry(number)
+        return entry
+
+    def __call__(self, observation: Observation) -> Verdict:
+        entry = self.entry_of(observation)
         known = self._executables
         for process in observation.processes:
             if process.executable is not None and process.executable not in known:
@@ -204,7 +226,7 @@ class _Judge:
         verdict = self._judge(entry, known, observation)
         if self._with_command_lines:
             return verdict
-        return replace(verdict, subject=_without_command_lines(observation))  # type: ignore[no-any-return]
+        return replace(verdict, subject=_without_command_lines(observation))
 
 
 def _without_command_lines(observation: Observation) -> Observation:
@@ -212,7 +234,7 @@ def _without_command_lines(observation: Observation) -> Observation:
     if all(process.command_line is None for process in observation.processes):
         return observation
     hidden = tuple([replace(process, command_line=None) for process in observation.processes])
-    return replace(observation, processes=hidden)  # type: ignore[no-any-return]
+    return replace(observation, processes=hidden)
 
 
 def _index() -> Index:

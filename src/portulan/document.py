@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from portulan.model import Incomplete, TransportEntry, Verdict
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: ANN401  # whatever the model holds, and what JSON has for it
     """Turn a value of the model into dictionaries, lists, strings, numbers and None."""
     if isinstance(value, Value):
         return {field: plain(getattr(value, field)) for field in value._fields}

@@ -28,7 +28,7 @@ class UsageError(PortulanError):
     """The words of the call are wrong."""
 
 
-class NotFound(PortulanError):  # noqa: N818  # reads as what happened, like NotPermitted below
+class NotFound(PortulanError):  # noqa: N818  # reads as what happened, like the two below
     """What was asked for does not exist."""
 
 
@@ -40,9 +40,9 @@ class ObserveError(PortulanError):
     """The territory cannot be seen."""
 
 
-class NotPermitted(ObserveError):
+class NotPermitted(ObserveError):  # noqa: N818
     """The system refuses to show it."""
 
 
-class NotSupported(ObserveError):
+class NotSupported(ObserveError):  # noqa: N818
     """This system has no such source."""

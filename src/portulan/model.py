@@ -1,7 +1,7 @@
 """The nouns: immutable values with no behaviour beyond their own invariants.
 
-Every field of every type here is a key of the JSON that Portulan prints, in this order and under this name, unless its
-name begins with an underscore. Field names are the columns of IANA's registry, or names of OpenTelemetry and ECS.
+Every field of a type that Portulan prints as JSON is a key there, in this order and under this name. Field names are the
+columns of IANA's registry, or names of OpenTelemetry and ECS.
 
 Start-up is a feature, so these are not dataclasses: importing ``dataclasses`` for twelve of them costs more than twice a
 bare interpreter. `Value` gives the same surface (keyword or positional arguments, defaults, equality, hash, repr, no
@@ -13,7 +13,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import Any, ClassVar, Literal, dataclass_transform
+    from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
+
+    V = TypeVar("V", bound="Value")
 
     Transport = Literal["tcp", "udp", "sctp", "dccp"]
     Tier = Literal["system", "user", "dynamic"]
@@ -51,9 +53,9 @@ PORTS = 65_536
 
 def tier_of(port: int) -> Tier:
     """Name the range that a port number lies in (RFC 6335, section 6)."""
-    if port < 1024:
+    if port < 1024:  # noqa: PLR2004  # the numbers of the RFC
         return "system"
-    return "user" if port < 49152 else "dynamic"
+    return "user" if port < 49152 else "dynamic"  # noqa: PLR2004
 
 
 @dataclass_transform(frozen_default=True)
@@ -82,7 +84,9 @@ class ValueType(type):
 class Value(metaclass=ValueType):
     """An immutable value: equal by its fields, hashable, printed by its fields."""
 
-    if not TYPE_CHECKING:
+    if TYPE_CHECKING:
+        _fields: ClassVar[tuple[str, ...]]
+    else:
 
         def __init__(self, *values: object, **named: object) -> None:
             """Take the fields in order, by name, or both; the rest by default."""
@@ -125,7 +129,7 @@ class Value(metaclass=ValueType):
         """Compare by type and fields."""
         if type(other) is not type(self):
             return NotImplemented
-        return self._astuple() == other._astuple()  # type: ignore[attr-defined]  # the line above makes them one type
+        return self._astuple() == other._astuple()
 
     def __hash__(self) -> int:
         """Hash by fields."""
@@ -140,8 +144,8 @@ class Value(metaclass=ValueType):
         return type(self), self._astuple()
 
 
-def replace(value: Any, **changes: object) -> Any:
-    """Return a copy of a value with some fields changed; the type is kept."""
+def replace(value: V, **changes: object) -> V:
+    """Return a copy of a value with some fields changed."""
     return type(value)(**{**{field: getattr(value, field) for field in value._fields}, **changes})
 
 
@@ -248,7 +252,7 @@ class Entry(Value):
 
     def on(self, transport: str) -> TransportEntry:
         """Return the entry of one transport."""
-        return self.transports[TRANSPORTS.index(transport)]  # type: ignore[arg-type]  # a wrong name is a ValueError
+        return self.transports[TRANSPORTS.index(transport)]
 
 
 # ---------------------------------------------------------------------------------------------------- the territory

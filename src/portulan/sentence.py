@@ -31,7 +31,9 @@ def sentence(answer: Answer) -> str:
 
 def deciding(verdict: Verdict) -> str:
     """Return the statement that decided a verdict, with what the socket does."""
-    evidence = next((item for item in verdict.because if item.weight in {"decides", "contradicts"}), verdict.because[-1])
+    evidence = next(
+        (item for item in verdict.because if item.weight in {"decides", "contradicts"}), verdict.because[-1]
+    )
     subject = verdict.subject
     if subject.direction == "connect" and subject.peer is not None:
         doing = f"dials {subject.peer.port}/{subject.transport}"

@@ -1,1 +1,1 @@
-"""The proofs: one folder per room, and beside them the tests of the house as a whole."""
+"""The proofs of the bench: the machine it measures on."""

@@ -69,17 +69,19 @@ def test_zsh_offers_what_fits(line: str, expected: set[str]) -> None:
 
 def typed_in_zsh(load: str, line: str, expected: set[str]) -> set[str]:
     """Type into an interactive zsh, and return which of the expected words it showed before a deadline."""
+    environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "LINES": "50", "COLUMNS": "120"}
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execvpe("zsh", ["zsh", "-f", "-i"], {"PATH": os.environ["PATH"], "TERM": "dumb", "COLUMNS": "120"})
+        os.execvpe("zsh", ["zsh", "-f", "-i"], environment)  # noqa: S606  # a terminal needs a fork
     try:
         os.write(terminal, load.encode())
         read_until(terminal, {"ready"})
         os.write(terminal, line.encode())
-        return {word for word in expected if word in read_until(terminal, expected)}
+        shown = read_until(terminal, expected)
     finally:
         os.close(terminal)  # a terminal that goes away ends its shell
         os.waitpid(pid, 0)
+    return {word for word in expected if word in shown}
 
 
 def read_until(terminal: int, words: set[str], deadline_s: float = 30) -> str:

@@ -60,7 +60,9 @@ def socket(direction: str, port: int, *owners: Process, **facts: object) -> Obse
 
 def judged(index: Index, observation: Observation, identification: Identification | None = None) -> Verdict:
     """Judge a socket with the map's catalogue."""
-    number = observation.peer.port if observation.direction == "connect" and observation.peer else observation.local.port
+    number = (
+        observation.peer.port if observation.direction == "connect" and observation.peer else observation.local.port
+    )
     catalogue: dict[str, tuple[Executable, ...]] = {
         owner.executable: index.executables(owner.executable) for owner in observation.processes if owner.executable
     }
@@ -177,19 +179,23 @@ def test_interpreter(index: Index) -> None:
     """An interpreter's name tells nothing of what it runs, and the verdict says so."""
     verdict = judged(index, socket("listen", 8000, process("/usr/bin/python3.11", "python3", "app.py")))
     assert (verdict.rule, verdict.judgement, verdict.attention) == ("PT110", "unexplained", "look")
-    assert "its name does not tell" in verdict.because[-1].statement
+    assert "its name does not tell which" in verdict.because[-1].statement
 
 
 def test_script_is_a_second_fact(index: Index) -> None:
     """An interpreter that runs a product's script is that product, and the reason is given."""
-    verdict = judged(index, socket("listen", 8000, process("/usr/bin/python3.11", "python3", "/usr/bin/uvicorn", "x:y")))
+    verdict = judged(
+        index, socket("listen", 8000, process("/usr/bin/python3.11", "python3", "/usr/bin/uvicorn", "x:y"))
+    )
     assert short(verdict)[:2] == ("known-unofficial", "ok")
     assert "script uvicorn" in verdict.because[-1].statement
 
 
 def test_unit_without_owner(index: Index) -> None:
     """Where the owner may not be read, a system unit still names the program."""
-    seen = socket("listen", 22, unit="ssh.service", cgroup="/system.slice/ssh.service", processes_missing="not permitted")
+    seen = socket(
+        "listen", 22, unit="ssh.service", cgroup="/system.slice/ssh.service", processes_missing="not permitted"
+    )
     assert short(judged(index, seen)) == ("registered", "ok", None)
 
 

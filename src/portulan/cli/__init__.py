@@ -15,9 +15,10 @@ from portulan.model import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.answer import Answer, NameAnswer
+    from portulan.model import Incomplete
 
-VERBS = frozenset({"list", "search", "registry", "completion", "help"})
-"""Verbs with a parser of their own; `lookup` and `who` are dispatched here."""
+VERBS = frozenset({"list", "registry", "completion", "help"})
+"""Verbs with a parser of their own; `lookup`, `who` and `search` are dispatched here."""
 
 FORMATS = ("text", "json", "jsonl", "csv")
 
@@ -28,6 +29,7 @@ class Options(Value):
     format: str = "text"
     all_owners: bool = False
     with_command_lines: bool = False
+    limit: int = 20
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,6 +68,10 @@ def run(words: list[str]) -> int:
         from portulan.cli.machine import print_machine  # noqa: PLC0415  # as above
 
         return print_machine(options)
+    if rest[0] == "search":
+        from portulan.cli.search import run_search  # noqa: PLC0415  # as above
+
+        return run_search(rest[1:], options)
     if rest[0] in {"lookup", "who"}:
         if len(rest) == 1:
             message = f"{rest[0]} needs a port or a name"
@@ -94,6 +100,8 @@ def parse_options(words: list[str]) -> tuple[Options, list[str]]:
             named["all_owners"] = True
         elif word == "--with-command-lines":
             named["with_command_lines"] = True
+        elif name == "--limit" and "search" in words:
+            named["limit"] = parse_limit(value if equals else next(queue, ""))
         elif word == "--":
             rest.extend(queue)
         else:
@@ -108,6 +116,14 @@ def parse_format(value: str) -> str:
         message = f"{value[:40]!r} is not a format" if value else "--format needs a value"
         raise UsageError(message, hint=f"one of {', '.join(FORMATS)}")
     return value
+
+
+def parse_limit(value: str) -> int:
+    """Check how many hits are wanted."""
+    if not (value.isascii() and value.isdigit() and len(value) < 6 and 0 < int(value) <= 10_000):  # noqa: PLR2004  # more is no answer
+        message = f"{value[:40]!r} is not a number from 1 to 10000"
+        raise UsageError(message, hint="portulan search voip mail --limit 50")
+    return int(value)
 
 
 def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territory: bool) -> int:
@@ -140,32 +156,31 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
 
 def _print_text(answer: Answer | NameAnswer, *, map_wanted: bool, territory: bool) -> None:
     """Print an answer as text, and what was refused to standard error."""
+    from portulan.answer import Answer  # noqa: PLC0415  # start-up
     from portulan.cli import text  # noqa: PLC0415  # start-up
     from portulan.cli.terminal import Style  # noqa: PLC0415
 
     style = Style(sys.stdout)
-    results = [answer] if hasattr(answer, "incomplete") else answer.results  # type: ignore[union-attr]  # a NameAnswer
     if not map_wanted:
-        for result in results:
-            if result.observations or len(results) == 1:
+        for result in answer.results:
+            if result.observations or len(answer.results) == 1:
                 sys.stdout.write(f"{result.port}\n{text.render_territory(result, style)}\n")
-    elif hasattr(answer, "incomplete"):
+    elif isinstance(answer, Answer):
         sys.stdout.write(text.render_page(answer, style))
     else:
-        sys.stdout.write(text.render_name(answer, style, territory=territory))  # type: ignore[arg-type]  # a NameAnswer
+        sys.stdout.write(text.render_name(answer, style, territory=territory))
     sys.stdout.flush()  # so that what was refused comes after what was seen
-    for refused in {item: None for result in results for item in result.incomplete}:
+    for refused in {item: None for result in answer.results for item in result.incomplete}:
         say_incomplete(refused)
 
 
 def exit_code(answer: Answer | NameAnswer, *, only_territory: bool) -> int:
     """Return 1 for a verdict to investigate or a port that nobody holds, 3 where something was refused, else 0."""
-    results = [answer] if hasattr(answer, "incomplete") else answer.results  # type: ignore[union-attr]  # a NameAnswer
-    if any(verdict.attention == "investigate" for result in results for verdict in result.verdicts or ()):
+    if any(verdict.attention == "investigate" for result in answer.results for verdict in result.verdicts or ()):
         return 1
-    if any(result.incomplete for result in results):
+    if any(result.incomplete for result in answer.results):
         return 3
-    if only_territory and not any(result.observations for result in results):
+    if only_territory and not any(result.observations for result in answer.results):
         return 1
     return 0
 
@@ -184,12 +199,11 @@ def say_error(message: str, hint: str | None = None) -> None:
         sys.stderr.write(f"hint: {clean(hint)}\n")
 
 
-def say_incomplete(refused: object) -> None:
+def say_incomplete(refused: Incomplete) -> None:
     """Say on standard error what was refused."""
     from portulan.cli.terminal import clean  # noqa: PLC0415  # start-up
 
-    what, why, hint = refused.what, refused.why, refused.hint  # type: ignore[attr-defined]  # an Incomplete
-    sys.stderr.write(f"incomplete: {clean(what)}: {clean(why)}\nhint: {clean(hint)}\n")
+    sys.stderr.write(f"incomplete: {clean(refused.what)}: {clean(refused.why)}\nhint: {clean(refused.hint)}\n")
 
 
 def _forget_stdout() -> None:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 
 from portulan.cli import say_incomplete, worse
-from portulan.cli.terminal import Style, align, clean, columns_of
-from portulan.judge.evidence import describe_state
+from portulan.cli.terminal import Style, align, clean, columns_of, cut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from portulan.answer import Machine
     from portulan.cli import Options
-    from portulan.model import Observation, Verdict
+    from portulan.model import Observation, Process, Verdict
 
-HEADINGS = ("ATTENTION", "PORT", "ADDRESS", "PROGRAM", "USER", "UNIT", "VERDICT", "WHY")
+HEADINGS = ("ATTENTION", "PORT", "ADDRESS", "PROGRAM", "USER", "UNIT", "THE MAP SAYS", "VERDICT", "WHY")
+WIDEST = (11, 18, 24, 24, 12, 20, 18, 16, 0)
+"""No column but the last grows wider than this on a terminal."""
 
 SAMPLE = 1_000
 """The widths of a table's columns come from its first rows, so that a long table needs no memory of itself."""
 
 
-def print_machine(
-    options: Options, *, connections: bool = False, accepted: bool = False
-) -> int:
+def print_machine(options: Options, *, connections: bool = False, accepted: bool = False) -> int:
     """Print the sockets of this machine and return the exit code."""
     from portulan.answer import machine  # noqa: PLC0415  # start-up
 
@@ -39,9 +39,9 @@ def print_machine(
     if options.format == "text":
         style = Style(sys.stdout)
         if style.terminal:
-            print_table(counted, style)
+            print_table(counted, seen, style)
         else:
-            print_plain(counted)
+            print_plain(counted, seen)
     else:
         from portulan.cli.formats import print_verdicts  # noqa: PLC0415  # json and csv cost a start-up each
 
@@ -68,37 +68,39 @@ def say_tally(tally: dict[str, int], seen: Machine) -> None:
     sys.stderr.write(f"{total} sockets: {', '.join(parts) or 'none'} (map of {seen.snapshot})\n")
 
 
-def row_of(verdict: Verdict) -> tuple[str, ...]:
-    """Return the cells of one socket."""
+def row_of(verdict: Verdict, seen: Machine, *, short: bool) -> tuple[str, ...]:
+    """Return the cells of one socket; `short` names programs without their folders."""
     subject = verdict.subject
-    programs = dict.fromkeys([_program(subject, position) for position in range(len(subject.processes))])
+    programs = dict.fromkeys([_program(process, short=short) for process in subject.processes])
     users = dict.fromkeys([process.user or "?" for process in subject.processes])
     if not programs:
         programs = {f"({subject.processes_missing or 'owner unknown'})": None}
         users = {subject.socket_user or "": None}
-    home = subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
+    on = seen.says_the_map_of(verdict)
+    names = [assignment.service_name for assignment in on.assignments if assignment.service_name]
     return (
         verdict.attention,
         _port(subject),
         _address(subject),
         clean(", ".join(programs)),
         clean(", ".join(users)),
-        clean(home),
+        clean(subject.unit or (f"container {subject.container[:12]}" if subject.container else "")),
+        clean(", ".join(dict.fromkeys(names)) or on.state),
         verdict.judgement,
         clean(why(verdict)),
     )
 
 
 def why(verdict: Verdict) -> str:
-    """Return the statements that count, in one line: what decided, then what the map says."""
-    decided = [item.statement for item in verdict.because if item.weight in {"decides", "contradicts"}]
-    said = [item.statement for item in verdict.because if item.kind == "registry"]
-    return "; ".join([*decided, *said])
+    """Return the statements that decided."""
+    return "; ".join([item.statement for item in verdict.because if item.weight in {"decides", "contradicts"}])
 
 
-def _program(subject: Observation, position: int) -> str:
-    process = subject.processes[position]
-    return process.executable or process.name or f"pid {process.pid}"
+def _program(process: Process, *, short: bool) -> str:
+    if process.executable is None:
+        return process.name or f"pid {process.pid}"
+    name = process.executable.rpartition("/")[2] if short else process.executable
+    return f"{name} ({process.executable_status})" if process.executable_status in {"deleted", "in-memory"} else name
 
 
 def _port(subject: Observation) -> str:
@@ -118,42 +120,42 @@ def _address(subject: Observation) -> str:
     return f"{address}{interface}{bound}"
 
 
-def print_plain(verdicts: Iterable[Verdict]) -> None:
+def print_plain(verdicts: Iterable[Verdict], seen: Machine) -> None:
     """Print a line a socket, tab-separated and whole, for other programs."""
     write = sys.stdout.write
     for verdict in verdicts:
-        write("\t".join(row_of(verdict)) + "\n")
+        write("\t".join(row_of(verdict, seen, short=False)) + "\n")
 
 
-def print_table(verdicts: Iterable[Verdict], style: Style) -> None:
+def print_table(verdicts: Iterable[Verdict], seen: Machine, style: Style) -> None:
     """Print a table that fits the terminal; sockets that differ by nothing but their address share a line."""
-    rows = _merge(map(row_of, verdicts))
+    rows = _merge(row_of(verdict, seen, short=True) for verdict in verdicts)
     sample = [row for _, row in zip(range(SAMPLE), rows, strict=False)]  # in this order, or one row is lost
     if not sample:
         sys.stdout.write("no socket holds a port here\n")
         return
-    limits = (11, 18, 26, 34, 12, 22, 16, 0)
-    widths = [
-        min(size, limit) if limit else size
-        for size, limit in zip(columns_of([HEADINGS, *sample]), limits, strict=True)
-    ]
-    # Columns that say nothing here leave their room to the others.
-    keep = [position for position in range(len(HEADINGS)) if any(row[position] for row in sample)]
-    sizes = [widths[position] for position in keep]
-    heads = align([HEADINGS[position] for position in keep], sizes, style.width)
+    keep = _columns(sample, style.width)
+    sizes = [min(size, WIDEST[place] or size) for place, size in zip(keep, _sizes(sample, keep), strict=True)]
+    heads = align([HEADINGS[place] for place in keep], sizes, style.width)
     sys.stdout.write(style.paint("  ".join(heads).rstrip(), "heading") + "\n")
-    for chunk in (sample, rows):
-        for row in chunk:
-            cells = [_cut(row[position], widths[position]) if position != keep[-1] else row[position] for position in keep]
-            line = "  ".join(align(cells, sizes, style.width)).rstrip()
-            sys.stdout.write(style.paint(line, row[0] if row[0] != "ok" else "") + "\n")
+    for row in chain(sample, rows):
+        cells = [cut(row[place], size) for place, size in zip(keep[:-1], sizes, strict=False)]
+        line = "  ".join(align([*cells, row[keep[-1]]], sizes, style.width)).rstrip()
+        sys.stdout.write((line if row[0] == "ok" else style.paint(line, row[0])) + "\n")
 
 
-def _cut(text: str, size: int) -> str:
-    """Keep the telling end of a path and the beginning of everything else."""
-    if len(text) <= size:
-        return text
-    return "..." + text[3 - size :] if text.startswith("/") else text[: size - 3] + "..."
+def _columns(sample: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    """Choose the columns: those that say nothing here go first, then, on a narrow terminal, the least telling."""
+    keep = [place for place in range(len(HEADINGS)) if any(row[place] for row in sample)]
+    for place in (8, 5, 4, 2):  # why, unit, user, address: the page of the port has them
+        sizes = [min(size, WIDEST[kept] or 24) for kept, size in zip(keep, _sizes(sample, keep), strict=True)]
+        if place in keep and sum(sizes) + 2 * len(sizes) > width:
+            keep.remove(place)
+    return keep
+
+
+def _sizes(sample: Sequence[tuple[str, ...]], keep: Sequence[int]) -> list[int]:
+    return columns_of([[row[place] for place in keep] for row in (HEADINGS, *sample)])
 
 
 def _merge(rows: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:

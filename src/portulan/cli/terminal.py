@@ -90,6 +90,24 @@ def align(cells: Sequence[str], widths: Sequence[int], total: int) -> list[str]:
     return [*padded, last if len(last) <= room else last[: room - 3] + "..."]
 
 
-def write(text: str) -> None:
-    """Write to standard output; what its encoding lacks is escaped, never an error."""
-    sys.stdout.write(text)
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> None:
+    """Print rows as a table on a terminal, tab-separated and whole elsewhere."""
+    cleaned = [tuple([clean(" ".join(cell.split())) for cell in row]) for row in rows]
+    if not style.terminal:
+        sys.stdout.write("".join(["\t".join(row) + "\n" for row in cleaned]))
+        return
+    if not cleaned:
+        return
+    widths = [min(size, 32) for size in columns_of([headings, *cleaned])]
+    lines = [style.paint("  ".join(align(headings, widths, style.width)).rstrip(), "heading")]
+    for row in cleaned:
+        cells = [cut(cell, size) for cell, size in zip(row[:-1], widths, strict=False)]
+        lines.append("  ".join(align([*cells, row[-1]], widths, style.width)).rstrip())
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def cut(text: str, size: int) -> str:
+    """Fit a text into a column: of a path the end tells most, of everything else the beginning."""
+    if len(text) <= size:
+        return text
+    return "..." + text[3 - size :] if text.startswith("/") else text[: size - 3] + "..."

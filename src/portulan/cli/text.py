@@ -63,9 +63,8 @@ def render_map(answer: Answer, entry: Entry, style: Style) -> str:
 
 
 def _render_transport(on: TransportEntry, style: Style) -> str:
-    lines = [on.state]
-    for row in on.assignments:
-        lines.append(_say_assignment(row, style))
+    lines: list[str] = [on.state]
+    lines += [_say_assignment(row, style) for row in on.assignments]
     for row in on.other_rows:
         texts = [row.service_name, row.description, row.assignment_notes, row.unauthorized_use_reported]
         said = "; ".join([" ".join(text.split()) for text in texts if text])
@@ -134,25 +133,24 @@ def render_territory(answer: Answer, style: Style) -> str:
     if not observations:
         seen = ", as far as this user may see" if answer.incomplete else ""
         return f"  no socket holds or dials {answer.query if answer.transport else answer.port}{seen}"
-    verdicts = answer.verdicts or (None,) * len(observations)
+    verdicts: tuple[Verdict | None, ...] = answer.verdicts or (None,) * len(observations)
     meanings: dict[object, tuple[Verdict, int]] = {}
-    alike: dict[object, list[Observation]] = {}
-    for verdict in sorted(filter(None, verdicts), key=lambda verdict: -SEVERITY.index(verdict.attention)):
-        meanings.setdefault(_meaning(verdict), (verdict, len(meanings) + 1))
+    alike: dict[tuple[int, object], list[Observation]] = {}
+    for level in ("investigate", "look", "ok"):
+        for found in answer.verdicts or ():
+            if found.attention == level:
+                meanings.setdefault(_meaning(found), (found, len(meanings) + 1))
     for observation, verdict in zip(observations, verdicts, strict=True):
         number = meanings[_meaning(verdict)][1] if verdict is not None else 0
         alike.setdefault((number, _likeness(observation)), []).append(observation)
-    lines = []
-    for (number, _), group in alike.items():  # type: ignore[misc]  # the keys made above
+    lines: list[str] = []
+    for (number, _), group in alike.items():
         lines += _render_group(group, f"[{number}] " if number else "", style)
     if meanings:
         lines += ["", style.paint("What that means", "heading")]
-        for verdict, number in meanings.values():
-            lines += _render_verdict(verdict, number, style)
+        for meaning, number in meanings.values():
+            lines += _render_verdict(meaning, number, style)
     return "\n".join(lines)
-
-
-SEVERITY = ("ok", "look", "investigate")
 
 
 def _meaning(verdict: Verdict) -> object:
@@ -246,7 +244,9 @@ def _render_verdict(verdict: Verdict, number: int, style: Style) -> list[str]:
     for item in verdict.because:
         if item.weight != "context":  # the page has said it above
             lines.append(wrap(clean(item.statement), style.width, "      ", "  "))
-    lines += [wrap(clean(f"note: {note.statement} ({note.rule})"), style.width, "      ", "  ") for note in verdict.notes]
+    lines += [
+        wrap(clean(f"note: {note.statement} ({note.rule})"), style.width, "      ", "  ") for note in verdict.notes
+    ]
     if verdict.advice:
         lines.append(wrap(clean(f"do: {verdict.advice}"), style.width, "      ", "  "))
     return lines

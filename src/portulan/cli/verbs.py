@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import portulan
 from portulan.cli import FORMATS, Options, parse_format
-from portulan.cli.terminal import Style, align, clean, columns_of
 from portulan.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 HELP = """\
 usage: portulan [PORT | NAME | VERB ...] [options]
@@ -59,7 +58,6 @@ def run_verb(words: list[str]) -> int:
     """Run a verb, or print the help or the version."""
     verbs: dict[str, Callable[[list[str]], int]] = {
         "list": run_list,
-        "search": run_search,
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -107,40 +105,6 @@ def run_list(words: list[str]) -> int:
     return print_machine(options, connections=not flags.listening, accepted=flags.all)
 
 
-# ------------------------------------------------------------------------------------------------------------ search
-
-
-def run_search(words: list[str]) -> int:
-    """Search the map."""
-    parser = _parser("search", "Search names, descriptions, assignees, references and known uses; the likely hit first.")
-    parser.add_argument("words", nargs="+")
-    parser.add_argument("--limit", type=_positive, default=20, metavar="N", help="at most so many (20)")
-    flags = parser.parse_args(words)
-    from portulan.registry.search import search  # noqa: PLC0415  # the other verbs do without
-
-    asked = " ".join(flags.words)
-    hits = search(asked, flags.limit)
-    if flags.format != "text":
-        from portulan.cli.formats import print_rows  # noqa: PLC0415
-        from portulan.document import plain  # noqa: PLC0415
-
-        print_rows("portulan.search/1", [plain(hit) for hit in hits], flags.format, query=asked)
-    else:
-        rows = [(hit.ports or "no port", "/".join(hit.transports), hit.name, hit.description or "") for hit in hits]
-        print_text_rows(("PORT", "TRANSPORT", "NAME", "WHAT"), rows)
-    if not hits:
-        sys.stderr.write(f"nothing is found for {clean(asked)[:80]!r}\n")
-        return 1
-    return 0
-
-
-def _positive(value: str) -> int:
-    if not value.isascii() or not value.isdigit() or not 0 < int(value) <= 10_000:  # noqa: PLR2004
-        message = f"{value[:40]!r} is not a number from 1 to 10000"
-        raise argparse.ArgumentTypeError(message)
-    return int(value)
-
-
 # ---------------------------------------------------------------------------------------------------------- registry
 
 
@@ -175,18 +139,3 @@ def run_completion(words: list[str]) -> int:
     path = Path(__file__).parent / "data" / "completions" / files[flags.shell]
     sys.stdout.write(path.read_text(encoding="utf-8"))
     return 0
-
-
-def print_text_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows as a table on a terminal, tab-separated and whole elsewhere."""
-    style = Style(sys.stdout)
-    cleaned = [tuple(clean(" ".join(cell.split())) for cell in row) for row in rows]
-    if not style.terminal:
-        sys.stdout.write("".join("\t".join(row) + "\n" for row in cleaned))
-        return
-    if not cleaned:
-        return
-    widths = [min(size, 32) for size in columns_of([headings, *cleaned])]
-    sys.stdout.write(style.paint("  ".join(align(headings, widths, style.width)).rstrip(), "heading") + "\n")
-    for row in cleaned:
-        sys.stdout.write("  ".join(align(row, widths, style.width)).rstrip() + "\n")

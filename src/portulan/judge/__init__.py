@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from portulan.judge.weigh import judge, number_of
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.judge.weigh import judge, number_of
 
 __all__ = ["judge", "number_of"]
+
+
+def __getattr__(name: str) -> object:
+    """Load the judge when it is asked for (PEP 562): a look-up borrows its sentences and judges nothing."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from portulan.judge import weigh  # noqa: PLC0415  # as said above
+
+    return getattr(weigh, name)

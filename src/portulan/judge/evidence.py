@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from portulan.model import Entry, Executable, Identification, KnownUse, Observation, TransportEntry, Weight
 
 CROWD = 3
-"""A number that more products than this are cited to hold is so widely shared that none of them speaks against another."""
+"""A number that more products than this are cited to hold is so shared that none of them speaks against another."""
 
 BROAD = 16
 """A cited range wider than this is a pool: it says nothing about one number in it."""
@@ -100,7 +100,9 @@ def say_program(program: Program, observation: Observation, row: Executable | No
     if row is not None:
         why = f" ({program.second_fact})" if program.second_fact and program.path else ""
         subject = called if program.path else f"the unit {observation.unit}"
-        return Evidence("process", f"{subject} is a program of {row.product}{why}", _source_of(program, observation), "decides")
+        return Evidence(
+            "process", f"{subject} is a program of {row.product}{why}", _source_of(program, observation), "decides"
+        )
     if program.in_memory:
         statement = f"{called} runs from memory: there is no file to look at"
     elif program.disbelief is not None:
@@ -117,9 +119,13 @@ def say_program(program: Program, observation: Observation, row: Executable | No
 
 def _say_shared(program: Program) -> str:
     products = sorted({row.product for row in program.candidates})
-    shown = ", ".join(products[:3])
-    more = f" and {len(products) - 3} others" if len(products) > 3 else ""  # noqa: PLR2004  # as many as are shown
-    return f"{program.called()} runs {shown}{more}: which of them, or something else, its name does not tell"
+    if len(products) == 1:
+        return f"{program.called()} is also what {products[0]} runs on: its name alone does not tell that it is there"
+    shown = f"{', '.join(products[:3])} ..." if len(products) > 3 else ", ".join(products)  # noqa: PLR2004  # a taste
+    return (
+        f"{program.called()} is what {len(products)} known products run on ({shown}): "
+        "its name does not tell which of them this is, if any"
+    )
 
 
 def say_not_the_cited(program: Program, against: Sequence[KnownUse], observation: Observation) -> Evidence:
@@ -133,7 +139,7 @@ def say_not_the_cited(program: Program, against: Sequence[KnownUse], observation
         statement += f": it is a program of {own}"
         bundlers = {row.product for row in program.candidates}.intersection(products)
         if bundlers:
-            statement += f", which {sorted(bundlers)[0]} also bundles, and so names nothing by itself"
+            statement += f", which {min(bundlers)} also bundles, and so names nothing by itself"
     return Evidence("process", statement, _source_of(program, observation), "decides")
 
 

@@ -61,7 +61,9 @@ def recognise(process: Process, rows: tuple[Executable, ...], observation: Obser
         # A program that is one product's own and also bundled by others speaks for the first alone, unless a second
         # fact speaks for another.
         bundled, second_fact = _with_second_fact(process, rows, observation)
-        return Program(path, own + bundled, second_fact, tuple([row for row in rows if row not in own]), None, in_memory)
+        return Program(
+            path, own + bundled, second_fact, tuple([row for row in rows if row not in own]), None, in_memory
+        )
     believed, second_fact = _with_second_fact(process, rows, observation)
     return Program(path, believed, second_fact, tuple([row for row in rows if row not in believed]), None, in_memory)
 

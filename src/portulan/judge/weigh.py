@@ -97,7 +97,9 @@ def _by_program(
     return ("PT113" if observation.socket_state in ENDING_STATES else "PT112"), because
 
 
-def _one_program(entry: Entry, on: TransportEntry, observation: Observation, program: Program) -> Finding:
+def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each returns
+    entry: Entry, on: TransportEntry, observation: Observation, program: Program
+) -> Finding:
     """Judge one program that holds the socket."""
     uses = uses_like(entry, observation)
     if program.in_memory:
@@ -127,7 +129,7 @@ def _one_program(entry: Entry, on: TransportEntry, observation: Observation, pro
     return "PT105", (*say_uses(uses[:3], "context"), say_program(program, observation))
 
 
-def _by_probe(
+def _by_probe(  # noqa: PLR0911  # as above
     entry: Entry, on: TransportEntry, observation: Observation, identification: Identification, by_program: Finding
 ) -> Finding:
     """Judge by what answers, given what the program alone would make of it."""

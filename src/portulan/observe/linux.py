@@ -11,7 +11,6 @@ import os
 import time
 from _datetime import datetime  # the C type itself, see process.py
 from itertools import repeat
-from operator import itemgetter
 
 from portulan.model import Endpoint, Incomplete, Observation
 from portulan.observe import cgroup, netlink
@@ -89,7 +88,7 @@ def observe(
         else:
             holders, dials, accepts = read_port(sockets, port)
         holders.sort()
-        dials.sort(key=itemgetter(3, 1, 4))  # what a dial is about is its peer: port, transport, address
+        dials.sort(key=_peer)  # what a dial is about is its peer
         accepts.sort()
         territory = Territory(holders + dials + accepts, sockets, all_owners=all_owners, incomplete=incomplete)
     finally:
@@ -260,6 +259,10 @@ class Territory:
             except OSError:  # removed in between
                 self._interfaces[index] = None
         return self._interfaces[index]
+
+
+def _peer(row: Row) -> tuple[int, str, bytes]:
+    return row[3], row[1], row[4]
 
 
 def _address(packed: bytes) -> str:

@@ -6,7 +6,8 @@ A use agrees with an assignment where one of these holds; otherwise it is unoffi
    form without TLS (``imap`` on imaps) where the role says that TLS is used;
 2. a characteristic word of the product, or its initials, stands in the service's name or the first line of its description;
 3. a word of the vendor stands there, and so does a characteristic word of the role;
-4. two characteristic words of the role stand there, or one that is the service's whole name.
+4. two characteristic words of the role stand there, or one that is the service's name or the first part of it (``etcd``
+   on etcd-client).
 
 Words are compared without regard to case. A word is characteristic where it is not one of `GENERIC`, the words of the
 trade that any two descriptions may share; one of four letters or more also counts inside a longer service name
@@ -89,7 +90,8 @@ class Agreement:
         in_role = _shared(role - GENERIC - vendor, names, there)
         if not in_role:
             return False
-        return len(in_role) > 1 or bool(in_role & names) or bool(_shared(vendor, names, there))
+        whole = names | words((assignment.service_name or "").partition("-")[0])
+        return len(in_role) > 1 or not whole.isdisjoint(in_role) or bool(_shared(vendor, names, there))
 
     def services(self, programs: Iterable[Executable], runs: Iterable[Run]) -> dict[Executable, tuple[str, ...]]:
         """Return, for each program, the IANA service names that its product is cited or named to serve.
@@ -157,7 +159,9 @@ class Agreement:
 def _shared(ours: frozenset[str], names: frozenset[str], there: frozenset[str]) -> frozenset[str]:
     """Return which of our words stand in an assignment."""
     return frozenset(
-        word for word in ours if (len(word) > 1 and word in there) or (len(word) > 3 and any(word in name for name in names))
+        word
+        for word in ours
+        if (len(word) > 1 and word in there) or (len(word) > 3 and any(word in name for name in names))
     )
 
 

@@ -38,7 +38,7 @@ def build(rows: Iterable[Assignment], folder: Path, snapshot: str, beside: tuple
     index = encode_index(snapshot, compiled.runs, compiled.services, compiled.executables, compiled.protocols, beside)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{SEARCH_NAME}.") as beside_it:
         search = Path(beside_it, SEARCH_NAME)
-        write_search(search, compiled, facts.synonyms)
+        write_search(search, compiled, facts.synonyms, former_references(compiled.rows, snapshot))
         search.chmod(0o644)
         search.replace(folder / SEARCH_NAME)
     # Last, since it is the index that says where the answers come from.
@@ -49,6 +49,23 @@ def build_packaged(folder: Path) -> None:
     """Build both files from the newest packaged snapshot."""
     newest = max(IANA.glob("*.csv"))
     build(parse_csv(newest.read_bytes()), folder, newest.stem)
+
+
+def former_references(rows: Iterable[Assignment], snapshot: str) -> dict[str, list[str]]:
+    """Return what services cited in older packaged snapshots and cite no more, by service name in lower case."""
+    cites: dict[str, str] = {}
+    for row in rows:
+        if row.service_name:
+            name = row.service_name.lower()
+            cites[name] = f"{cites.get(name, '')} {row.reference or ''}"
+    formerly: dict[str, dict[str, None]] = {}
+    for path in sorted(IANA.glob("*.csv")):
+        if path.stem < snapshot:
+            for row in parse_csv(path.read_bytes()):
+                name = (row.service_name or "").lower()
+                if row.reference and name in cites and row.reference not in cites[name]:
+                    formerly.setdefault(name, {})[f"{row.reference} in {path.stem}"] = None
+    return {name: list(said) for name, said in formerly.items()}
 
 
 def write_atomically(path: Path, data: bytes) -> None:

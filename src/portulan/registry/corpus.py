@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from math import log2
 from typing import TYPE_CHECKING, NamedTuple
 
 from portulan.errors import RegistryError
@@ -76,20 +77,33 @@ class Document(NamedTuple):
     reference: str
 
 
-def write_search(path: Path, compiled: Compiled, synonyms: Mapping[str, Iterable[str]]) -> None:
-    """Write the search file at a path where none is. The same registry and facts give the same bytes."""
+def write_search(
+    path: Path, compiled: Compiled, synonyms: Mapping[str, Iterable[str]], formerly: Mapping[str, Iterable[str]]
+) -> None:
+    """Write the search file at a path where none is. The same registry and facts give the same bytes.
+
+    `formerly` tells what a service's row cited in older snapshots: who searches for an RFC that was replaced since finds it.
+    """
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as file:
             file.executescript(_SCHEMA)
             file.execute("BEGIN")
-            for number, document in enumerate(_documents(compiled), 1):
+            for number, document in enumerate(_documents(compiled, formerly), 1):
                 file.execute(f"INSERT INTO documents VALUES (?{', ?' * len(document)})", (number, *document))
                 called = document.called.split("\n") if document.kind == "service" else [document.name]
                 file.executemany(
                     "INSERT OR IGNORE INTO names VALUES (?, ?)", [(name.casefold(), number) for name in called]
                 )
+            # Our protocol names find the services that IANA has under another name: dns is domain.
+            for protocol, services in compiled.protocols.items():
+                if protocol not in compiled.services:
+                    file.executemany(
+                        "INSERT OR IGNORE INTO names SELECT ?, id FROM documents WHERE kind = 'service' AND name = ?",
+                        [(protocol, service) for service in services],
+                    )
             file.executemany(
-                "INSERT INTO synonyms VALUES (?, ?)", [(word, " ".join(also)) for word, also in sorted(synonyms.items())]
+                "INSERT INTO synonyms VALUES (?, ?)",
+                [(word, " ".join(also)) for word, also in sorted(synonyms.items())],
             )
             file.execute("COMMIT")
             file.executescript(_FILL)
@@ -99,20 +113,25 @@ def write_search(path: Path, compiled: Compiled, synonyms: Mapping[str, Iterable
         raise RegistryError(message, hint="Python's SQLite must be 3.34 or newer, with FTS5") from None
 
 
-def _documents(compiled: Compiled) -> Iterator[Document]:
-    cited = {
-        row.service_name
-        for run in compiled.runs
-        for entry in run.transports
-        if entry.grade and (entry.grade.implemented_by or entry.grade.specification)
-        for row in entry.assignments
-    }
+def _documents(compiled: Compiled, formerly: Mapping[str, Iterable[str]]) -> Iterator[Document]:
+    products: dict[str, set[str]] = {}
+    specified = set()
+    for run in compiled.runs:
+        for entry in run.transports:
+            if entry.grade:
+                for row in entry.assignments:
+                    name = (row.service_name or "").lower()
+                    products.setdefault(name, set()).update(entry.grade.implemented_by)
+                    if entry.grade.specification:
+                        specified.add(name)
     services: dict[str, list[Assignment]] = {}
     for name, rows in compiled.services.items():
         if rows[0].service_name and rows[0].service_name.lower() == name:
             services[name] = [row for row in rows if row.service_name and row.service_name.lower() == name]
-    for rows in services.values():
-        yield _service(rows, known=rows[0].service_name in cited)
+    for name, rows in services.items():
+        # A service that products are cited to implement, or that has a specification, is likelier to be meant.
+        weight = 1.0 + 0.4 * log2(1 + len(products.get(name, ()))) + (0.5 if name in specified else 0.0)
+        yield _service(rows, formerly.get(name, ()), weight)
     # A use stands in the runs once per relation that it has along its range.
     uses = {use_key(use): use for run in compiled.runs for use in run.known_uses}
     for use in sorted(uses.values(), key=lambda each: (each.product.casefold(), each.ports.first, use_key(each))):
@@ -124,12 +143,14 @@ def use_key(use: KnownUse) -> tuple[str, ...]:
     return (use.product, str(use.ports), use.transport, use.direction, use.role or "", use.protocol or "")
 
 
-def _service(rows: Sequence[Assignment], *, known: bool) -> Document:
+def _service(rows: Sequence[Assignment], formerly: Iterable[str], weight: float) -> Document:
     name = rows[0].service_name or ""
     names = dict.fromkeys([name, *[alias for row in rows for alias in row.aliases]])
     descriptions = dict.fromkeys(row.description for row in rows if row.description)
     ranges = sorted({(row.ports.first, row.ports.last) for row in rows if row.ports})
-    on = {transport for row in rows for transport in ((row.transport,) if row.transport else ("tcp", "udp")) if row.ports}
+    on = {
+        transport for row in rows for transport in ((row.transport,) if row.transport else ("tcp", "udp")) if row.ports
+    }
     return Document(
         "service",
         name,
@@ -137,11 +158,11 @@ def _service(rows: Sequence[Assignment], *, known: bool) -> Document:
         ", ".join(_ports(first, last) for first, last in ranges),
         " ".join(transport for transport in TRANSPORTS if transport in on),
         next(iter(descriptions), "").partition("\n")[0],
-        (1.0 if ranges else 0.5) + (1.0 if known else 0.0),
+        weight if ranges else 0.5 * weight,
         "\n".join(names),
         "\n".join(descriptions),
         "\n".join(dict.fromkeys(text for row in rows for text in (row.assignee, row.contact) if text)),
-        "\n".join(dict.fromkeys(row.reference for row in rows if row.reference)),
+        "\n".join([*dict.fromkeys(row.reference for row in rows if row.reference), *formerly]),
     )
 
 

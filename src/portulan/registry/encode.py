@@ -9,9 +9,10 @@ from portulan.model import PORTS, TRANSPORTS
 from portulan.registry.index import FIELD, HEADER, ITEM, MAGIC, NONE, STATES, VERSION, check_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
-    from portulan.model import Assignment, Executable, Grade, KnownUse, TransportEntry
+    from portulan.model import Assignment, Executable, Grade, KnownUse, TransportEntry, Value
 
 
 class Run(NamedTuple):
@@ -31,6 +32,7 @@ class Heap:
         self._start = start
         self._data = bytearray()
         self._places: dict[bytes, int] = {}
+        self._values: dict[int, tuple[object, int]] = {}
 
     def put(self, payload: bytes) -> int:
         """Store a record, or find it, and return its offset."""
@@ -42,9 +44,13 @@ class Heap:
             self._places[payload] = place
         return place
 
-    def put_fields(self, fields: Iterable[str | tuple[str, ...] | None]) -> int:
-        """Store a record of texts."""
-        return self.put(FIELD.join(_text(field) for field in fields).encode())
+    def put_value(self, value: Value, render: Callable[[Any], Iterable[str | tuple[str, ...] | None]]) -> int:
+        """Store a value by its texts. The same object is rendered once: blocks of rows stand under many numbers."""
+        known = self._values.get(id(value))
+        if known is None:
+            # The value is kept beside its place, so that its id stays its own.
+            known = self._values[id(value)] = value, self.put(FIELD.join(map(_text, render(value))).encode())
+        return known[1]
 
     def __bytes__(self) -> bytes:
         """Return all records."""
@@ -83,9 +89,9 @@ def encode_index(
 
     bodies: dict[bytes, bytes] = {}
     for name, rows in services.items():
-        bodies[_key("s:", name.lower())] = _refs(put_assignment(heap, row) for row in rows)
+        bodies[_key("s:", name.lower())] = _refs(heap.put_value(row, _assignment) for row in rows)
     for name, programs in executables.items():
-        bodies[_key("", name)] = _refs(_put_executable(heap, program) for program in programs)
+        bodies[_key("", name)] = _refs(heap.put_value(program, _executable) for program in programs)
     for protocol, names in protocols.items():
         bodies[_key("p:", protocol.lower())] = FIELD.join(names).encode()
     if len(bodies) != keys_count:
@@ -108,71 +114,64 @@ def _run_payload(run: Run, heap: Heap) -> bytes:
     refs = b""
     for entry in run.transports:
         head += (
-            _u32(_put_grade(heap, entry.grade) if entry.grade else 0)
+            _u32(heap.put_value(entry.grade, _grade) if entry.grade else 0)
             + _u16(len(entry.assignments))
             + _u16(len(entry.other_rows))
         )
-        refs += _refs(put_assignment(heap, row) for row in entry.assignments + entry.other_rows)
-    refs += _refs(_put_use(heap, use) for use in run.known_uses)
+        refs += _refs(heap.put_value(row, _assignment) for row in entry.assignments + entry.other_rows)
+    refs += _refs(heap.put_value(use, _use) for use in run.known_uses)
     return head + _u16(len(run.known_uses)) + refs
 
 
-def put_assignment(heap: Heap, row: Assignment) -> int:
-    """Store a row of IANA's."""
+def _assignment(row: Assignment) -> Iterable[str | tuple[str, ...] | None]:
     name, aliases, ports, *rest = row._astuple()  # noqa: SLF001  # the model's own order of fields is what is stored
     first, last = (str(row.ports.first), str(row.ports.last)) if row.ports else (None, None)
-    return heap.put_fields((name, aliases or None, first, last, *rest))  # type: ignore[arg-type]  # all texts
+    return name, aliases or None, first, last, *rest  # type: ignore[return-value]  # texts, by the model
 
 
-def _put_use(heap: Heap, use: KnownUse) -> int:
-    return heap.put_fields(
-        (
-            use.product,
-            use.vendor,
-            str(use.ports.first),
-            str(use.ports.last),
-            use.transport,
-            use.direction,
-            use.protocol,
-            use.relation,
-            use.role,
-            "yes" if use.default else "no",
-            use.citation.url,
-            use.citation.title,
-            use.attestation,
-        )
+def _use(use: KnownUse) -> Iterable[str | None]:
+    return (
+        use.product,
+        use.vendor,
+        str(use.ports.first),
+        str(use.ports.last),
+        use.transport,
+        use.direction,
+        use.protocol,
+        use.relation,
+        use.role,
+        "yes" if use.default else "no",
+        use.citation.url,
+        use.citation.title,
+        use.attestation,
     )
 
 
-def _put_executable(heap: Heap, program: Executable) -> int:
-    return heap.put_fields(
-        (
-            program.name,
-            program.system,
-            program.product,
-            program.vendor,
-            program.distinct,
-            program.package,
-            program.path,
-            program.unit,
-            program.services or None,
-            program.citation.url,
-            program.citation.title,
-            program.attestation,
-        )
+def _executable(program: Executable) -> Iterable[str | tuple[str, ...] | None]:
+    return (
+        program.name,
+        program.system,
+        program.product,
+        program.vendor,
+        program.distinct,
+        program.package,
+        program.path,
+        program.unit,
+        program.services or None,
+        program.citation.url,
+        program.citation.title,
+        program.attestation,
     )
 
 
-def _put_grade(heap: Heap, grade: Grade) -> int:
+def _grade(grade: Grade) -> Iterable[str | tuple[str, ...] | None]:
     citation = grade.specification
-    return heap.put_fields(
-        (
-            grade.registration,
-            citation.url if citation else None,
-            citation.title if citation else None,
-            grade.implemented_by or None,
-            grade.reasons or None,
-        )
+    return (
+        grade.registration,
+        citation.url if citation else None,
+        citation.title if citation else None,
+        grade.implemented_by or None,
+        grade.reasons or None,
     )
 
 

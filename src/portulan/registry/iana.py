@@ -40,6 +40,9 @@ STATES: Final[tuple[State, ...]] = ("unassigned", "reserved", "assigned")
 UNSTATED: Final[tuple[Transport, ...]] = ("tcp", "udp")
 """The transports that a row with a port but no transport counts for: those that the registry had when it was written."""
 
+ADDRESS: Final = "https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers"
+"""Where IANA publishes the registry, without the ending ``.csv`` or ``.xml``."""
+
 _DEASSIGNED = ("unassigned", "removed", "de-registered", "decomissioned", "de-commissioned", "decommissioned")
 _DEASSIGNED_NAMELESS = ("deprecated",)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
@@ -56,7 +59,11 @@ def parse_csv(data: bytes) -> list[Assignment]:
     except UnicodeDecodeError as error:
         message = f"not IANA's registry: byte {error.start} is not UTF-8"
         raise RegistryError(message, hint=_WHERE) from None
-    records = csv.reader(io.StringIO(text.replace("\r\n", "\n"), newline=""), strict=True)
+    text = text.replace("\r\n", "\n")
+    if control := _CONTROL.search(text):
+        message = f"not IANA's registry: line {text.count(chr(10), 0, control.start()) + 1} has a control character"
+        raise RegistryError(message, hint=_WHERE)
+    records = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(records, None)
         if header is None or not text.strip():
@@ -71,16 +78,10 @@ def parse_csv(data: bytes) -> list[Assignment]:
         raise RegistryError(message, hint=_WHERE) from None
 
 
-_WHERE = "the file is at https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers.csv"
-
-
 def parse_row(record: Sequence[str], line: int) -> Assignment:
     """Return one row from its twelve texts; `line` is only for the error."""
     if len(record) != len(COLUMNS):
         message = f"line {line} has {len(record)} columns instead of {len(COLUMNS)}"
-        raise RegistryError(message, hint=_WHERE)
-    if any(_CONTROL.search(text) for text in record):
-        message = f"line {line} has a control character"
         raise RegistryError(message, hint=_WHERE)
     name, ports, transport, *rest = record
     if transport and transport not in TRANSPORTS:

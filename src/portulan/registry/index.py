@@ -231,9 +231,21 @@ class Index:
         return Assignment(name, _items(aliases), None if first is None else PortRange(int(first), int(last)), *rest)
 
     def _use(self, at: int) -> KnownUse:
-        product, vendor, first, last, transport, direction, protocol, relation, role, default, url, title, attestation = (
-            self._fields(at, 13)
-        )
+        (
+            product,
+            vendor,
+            first,
+            last,
+            transport,
+            direction,
+            protocol,
+            relation,
+            role,
+            default,
+            url,
+            title,
+            attestation,
+        ) = self._fields(at, 13)
         return KnownUse(
             product,
             vendor,

@@ -86,7 +86,7 @@ def info(today: date | None = None) -> Info:
         index.snapshot,
         max(0, ((today or datetime.now(UTC).date()) - _day(index.snapshot)).days),
         sum(1 for _ in csv.reader(io.StringIO(_text(csv_path)))) - 1,
-        str(used.get("source", "came with Portulan")),
+        str(used.get("source", "https://www.iana.org/assignments/service-names-port-numbers/")),
         index.path,
         None if packaged else notes.get(FORMER, {}).get("snapshot"),
         packaged,
@@ -121,7 +121,9 @@ def update(source: str, *, force: bool = False, snapshot: str | None = None) -> 
         _install(folder, rows, label, source)
     except OSError as error:
         message = f"the snapshot cannot be written to {folder}: {error.strerror or error}"
-        raise RegistryError(message, hint="the snapshot before is still in use; free some space and try again") from None
+        raise RegistryError(
+            message, hint="the snapshot before is still in use; free some space and try again"
+        ) from None
     return info()
 
 

@@ -1,0 +1,48 @@
+"""The build hook: the index and the search are built from the facts, and go into the wheel.
+
+They are built, so they are in no repository. A wheel gets them from a folder that is thrown away; an editable install gets
+them where it reads them, beside the source.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class RegistryBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its configuration is hatchling's business
+    """Builds ``registry.idx`` and ``search.sqlite``."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the files before a wheel is packed; a source distribution has the facts and needs none."""
+        if self.target_name != "wheel":
+            return
+        package = Path(self.root, "src", "portulan", "registry")
+        if version == "editable":
+            self._build(package)
+            return
+        self._folder = tempfile.TemporaryDirectory(prefix="portulan-build-")
+        self._build(Path(self._folder.name))
+        for file in sorted(Path(self._folder.name).iterdir()):
+            build_data["force_include"][str(file)] = f"portulan/registry/{file.name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # the interface
+        """Throw the folder away."""
+        if hasattr(self, "_folder"):
+            self._folder.cleanup()
+
+    def _build(self, folder: Path) -> None:
+        # Another process, so that the environment that hatchling runs in keeps nothing of the package.
+        subprocess.run(  # noqa: S603  # our own module
+            [sys.executable, "-m", "portulan.registry.build", str(folder)],
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(Path(self.root, "src"))},
+        )

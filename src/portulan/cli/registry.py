@@ -1,0 +1,110 @@
+"""`portulan registry`: which snapshot, a newer one, and what changed between two."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from portulan.cli.terminal import Style, clean, print_rows
+from portulan.document import plain
+from portulan.registry import snapshots
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from portulan.model import Assignment
+
+
+def info(flags: Namespace) -> int:
+    """Show where the answers come from and how old that is."""
+    _show(snapshots.info(), flags.format)
+    return 0
+
+
+def update(flags: Namespace) -> int:
+    """Take a newer snapshot and show what there is then."""
+    sys.stderr.write("reading, checking and indexing; the former snapshot is kept\n")
+    _show(snapshots.update(flags.source, force=flags.force, snapshot=flags.date), flags.format)
+    return 0
+
+
+def _show(told: snapshots.Info, form: str) -> None:
+    if form == "text":
+        lines = [
+            f"snapshot   {told.snapshot} ({told.age_days} days old)",
+            f"rows       {told.rows}",
+            f"source     {told.source}{' (came with the package)' if told.packaged else ''}",
+            f"index      {told.path}",
+            f"former     {told.former or 'none'}",
+        ]
+        if told.ignored:
+            lines.append(f"ignored    {told.ignored}")
+        sys.stdout.write("".join(clean(line) + "\n" for line in lines))
+    else:
+        _print("portulan.registry-info/1", [told._asdict()], form)
+
+
+def diff(flags: Namespace) -> int:
+    """Show which rows were added, removed and changed, by column."""
+    found = snapshots.diff(flags.a, flags.b)
+    if flags.format == "json":
+        from portulan.cli.formats import print_json  # noqa: PLC0415  # text does without
+
+        print_json(
+            {
+                "schema": "portulan.registry-diff/1",
+                "before": found.before,
+                "after": found.after,
+                "added": plain(found.added),
+                "removed": plain(found.removed),
+                "changed": [
+                    {"before": plain(change.before), "after": plain(change.after), "fields": list(change.fields)}
+                    for change in found.changed
+                ],
+            },
+            indent=2,
+        )
+        return 0
+    rows = [
+        *[_row("added", row) for row in found.added],
+        *[_row("removed", row) for row in found.removed],
+        *[
+            _row("changed", change.after, field, getattr(change.before, field), getattr(change.after, field))
+            for change in found.changed
+            for field in change.fields
+        ],
+    ]
+    if flags.format == "text":
+        headings = ("WHAT", "PORT", "TRANSPORT", "SERVICE", "COLUMN", "BEFORE", "AFTER")
+        print_rows(headings, [tuple(str(cell or "") for cell in row.values()) for row in rows], Style(sys.stdout))
+        told = f"{len(found.added)} rows added, {len(found.removed)} removed, {len(found.changed)} changed"
+        sys.stderr.write(f"{clean(found.before)} to {clean(found.after)}: {told}\n")
+    else:
+        _print("portulan.registry-diff/1", rows, flags.format)
+    return 0
+
+
+def _row(
+    change: str, row: Assignment, field: str | None = None, before: object = None, after: object = None
+) -> dict[str, Any]:
+    ports = None if row.ports is None else f"{row.ports.first}-{row.ports.last}"
+    if row.ports is not None and row.ports.first == row.ports.last:
+        ports = str(row.ports.first)
+    return {
+        "change": change,
+        "ports": ports,
+        "transport": row.transport,
+        "service_name": row.service_name,
+        "field": field,
+        "before": plain(before) if field else None,
+        "after": plain(after) if field else row.description,
+    }
+
+
+def _print(schema: str, rows: list[dict[str, Any]], form: str) -> None:
+    from portulan.cli import formats  # noqa: PLC0415  # text does without
+
+    if form == "json":
+        formats.print_json({"schema": schema, **rows[0]}, indent=2)
+    else:
+        formats.print_rows(schema, rows, form)

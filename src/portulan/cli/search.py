@@ -1,0 +1,35 @@
+"""`portulan search`: words in, the likely services and uses out."""
+
+from __future__ import annotations
+
+import sys
+
+from portulan.cli.terminal import Style, clean, print_rows
+from portulan.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portulan.cli import Options
+
+
+def run_search(words: list[str], options: Options) -> int:
+    """Search the map and print the hits, the likely one first; return 1 where there is none."""
+    if not words:
+        message = "search needs words"
+        raise UsageError(message, hint="portulan search voip mail")
+    from portulan.registry.search import search  # noqa: PLC0415  # after the words are checked
+
+    asked = " ".join(words)
+    hits = search(asked, options.limit)
+    if options.format != "text":
+        from portulan.cli.formats import print_rows as print_data_rows  # noqa: PLC0415  # json costs a start-up
+        from portulan.document import plain  # noqa: PLC0415
+
+        print_data_rows("portulan.search/1", [plain(hit) for hit in hits], options.format, query=asked)
+    else:
+        rows = [(hit.ports or "no port", "/".join(hit.transports), hit.name, hit.description or "") for hit in hits]
+        print_rows(("PORT", "TRANSPORT", "NAME", "WHAT"), rows, Style(sys.stdout))
+    if not hits:
+        sys.stderr.write(f"nothing is found for {clean(asked)[:80]!r}\n")
+        return 1
+    return 0
