@@ -6,7 +6,8 @@
 
 PYTHON ?= python3
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+# Twice quiet: errors only.
+PIP := $(VENV)/bin/python -m pip -qq --disable-pip-version-check
 CHECKED := src tests bench hatch_build.py
 
 # Folders count too: their time changes when a file goes. Built and compiled files are results, not sources.
@@ -20,7 +21,7 @@ help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 # Exit code 1 is a finding and 3 something the system refused to show: bad news about this machine, not a failure.
-show = echo '$$ portulan $(1)'; code=0; $(VENV)/bin/portulan $(1) || code=$$?; \
+show = echo '$$ $(strip portulan $(1))'; code=0; $(VENV)/bin/portulan $(1) || code=$$?; \
   case $$code in 0|1|3) ;; *) exit $$code ;; esac
 
 run: $(VENV)/portulan.stamp  ## show what listens on this machine, then the page of port 2528

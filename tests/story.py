@@ -1,8 +1,8 @@
 """The story of 2528, played with real programs in a private network namespace; run by test_story.py.
 
-A real SMTP server answers on 127.0.0.1:2528, and five processes dial it: one with the name of a program of 3CX in a folder
-of root's, the same in a folder that others can write, nginx as a proxy, a program of the user nobody, and an interpreter.
-Prints one JSON document: what `portulan 2528` said as text and as JSON, and the exit codes.
+A real SMTP server answers on 127.0.0.1:2528, and five processes dial it: one with the name of a program of 3CX in a
+folder of root's, the same in a folder that others can write, nginx as a proxy, a program of the user nobody, and an
+interpreter. Prints one JSON document: what `portulan 2528` said as text and as JSON, and the exit codes.
 """
 
 from __future__ import annotations

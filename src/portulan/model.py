@@ -1,10 +1,10 @@
 """The nouns: immutable values with no behaviour beyond their own invariants.
 
-Every field of a type that Portulan prints as JSON is a key there, in this order and under this name. Field names are the
-columns of IANA's registry, or names of OpenTelemetry and ECS.
+Every field of a type that Portulan prints as JSON is a key there, in this order and under this name. Field names are
+the columns of IANA's registry, or names of OpenTelemetry and ECS.
 
-Start-up is a feature, so these are not dataclasses: importing ``dataclasses`` for twelve of them costs more than twice a
-bare interpreter. `Value` gives the same surface (keyword or positional arguments, defaults, equality, hash, repr, no
+Start-up is a feature, so these are not dataclasses: importing ``dataclasses`` for twelve of them costs more than twice
+a bare interpreter. `Value` gives the same surface (keyword or positional arguments, defaults, equality, hash, repr, no
 assignment) from ``__slots__`` alone; a type checker sees frozen dataclasses.
 """
 
@@ -62,10 +62,9 @@ def tier_of(port: int) -> Tier:
 class ValueType(type):
     """Turns annotated names into slots and their values into defaults."""
 
-    if TYPE_CHECKING:
-        _fields: ClassVar[tuple[str, ...]]
-        _defaults: ClassVar[dict[str, Any]]
-        _setters: ClassVar[tuple[Any, ...]]
+    _fields: tuple[str, ...]
+    _defaults: dict[str, Any]
+    _setters: tuple[Any, ...]
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> ValueType:
         """Build the class: one slot per annotated name."""
@@ -86,6 +85,7 @@ class Value(metaclass=ValueType):
 
     if TYPE_CHECKING:
         _fields: ClassVar[tuple[str, ...]]
+        _defaults: ClassVar[dict[str, Any]]
     else:
 
         def __init__(self, *values: object, **named: object) -> None:

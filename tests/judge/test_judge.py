@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 22, 9, 10, 11, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def index() -> Index:
-    """The map."""
+    """Open the map."""
     return open_index()
 
 
@@ -232,7 +232,7 @@ def test_one_foreign_owner_is_enough(index: Index) -> None:
 
 
 def test_service_manager_does_not_spoil(index: Index) -> None:
-    """systemd beside the service it started changes nothing."""
+    """The service manager beside the service it started changes nothing."""
     assert judged(index, socket("listen", 22, process("/usr/lib/systemd/systemd"), SSHD)).rule == "PT101"
 
 

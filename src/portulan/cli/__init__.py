@@ -1,7 +1,7 @@
 """The door: `main` reads the words, asks, prints, and returns the exit code.
 
-The questions that people ask most (`portulan`, `portulan 2528`, `lookup`, `who`) are dispatched by hand; the other verbs
-build their own parser in `portulan.cli.verbs`. Exit codes: 130 interrupted, 2 usage, configuration or data error, 1 a
+The questions that people ask most (`portulan`, `portulan 2528`, `lookup`, `who`, `search`) are dispatched by hand; the
+other verbs build their own parser in `portulan.cli.verbs`. Exit codes: 130 interrupted, 2 usage, configuration or data error, 1 a
 verdict says `investigate` or what was asked for does not exist, 3 something was refused, 0.
 """
 
@@ -213,4 +213,4 @@ def _forget_stdout() -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
-        sys.stdout = None  # type: ignore[assignment]  # a stream without a descriptor
+        sys.stdout = None  # a stream without a descriptor

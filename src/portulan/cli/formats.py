@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from portulan.answer import Answer, Machine
-    from portulan.model import Verdict
+    from portulan.model import Observation, Verdict
 
 ASSIGNMENT_COLUMNS = (
     "port",
@@ -147,7 +147,7 @@ def _socket_row(verdict: Verdict) -> tuple[object, ...]:
     return _observed(verdict.subject) + judged
 
 
-def _observed(subject: Any) -> tuple[object, ...]:
+def _observed(subject: Observation) -> tuple[object, ...]:
     peer = subject.peer
     return (
         subject.direction,

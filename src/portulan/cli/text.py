@@ -239,17 +239,12 @@ def local_time(moment: datetime) -> str:
 
 def _render_verdict(verdict: Verdict, number: int, style: Style) -> list[str]:
     squats = f", squats on {verdict.squats_on}" if verdict.squats_on else ""
-    said = f"{verdict.attention}: {verdict.judgement}{squats} ({verdict.rule})"
-    lines = [f"  [{number}] " + style.paint(clean(said), verdict.attention)]
-    for item in verdict.because:
-        if item.weight != "context":  # the page has said it above
-            lines.append(wrap(clean(item.statement), style.width, "      ", "  "))
-    lines += [
-        wrap(clean(f"note: {note.statement} ({note.rule})"), style.width, "      ", "  ") for note in verdict.notes
-    ]
-    if verdict.advice:
-        lines.append(wrap(clean(f"do: {verdict.advice}"), style.width, "      ", "  "))
-    return lines
+    judged = f"{verdict.attention}: {verdict.judgement}{squats} ({verdict.rule})"
+    lines = [f"  [{number}] " + style.paint(clean(judged), verdict.attention)]
+    said = [item.statement for item in verdict.because if item.weight != "context"]  # the page has said the rest above
+    said += [f"note: {note.statement} ({note.rule})" for note in verdict.notes]
+    said += [f"do: {verdict.advice}"] if verdict.advice else []
+    return lines + [wrap(clean(statement), style.width, "      ", "  ") for statement in said]
 
 
 def render_by_hand(answer: Answer, style: Style) -> str:

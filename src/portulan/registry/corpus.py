@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from portulan.model import Assignment, KnownUse, PortRange
+    from portulan.model import Assignment, KnownUse
     from portulan.registry.compile import Compiled
 
 _SCHEMA = """

@@ -1,6 +1,6 @@
 """IANA's Service Name and Transport Protocol Port Number Registry: from its CSV to rows, and from rows to states.
 
-The rows are kept as IANA publishes them; what they mean for one (port, transport) pair is decided here and nowhere else.
+The rows are kept as IANA publishes them; what they mean for a (port, transport) pair is decided here and nowhere else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STATES: Final[tuple[State, ...]] = ("unassigned", "reserved", "assigned")
 """The states from weakest to strongest."""
 
 UNSTATED: Final[tuple[Transport, ...]] = ("tcp", "udp")
-"""The transports that a row with a port but no transport counts for: those that the registry had when it was written."""
+"""What a row with a port but no transport counts for: the transports that the registry had when it was written."""
 
 ADDRESS: Final = "https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers"
 """Where IANA publishes the registry, without the ending ``.csv`` or ``.xml``."""
@@ -46,66 +46,67 @@ ADDRESS: Final = "https://www.iana.org/assignments/service-names-port-numbers/se
 _DEASSIGNED = ("unassigned", "removed", "de-registered", "decomissioned", "de-commissioned", "decommissioned")
 _DEASSIGNED_NAMELESS = ("deprecated",)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
+_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _ALIAS = re.compile(r'This entry is an alias to "([^"]+)"')
+
+
+class NotIana(RegistryError):
+    """A file that was to be IANA's registry and is not."""
+
+    def __init__(self, form: str, why: str) -> None:
+        """Take the form that was expected, CSV or XML, and what is wrong."""
+        super().__init__(f"not IANA's registry: {why}", hint=f"the file is at {ADDRESS}{form}")
+
+
+CSV: Final = ".csv"
+XML: Final = ".xml"
+"""The forms of the registry, as the ending of its address."""
 
 
 def parse_csv(data: bytes) -> list[Assignment]:
     """Return IANA's rows, in order, from its CSV; record ends may be LF or CRLF.
 
-    Raises RegistryError where the columns are not IANA's twelve or a row cannot be one of IANA's.
+    Raises NotIana where the columns are not IANA's twelve or a row cannot be one of IANA's.
     """
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        message = f"not IANA's registry: byte {error.start} is not UTF-8"
-        raise RegistryError(message, hint=_WHERE) from None
-    text = text.replace("\r\n", "\n")
+        raise NotIana(CSV, f"byte {error.start} is not UTF-8") from None
+    if not text.strip():
+        raise NotIana(CSV, "it is empty")
     if control := _CONTROL.search(text):
-        message = f"not IANA's registry: line {text.count(chr(10), 0, control.start()) + 1} has a control character"
-        raise RegistryError(message, hint=_WHERE)
+        line = text.count("\n", 0, control.start()) + 1
+        raise NotIana(CSV, f"line {line} has a control character")
     records = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = next(records, None)
-        if header is None or not text.strip():
-            message = "the file is empty"
-            raise RegistryError(message, hint=_WHERE)
-        if tuple(header) != COLUMNS:
-            message = f"not IANA's registry: the columns are {_shorten(', '.join(header))}"
-            raise RegistryError(message, hint=_WHERE)
+        columns = next(records)
+        if tuple(columns) != COLUMNS:
+            raise NotIana(CSV, f"its columns are {_shorten(', '.join(columns))}")
         return [parse_row(record, records.line_num) for record in records if record]
     except csv.Error as error:
-        message = f"not IANA's registry: {error} at line {records.line_num}"
-        raise RegistryError(message, hint=_WHERE) from None
+        raise NotIana(CSV, f"{error}, line {records.line_num}") from None
 
 
-def parse_row(record: Sequence[str], line: int) -> Assignment:
-    """Return one row from its twelve texts; `line` is only for the error."""
+def parse_row(record: Sequence[str], line: int, form: str = CSV) -> Assignment:
+    """Return one row from its twelve texts; line and form are only for the error."""
     if len(record) != len(COLUMNS):
-        message = f"line {line} has {len(record)} columns instead of {len(COLUMNS)}"
-        raise RegistryError(message, hint=_WHERE)
-    name, ports, transport, *rest = record
+        raise NotIana(form, f"line {line} has {len(record)} columns instead of {len(COLUMNS)}")
+    name, numbers, transport, *rest = record
     if transport and transport not in TRANSPORTS:
-        message = f"line {line} has the transport {_shorten(transport)!r}"
-        raise RegistryError(message, hint=_WHERE)
-    return Assignment(
-        name or None,
-        (),
-        _parse_ports(ports, line),
-        transport or None,  # type: ignore[arg-type]  # one of TRANSPORTS, checked above
-        *[text or None for text in rest],
-    )
+        raise NotIana(form, f"line {line} has the transport {_shorten(transport)!r}")
+    ports = _parse_ports(numbers)
+    if numbers and ports is None:
+        raise NotIana(form, f"line {line} has the port {_shorten(numbers)!r}")
+    return Assignment(name or None, (), ports, transport or None, *[text or None for text in rest])
 
 
-def _parse_ports(text: str, line: int) -> PortRange | None:
-    if not text:
+def _parse_ports(text: str) -> PortRange | None:
+    """Return ``22`` or ``6000-6063`` as a range; None where it is neither."""
+    found = _PORTS.fullmatch(text)
+    if found is None:
         return None
-    first, _, last = text.partition("-")
-    if all(part.isascii() and part.isdigit() and len(part) <= len(str(PORTS)) for part in (first, last or first)):
-        ports = PortRange(int(first), int(last or first))
-        if ports.first <= ports.last < PORTS:
-            return ports
-    message = f"line {line} has the port {_shorten(text)!r}"
-    raise RegistryError(message, hint=_WHERE)
+    ports = PortRange(int(found[1]), int(found[2] or found[1]))
+    return ports if ports.first <= ports.last < PORTS else None
 
 
 def _shorten(text: str, width: int = 60) -> str:
@@ -148,7 +149,7 @@ def alias_of(row: Assignment) -> str | None:
 def state_of(row: Assignment) -> State:
     """Return what one row makes of its (port, transport) pairs.
 
-    Removed, de-registered and decommissioned rows assign nothing, whether a name was left in them or not (sua, 14001/udp).
+    Removed, de-registered and decommissioned rows assign nothing, whether a name was left in them (sua, 14001/udp) or not.
     "Reserved" without a name is reserved; with one (stun-behaviors, 5349/udp) it is an assignment with a remark. Of the
     other nameless rows only "Deprecated" (1028) assigns nothing; "any private mail system" and the like are assigned.
     """

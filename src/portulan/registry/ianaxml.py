@@ -1,7 +1,7 @@
 """IANA's registry from its XML, as the same rows that its CSV gives.
 
-Expat reads it piece by piece; a document type is refused outright, so that no entity can be declared and nothing outside
-the file is ever asked for.
+Expat reads it piece by piece; a document type is refused outright, so that no entity can be declared and nothing
+outside the file is ever asked for.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
-from portulan.errors import RegistryError
-from portulan.registry.iana import COLUMNS, parse_row
+from portulan.registry.iana import COLUMNS, XML, NotIana, parse_row
 
 
 if TYPE_CHECKING:
@@ -56,14 +55,14 @@ class _Reader:
         self._record: dict[str, str] = {}
 
     def refuse(self, *_declared: object) -> None:
-        raise _not_iana("it declares a document type")
+        raise NotIana(XML, "it declares a document type")
 
     def start(self, element: str, attributes: dict[str, str]) -> None:
         name = element.removeprefix(f"{NAMESPACE} ")
         if not self._path and (name != "registry" or attributes.get("id") != "service-names-port-numbers"):
-            raise _not_iana(f"the outermost element is {element[:60]!r}")
+            raise NotIana(XML, f"the outermost element is {element[:60]!r}")
         if len(self._path) == _MAX_DEPTH:
-            raise _not_iana("elements are nested too deeply")
+            raise NotIana(XML, "elements are nested too deeply")
         self._path.append(name)
         self._texts.append([])
         self._attributes.append(attributes)
@@ -76,7 +75,7 @@ class _Reader:
     def text(self, data: str) -> None:
         self._texts[-1].append(data)
         if sum(map(len, self._texts[-1])) > _MAX_TEXT:
-            raise _not_iana(f"{self._path[-1][:60]!r} is too long")
+            raise NotIana(XML, f"{self._path[-1][:60]!r} is too long")
 
     def end(self, _element: str) -> None:
         name = self._path.pop()
@@ -110,15 +109,15 @@ class _Reader:
         # A record that names no assignee is assigned to its contact; the CSV then has the same in both columns.
         self._record.setdefault("Assignee", self._record.get("Contact", ""))
         row = [self._record.get(column, "") for column in COLUMNS]
-        self.rows.append(parse_row(row, self.parser.CurrentLineNumber))
+        self.rows.append(parse_row(row, self.parser.CurrentLineNumber, XML))
         if len(self.rows) > _MAX_RECORDS:
-            raise _not_iana("too many records")
+            raise NotIana(XML, "too many records")
 
 
 def parse_xml(data: bytes) -> tuple[list[Assignment], str | None]:
     """Return IANA's rows, in order, and the date that the registry gives itself.
 
-    Raises RegistryError where the document is not IANA's registry of service names, or declares a document type.
+    Raises NotIana where the document is not IANA's registry of service names, or declares a document type.
     """
     reader = _Reader()
     try:
@@ -126,17 +125,10 @@ def parse_xml(data: bytes) -> tuple[list[Assignment], str | None]:
             reader.parser.Parse(data[start : start + _PIECE], False)  # noqa: FBT003  # expat takes no names
         reader.parser.Parse(b"", True)  # noqa: FBT003
     except expat.ExpatError as error:
-        raise _not_iana(str(error)) from None
+        raise NotIana(XML, str(error)) from None
     return reader.rows, reader.updated
 
 
 def _clean(text: str) -> str:
     """Return a text line by line without the indentation of the XML, as the CSV has it."""
     return "\n".join(line for line in map(str.strip, text.splitlines()) if line)
-
-
-def _not_iana(why: str) -> RegistryError:
-    return RegistryError(
-        f"not IANA's registry: {why}",
-        hint="the file is at https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers.xml",
-    )

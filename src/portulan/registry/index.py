@@ -63,12 +63,12 @@ ITEM = "\x1e"
 _REBUILD = "install portulan again, or run `portulan registry update`"
 
 
-def check_of(data: bytes) -> int:
+def check_of(data: bytes | bytearray) -> int:
     """Return the check of some bytes."""
     return int.from_bytes(data, "little") % PRIME
 
 
-def u32(data: bytes, at: int) -> int:
+def u32(data: bytes | mmap, at: int) -> int:
     """Read an unsigned 32-bit number."""
     return int.from_bytes(data[at : at + 4], "little")
 
@@ -76,6 +76,18 @@ def u32(data: bytes, at: int) -> int:
 def u16(data: bytes, at: int) -> int:
     """Read an unsigned 16-bit number."""
     return int.from_bytes(data[at : at + 2], "little")
+
+
+class UnusableIndex(RegistryError):
+    """The index is damaged, cut off or no index."""
+
+    def __init__(self, path: str, why: str) -> None:
+        """Take the file and what is wrong with it."""
+        super().__init__(f"the registry index {path} cannot be used: {why}", hint=_REBUILD)
+
+
+class OtherVersion(UnusableIndex):
+    """The index was written by another version of Portulan."""
 
 
 class Index:
@@ -97,21 +109,21 @@ class Index:
         try:
             size = os.fstat(descriptor).st_size
             if size < HEADER:
-                raise self._unusable("too short")
+                raise UnusableIndex(path, "too short")
             self._data = mmap(descriptor, 0, access=ACCESS_READ)
         except OSError as error:
-            raise self._unusable(error.strerror or "not readable") from None
+            raise UnusableIndex(self.path, error.strerror or "not readable") from None
         finally:
             os.close(descriptor)
         header = self._data[:HEADER]
         if header[:8] != MAGIC:
-            raise self._unusable("not an index of Portulan")
+            raise UnusableIndex(self.path, "not an index of Portulan")
         if u32(header, 8) != VERSION:
-            raise OtherVersion(f"{path} is an index of another version of Portulan", hint=_REBUILD)
+            raise OtherVersion(path, "it is of another version of Portulan")
         if check_of(header[20:]) != u32(header, 16):
-            raise self._unusable("damaged header")
+            raise UnusableIndex(self.path, "damaged header")
         if u32(header, 12) != size:
-            raise self._unusable(f"{size} bytes long instead of {u32(header, 12)}")
+            raise UnusableIndex(self.path, f"{size} bytes long instead of {u32(header, 12)}")
         self._ports = u32(header, 20)
         self._states = u32(header, 24)
         self._states_check = u32(header, 28)
@@ -133,7 +145,7 @@ class Index:
         try:
             record = self._record(u32(self._data, self._ports + 4 * port))
             if not u16(record, 0) <= port <= u16(record, 2):
-                raise self._unusable(f"wrong place for port {port}")
+                raise UnusableIndex(self.path, f"wrong place for port {port}")
             at = 8 + 8 * len(TRANSPORTS)
             uses = u16(record, at)
             at += 2
@@ -157,7 +169,7 @@ class Index:
                 at = after
             known = [self._use(u32(record, ref)) for ref in range(at, at + 4 * uses, 4)]
         except (ValueError, IndexError, TypeError) as error:
-            raise self._unusable(str(error)) from None
+            raise UnusableIndex(self.path, str(error)) from None
         return Entry(port, tier_of(port), self.snapshot, tuple(transports), tuple(known))
 
     def services(self, name: str) -> tuple[Assignment, ...]:
@@ -198,7 +210,7 @@ class Index:
             raise UsageError(message, hint=f"transports are {', '.join(TRANSPORTS)}")
         table = self._data[self._states : self._states + len(TRANSPORTS) * PORTS]
         if check_of(table) != self._states_check:
-            raise self._unusable("damaged states")
+            raise UnusableIndex(self.path, "damaged states")
         place = TRANSPORTS.index(transport)  # type: ignore[arg-type]  # checked above
         return table[place * PORTS : (place + 1) * PORTS]
 
@@ -207,23 +219,23 @@ class Index:
     def _record(self, at: int) -> bytes:
         """Return the payload of the record at an offset, after checking it."""
         if not HEADER <= at <= len(self._data) - 8:
-            raise self._unusable(f"no record at {at}")
+            raise UnusableIndex(self.path, f"no record at {at}")
         length = u32(self._data, at + 4)
         record = self._data[at + 4 : at + 8 + length]
         if len(record) != 4 + length or check_of(record) != u32(self._data, at):
-            raise self._unusable(f"damaged at {at}")
+            raise UnusableIndex(self.path, f"damaged at {at}")
         return record[4:]
 
     def _text(self, data: bytes) -> str:
         try:
             return data.decode()
         except UnicodeDecodeError as error:
-            raise self._unusable(str(error)) from None
+            raise UnusableIndex(self.path, str(error)) from None
 
     def _fields(self, at: int, count: int) -> list[Any]:
         fields: list[Any] = [None if text == NONE else text for text in self._text(self._record(at)).split(FIELD)]
         if len(fields) != count:
-            raise self._unusable(f"{len(fields)} fields instead of {count} at {at}")
+            raise UnusableIndex(self.path, f"{len(fields)} fields instead of {count} at {at}")
         return fields
 
     def _assignment(self, at: int) -> Assignment:
@@ -279,7 +291,7 @@ class Index:
         start, check = self._keys
         table = self._data[start : start + 4 * self._keys_count]
         if check_of(table) != check:
-            raise self._unusable("damaged keys")
+            raise UnusableIndex(self.path, "damaged keys")
         wanted = key.encode("utf-8", "surrogatepass")
         low, high = 0, self._keys_count
         while low < high:
@@ -292,13 +304,6 @@ class Index:
             else:
                 high = middle
         return None
-
-    def _unusable(self, why: str) -> RegistryError:
-        return RegistryError(f"the registry index {self.path} cannot be used: {why}", hint=_REBUILD)
-
-
-class OtherVersion(RegistryError):
-    """The index was written by another version of Portulan."""
 
 
 def _items(text: str | None) -> tuple[str, ...]:
