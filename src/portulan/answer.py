@@ -111,7 +111,7 @@ def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment,
         if suffix in TRANSPORTS:
             services = tuple([found for found in index.services(number) if found.transport in {suffix, None}])
             if services:
-                return None, suffix, services  # type: ignore[return-value]  # checked above
+                return None, suffix, services
         elif index.services(number):
             raise _no_transport(suffix)
     if not any(character.isalpha() for character in number):

@@ -236,6 +236,12 @@ def test_service_manager_does_not_spoil(index: Index) -> None:
     assert judged(index, socket("listen", 22, process("/usr/lib/systemd/systemd"), SSHD)).rule == "PT101"
 
 
+def test_service_manager_alone(index: Index) -> None:
+    """The service manager alone on a number holds it for somebody: it is neither at home nor away from it."""
+    verdict = judged(index, socket("listen", 22, process("/usr/lib/systemd/systemd")))
+    assert short(verdict) == ("unexplained", "look", None)
+
+
 def test_crowded_number(index: Index) -> None:
     """On a number that many products share, an unknown program is nothing to be alarmed at."""
     assert short(judged(index, socket("listen", 8080, process("/usr/local/bin/shop"))))[:2] == ("unexplained", "look")

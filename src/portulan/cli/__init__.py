@@ -1,8 +1,9 @@
 """The door: `main` reads the words, asks, prints, and returns the exit code.
 
 The questions that people ask most (`portulan`, `portulan 2528`, `lookup`, `who`, `search`) are dispatched by hand; the
-other verbs build their own parser in `portulan.cli.verbs`. Exit codes: 130 interrupted, 2 usage, configuration or data error, 1 a
-verdict says `investigate` or what was asked for does not exist, 3 something was refused, 0.
+other verbs build their own parser in `portulan.cli.verbs`. Exit codes, the first that applies: 130 interrupted, 2 usage,
+configuration or data error, 1 a verdict says `investigate` or what was asked for does not exist, 3 something was
+refused, 0.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ class Options(Value):
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code; no exception of ours or of the system's leaves it."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if sys.stderr is None or sys.stdout is None:
+        if not _reopen():
+            return 2
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a test may have put something simpler there
             stream.reconfigure(errors="backslashreplace")
@@ -42,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         code = run(words)
         sys.stdout.flush()
     except KeyboardInterrupt:
+        _forget_stdout()
         return 130
     except PortulanError as error:
         say_error(error.message, error.hint)
@@ -58,7 +63,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(words: list[str]) -> int:
     """Dispatch the words to a verb."""
-    verb = next((word for word in words if not word.startswith("-")), "")
+    place = place_of_verb(words)
+    verb = "" if place is None else words[place]
     if "--help" in words or "-h" in words or "--version" in words or verb in VERBS:
         from portulan.cli.verbs import run_verb  # noqa: PLC0415  # start-up: the hot questions do without argparse
 
@@ -81,6 +87,14 @@ def run(words: list[str]) -> int:
         message = f"too many words: {' '.join(rest)[:60]}"
         raise UsageError(message, hint=f"to search for words: portulan search {' '.join(rest)[:60]}")
     return answer_all(rest, options, map_wanted=True, territory=True)
+
+
+def place_of_verb(words: list[str]) -> int | None:
+    """Return where the first word is that is neither an option nor an option's value."""
+    for place, word in enumerate(words):
+        if not word.startswith("-") and (not place or words[place - 1] not in {"--format", "--limit"}):
+            return place
+    return None
 
 
 def parse_options(words: list[str]) -> tuple[Options, list[str]]:
@@ -149,13 +163,16 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
         else:
             from portulan.cli.formats import print_answer  # noqa: PLC0415  # json and csv cost a start-up each
 
-            print_answer(answer, options.format, first=number == 0)
+            print_answer(answer, options.format, first=number == 0, alone=len(queries) == 1)
+        sys.stdout.flush()  # so that what was refused comes after what was seen
+        for refused in {item: None for result in answer.results for item in result.incomplete}:
+            say_incomplete(refused)
         code = worse(code, exit_code(answer, only_territory=not map_wanted))
     return code
 
 
 def _print_text(answer: Answer | NameAnswer, *, map_wanted: bool, territory: bool) -> None:
-    """Print an answer as text, and what was refused to standard error."""
+    """Print an answer as text."""
     from portulan.answer import Answer  # noqa: PLC0415  # start-up
     from portulan.cli import text  # noqa: PLC0415  # start-up
     from portulan.cli.terminal import Style  # noqa: PLC0415
@@ -169,9 +186,6 @@ def _print_text(answer: Answer | NameAnswer, *, map_wanted: bool, territory: boo
         sys.stdout.write(text.render_page(answer, style))
     else:
         sys.stdout.write(text.render_name(answer, style, territory=territory))
-    sys.stdout.flush()  # so that what was refused comes after what was seen
-    for refused in {item: None for result in answer.results for item in result.incomplete}:
-        say_incomplete(refused)
 
 
 def exit_code(answer: Answer | NameAnswer, *, only_territory: bool) -> int:

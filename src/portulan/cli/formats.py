@@ -54,8 +54,9 @@ SOCKET_COLUMNS = (
 )
 
 
-def print_answer(answer: Answer | NameAnswer, form: str, *, first: bool) -> None:
+def print_answer(answer: Answer | NameAnswer, form: str, *, first: bool, alone: bool) -> None:
     """Print one answer. JSON is one document an answer; several questions in JSON are a document a line."""
+    indent = 2 if form == "json" and alone else None
     if form == "csv":
         _print_answer_csv(answer, first=first)
     elif isinstance(answer, NameAnswer):
@@ -63,9 +64,9 @@ def print_answer(answer: Answer | NameAnswer, form: str, *, first: bool) -> None
             for result in answer.results:
                 print_json(port_document(result))
         else:
-            print_json(name_document(answer), indent=2)
+            print_json(name_document(answer), indent=indent)
     else:
-        print_json(port_document(answer), indent=2 if form == "json" else None)
+        print_json(port_document(answer), indent=indent)
 
 
 def print_json(document: object, *, indent: int | None = None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import portulan
-from portulan.cli import FORMATS, Options, parse_format
+from portulan.cli import FORMATS, Options, parse_format, place_of_verb
 from portulan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run_verb(words: list[str]) -> int:
     if "--version" in words:
         sys.stdout.write(f"portulan {portulan.__version__}\n")
         return 0
-    position = next((number for number, word in enumerate(words) if not word.startswith("-")), None)
+    position = place_of_verb(words)
     verb = words[position] if position is not None else "help"
     if verb not in verbs or position is None:
         sys.stdout.write(HELP)
@@ -77,9 +77,15 @@ def run_verb(words: list[str]) -> int:
 
 def _parser(verb: str, description: str) -> Parser:
     parser = Parser(prog=f"portulan {verb}", description=description, allow_abbrev=False)
-    parser.add_argument("--format", type=_format, default="text", metavar="|".join(FORMATS))
-    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    _add_formats(parser, "text")
     return parser
+
+
+def _add_formats(parser: Parser, default: str) -> None:
+    parser.add_argument("--format", type=_format, default=default, metavar="|".join(FORMATS))
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", default=default, help="the same as --format json"
+    )
 
 
 def _format(value: str) -> str:
@@ -120,6 +126,8 @@ def run_registry(words: list[str]) -> int:
     diff = verbs.add_parser("diff", help="what changed between two snapshots")
     diff.add_argument("a", help="2020-07, 2025-03 ..., current, former, or a file")
     diff.add_argument("b")
+    for verb in verbs.choices.values():
+        _add_formats(verb, argparse.SUPPRESS)  # also after the word; what stands before it is kept
     flags = parser.parse_args(words)
     from portulan.cli import registry  # noqa: PLC0415  # the other verbs do without
 

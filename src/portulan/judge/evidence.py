@@ -128,6 +128,13 @@ def _say_shared(program: Program) -> str:
     )
 
 
+def say_service_manager(program: Program, observation: Observation) -> Evidence:
+    """State that the service manager holds a socket for a unit which it has not started."""
+    unit = f" ({observation.unit})" if observation.unit else ""
+    statement = f"{program.called()} holds it for a unit{unit} that it starts when somebody connects"
+    return Evidence("process", statement, _source_of(program, observation), "decides")
+
+
 def say_not_the_cited(program: Program, against: Sequence[KnownUse], observation: Observation) -> Evidence:
     """State that the program is none of the products that the number is cited for."""
     products = list(dict.fromkeys([use.product for use in against]))

@@ -16,6 +16,7 @@ from portulan.judge.evidence import (
     say_not_the_cited,
     say_probe,
     say_program,
+    say_service_manager,
     say_uses,
     uses_like,
 )
@@ -106,6 +107,8 @@ def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each
         return "PT115", (say_program(program, observation),)
     if program.disbelief is not None:
         return "PT106", (say_program(program, observation),)
+    if program.path in SYSTEMD:
+        return "PT110", (say_service_manager(program, observation),)
 
     services = {name for assignment in on.assignments for name in (assignment.service_name, *assignment.aliases)}
     for row in program.rows:

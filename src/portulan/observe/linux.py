@@ -51,16 +51,16 @@ class Sockets:
         if self._diag:
             self._diag.close()
 
-    def read(self, transport: str, states: int, *, local_port: int = 0, peer_port: int = 0) -> list[Row]:
-        """Return the sockets of a transport in some states, with a local or peer port if it is not 0."""
+    def read(self, transport: str, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
+        """Return the sockets of a transport in some states, with a port on the local side or on any if it is not 0."""
         if self._diag:
             try:
-                return self._diag.read(transport, _FAMILIES, states, local_port=local_port, peer_port=peer_port)
+                return self._diag.read(transport, _FAMILIES, states, local_port=local_port, any_port=any_port)
             except OSError as error:
                 self._refuse(error)
         from portulan.observe import procnet  # noqa: PLC0415  # seldom needed
 
-        return procnet.read(transport, states, local_port=local_port, peer_port=peer_port)
+        return procnet.read(transport, states, local_port=local_port, any_port=any_port)
 
     def _refuse(self, error: OSError) -> None:
         """Note that from now on some sockets cannot be seen."""
@@ -117,16 +117,18 @@ def read_port(sockets: Sockets, port: int) -> tuple[list[Row], list[Row], list[R
     talkers: list[Row] = []
     dials: list[Row] = []
     for transport, holding in _HOLDING.items():
-        for row in sockets.read(transport, netlink.EVERY, local_port=port):
-            (holders if holding >> row[6] & 1 else talkers).append(row)
-        towards = [row for row in sockets.read(transport, netlink.CONNECTED, peer_port=port) if row[0] != port]
-        # Whom a listener here accepted from that port does not dial it.
-        own_ports = {row[0] for row in towards}
-        nearby: list[Row] = []
-        for own_port in own_ports if len(own_ports) <= _FEW_PORTS else (0,):
-            nearby += sockets.read(transport, holding & ~(1 << netlink.BOUND), local_port=own_port)
-        held = Held(nearby)
-        dials += [row for row in towards if not held.covers(row)]
+        towards: list[Row] = []
+        for row in sockets.read(transport, netlink.EVERY, any_port=port):
+            (towards if row[0] != port else holders if holding >> row[6] & 1 else talkers).append(row)
+        if towards:
+            # Whom a listener here accepted from that port does not dial it.
+            own_ports = {row[0] for row in towards}
+            listening = holding & ~(1 << netlink.BOUND)
+            nearby: list[Row] = []
+            for own_port in own_ports if len(own_ports) <= _FEW_PORTS else (0,):
+                nearby += sockets.read(transport, listening, local_port=own_port)
+            held = Held(nearby)
+            dials += [row for row in towards if not held.covers(row)]
     held = Held(holders)
     dials += [row for row in talkers if not held.covers(row)]
     return holders, dials, [row for row in talkers if held.covers(row)]
@@ -165,7 +167,7 @@ class Territory:
         "_namespace",
         "_now",
         "_owners",
-        "_paths",
+        "_places",
     )
 
     def __init__(self, rows: list[Row], sockets: Sockets, *, all_owners: bool, incomplete: list[Incomplete]) -> None:
@@ -175,11 +177,10 @@ class Territory:
         self._interfaces: dict[int, str | None] = {0: None}
         members: dict[int, list[int]] = {}
         for row in rows:
-            if row[9]:
-                members.setdefault(row[10], []).append(row[9])
+            members.setdefault(row[10], []).append(row[9])
         groups = cgroup.Groups(members)
-        self._paths = {group: groups.path(group) for group in members}
-        self._facts = Facts(with_groups=not _VAGUE.isdisjoint(self._paths.values()))
+        self._places = {group: _place(groups.path(group)) for group in members}
+        self._facts = Facts(with_groups=any([self._places[group][0] in _VAGUE for group in members]))
         self._owners = Owners(members, self._facts)
         if all_owners:
             self._owners.search_every()
@@ -190,7 +191,7 @@ class Territory:
 
     def _find_gone(self, rows: list[Row], sockets: Sockets) -> set[int]:
         """Ask again for the sockets that nobody holds, although we could look everywhere: return those closed since."""
-        orphans = [row for row in rows if self._owners.why_missing(row[9], row[10]) == "no process holds it" and row[9]]
+        orphans = [row for row in rows if row[9] and self._owners.why_missing(row[9], row[10]) == "no process holds it"]
         if not orphans:
             return set()
         asked = {(row[1], row[0]) for row in orphans}
@@ -224,9 +225,9 @@ class Territory:
             missing = (
                 "closed before it could be read" if inode in self._gone else self._owners.why_missing(inode, group)
             )
-        path = self._paths.get(group)
+        path, unit, container = self._places[group]
         if path in _VAGUE and processes:
-            path = self._facts.groups.get(processes[-1].pid) or path
+            path, unit, container = _place(self._facts.groups.get(processes[-1].pid) or path)
         ipv4 = family == _socket.AF_INET
         return Observation(
             self._now,
@@ -239,8 +240,8 @@ class Territory:
             netlink.STATE_NAMES.get(state) if transport == "tcp" or state != netlink.CLOSE else "unconnected",
             processes,
             missing,
-            cgroup.unit_of(path) if path else None,
-            cgroup.container_of(path) if path else None,
+            unit,
+            container,
             None,
             self._namespace,
             "ipv4" if ipv4 else "ipv6",
@@ -263,6 +264,11 @@ class Territory:
 
 def _peer(row: Row) -> tuple[int, str, bytes]:
     return row[3], row[1], row[4]
+
+
+def _place(path: str | None) -> tuple[str | None, str | None, str | None]:
+    """Return a path of control groups with the unit and the container that it names."""
+    return (path, None, None) if path is None else (path, cgroup.unit_of(path), cgroup.container_of(path))
 
 
 def _address(packed: bytes) -> str:

@@ -15,7 +15,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from portulan.model import Process, ProcessesMissing
     from portulan.observe.cgroup import Groups
@@ -26,13 +26,14 @@ _MANY_FILES = 300  # the few processes with more are searched last, and first wh
 _EARLY = tuple([b"%d" % number for number in range(3, 64)])
 _PASSED_ON = _EARLY[:8]  # where sd_listen_fds(3) puts the sockets that systemd hands over
 _MANY_NUMBERS = 64
+_USUAL = 16
 _INITIAL_PID_NAMESPACE = 4026531836  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 
 
 class Owners:
     """The processes that hold some sockets: search in one of two ways, then ask."""
 
-    __slots__ = ("_complete", "_elsewhere", "_facts", "_foreign", "_held", "_known", "_members", "_refused")
+    __slots__ = ("_complete", "_elsewhere", "_facts", "_foreign", "_held", "_known", "_members", "_refused", "_usual")
 
     def __init__(self, members: Mapping[int, Sequence[int]], facts: Facts) -> None:
         """Take the inodes of the sockets, by the id of the control group that made them."""
@@ -40,10 +41,11 @@ class Owners:
         self._members = members
         # Keyed by the text of the link, which spares taking every link apart.
         self._held: dict[bytes, tuple[Process, ...]] = {
-            _link(inode): () for inodes in members.values() for inode in inodes
+            _link(inode): () for inodes in members.values() for inode in inodes if inode
         }
         self._known: dict[int, tuple[Process]] = {}  # by pid; one tuple that all its sockets share
         self._complete: set[int] = set()  # pids of which every link was read
+        self._usual: list[bytes] = []  # numbers under which sockets were found: programs of one kind are alike
         self._refused = False  # some process did not let us look
         self._foreign: set[int] = set()  # groups with processes of other pid namespaces
         self._elsewhere = False  # there may be processes that this pid namespace does not show
@@ -71,7 +73,7 @@ class Owners:
             pids = groups.read_processes(group)
             if 0 in pids:
                 self._foreign.add(group)
-            self._search([pid for pid in pids if pid], {_link(inode) for inode in inodes})
+            self._search([pid for pid in pids if pid], {_link(inode) for inode in inodes if inode})
         left = self._left()
         activated = any([len(owners) == 1 and owners[0].pid == 1 for owners in self._held.values()])
         if left or activated:
@@ -143,7 +145,7 @@ class Owners:
                     continue
                 except OSError:
                     break
-                if link in held:
+                if link in held and all([owner.pid != pid for owner in held[link]]):
                     self._look(pid, None, numbers)
                     break
 
@@ -166,13 +168,15 @@ class Owners:
             return set()
         try:
             complete = numbers is None
-            for number in os.listdir(path) if numbers is None else numbers:
+            for number in self._list(path, left) if numbers is None else numbers:
                 try:
                     link = os.readlink(number, dir_fd=folder)
                 except FileNotFoundError:
                     continue
                 if link in held:
                     hits[link] = number
+                    if number not in self._usual and len(self._usual) < _USUAL:
+                        self._usual.append(number)
                     if left is not None:
                         left.discard(link)
                         if not left:
@@ -191,6 +195,14 @@ class Owners:
         if left is not None:
             left.update([link for link in hits if not held[link]])
         return set()
+
+    def _list(self, path: bytes, left: set[bytes] | None) -> Iterator[bytes]:
+        """Yield the numbers of open files, the usual ones first: often that is far enough, and listing costs more."""
+        usual = tuple(self._usual) if left is not None else ()
+        yield from usual
+        for number in os.listdir(path):
+            if number not in usual:
+                yield number
 
     def _claim(self, pid: int, folder: int, hits: dict[bytes, bytes], up: bytes) -> bool:
         """Enter a process as owner of what it was seen to hold; say no if it let go or is gone by now."""

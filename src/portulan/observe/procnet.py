@@ -19,8 +19,8 @@ _MAPPED = bytes(10) + b"\xff\xff"
 _FILES = (("", _socket.AF_INET), ("6", _socket.AF_INET6))
 
 
-def read(transport: str, states: int, *, local_port: int = 0, peer_port: int = 0) -> list[Row]:
-    """Return the sockets of a transport in some states (bits, 1 << state), with a local or peer port if it is not 0.
+def read(transport: str, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
+    """Return the sockets of a transport in some states (bits, 1 << state), with a port on the local side or on any.
 
     Raises OSError where /proc/net cannot be read at all.
     """
@@ -34,7 +34,7 @@ def read(transport: str, states: int, *, local_port: int = 0, peer_port: int = 0
                     if (
                         states >> row[6] & 1
                         and (not local_port or row[0] == local_port)
-                        and (not peer_port or row[3] == peer_port)
+                        and (not any_port or any_port in {row[0], row[3]})
                     ):
                         rows.append(row)
         except FileNotFoundError:

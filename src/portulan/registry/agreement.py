@@ -1,20 +1,20 @@
-"""Whether a cited use agrees with the registry: is this what the number was assigned for?
+"""Whether a cited use agrees with the registry, that is: whether the number was assigned for it.
 
 A use agrees with an assignment where one of these holds; otherwise it is unofficial:
 
 1. its protocol is the service's name or alias, or is registered under that name by ``data/protocols.csv``, or is its
    form without TLS (``imap`` on imaps) where the role says that TLS is used;
-2. a characteristic word of the product, or its initials, stands in the service's name or the first line of its description;
+2. a characteristic word of the product, or its initials, stands in the service's name or in the first line of its
+   description;
 3. a word of the vendor stands there, and so does a characteristic word of the role;
-4. two characteristic words of the role stand there, or one that is the service's name or the first part of it (``etcd``
-   on etcd-client).
+4. two characteristic words of the role stand there, or one that is the service's name or the first part of it
+   (``etcd`` on etcd-client).
 
 Words are compared without regard to case. A word is characteristic where it is not one of `GENERIC`, the words of the
 trade that any two descriptions may share; one of four letters or more also counts inside a longer service name
 (``postgres`` in postgresql).
 
-The rule was measured against 2,516 uses that people had compared with the registry one by one; ``docs/decisions/`` has the
-figures and what it gets wrong.
+``tests/registry/test_agreement.py`` measures the rule against uses that were compared with the registry one by one.
 """
 
 from __future__ import annotations
@@ -27,33 +27,40 @@ from portulan.model import replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from portulan.model import Assignment, Executable, KnownUse
-    from portulan.registry.encode import Run
+    from portulan.model import Assignment, KnownUse
 
 GENERIC: Final = frozenset(
+    # A literal list would be three hundred lines.
     """
-    a access active admin administration advanced agent agents alternate an and api app apple application applications
-    based box bus by cache call camera central channel chat client clients cloud cluster code collector command common
-    communication communications communicator config configuration connect connection connections console control
-    controller core daemon dashboard data database datagram debug default desktop dev development device devices direct
-    directory director discovery display distributed dynamic edge embedded encrypted engine enterprise event events exchange
-    explorer external file files first for framework from game games gateway gateways general global graphics group health
-    home host hosts http https hub image in info information instance integrated interface internal internet ip is it java
-    job lan legacy library license light link linux list listener live local log logging login machine mail main management
-    manager master media memory message messages messaging meter metrics mobile mode monitor monitoring multi name network
-    networks node nodes notification notifications object objects of office old on one online open or os over packet panel
-    parallel peer peers phone phones plain platform player plugin point port ports power print printer private pro proc
-    process processing product products professional program project protocol protocols proxy public query queue real
-    realtime receiver recorder registration registry relay remote replication report reporting request requests resource
-    rest router rpc runtime scanner scheduler search second secure security sender sensor server servers service services
-    session share shared sharing shell signalling simple single site smart software source specific ssl standalone standard
-    standby start station status storage store stream streaming streams studio suite support sync synchronisation
-    synchronization system systems task tcp team technologies technology telephone telephony terminal test text the time
-    tls to tool tools traffic transfer transport tunnel two udp ui unencrypted unified unix update updates user users
-    version video viewer virtual visual voice watch web window windows wireless with worker workstation
-    """.split()
+    a access active admin administration advanced agent agents alternate an and api app apple application
+    applications based box bus by cache call camera central channel chat client clients cloud cluster code collector
+    command common communication communications communicator config configuration connect connection connections
+    console control controller core daemon dashboard data database datagram debug default desktop dev development
+    device devices direct director directory discovery display distributed dynamic edge embedded encrypted engine
+    enterprise event events exchange explorer external file files first for framework from game games gateway
+    gateways general global graphics group health home host hosts http https hub image in info information instance
+    integrated interface internal internet ip is it java job lan legacy library license light link linux list
+    listener live local log logging login machine mail main management manager master media memory message messages
+    messaging meter metrics mobile mode monitor monitoring multi name network networks node nodes notification
+    notifications object objects of office old on one online open or os over packet panel parallel peer peers phone
+    phones plain platform player plugin point port ports power print printer private pro proc process processing
+    product products professional program project protocol protocols proxy public query queue real realtime receiver
+    recorder registration registry relay remote replication report reporting request requests resource rest router
+    rpc runtime scanner scheduler search second secure security sender sensor server servers service services
+    session share shared sharing shell signalling simple single site smart software source specific ssl standalone
+    standard standby start station status storage store stream streaming streams studio suite support sync
+    synchronisation synchronization system systems task tcp team technologies technology telephone telephony
+    terminal test text the time tls to tool tools traffic transfer transport tunnel two udp ui unencrypted unified
+    unix update updates user users version video viewer virtual visual voice watch web window windows wireless with
+    worker workstation
+    """.split()  # noqa: SIM905  # as said
 )
 """Words that show nothing when two texts share them."""
+
+WORD: Final = 2
+PART: Final = 4
+INITIALS: Final = 3
+"""How many letters a word must have to count, to count inside a longer one, or to count as initials."""
 
 _VENDORS = {"ms": "microsoft", "msft": "microsoft", "vrts": "veritas"}
 """How IANA's rows abbreviate vendors."""
@@ -68,7 +75,7 @@ class Agreement:
 
     def __init__(self, protocols: Mapping[str, Iterable[str]]) -> None:
         """Take the IANA service names of each of our protocol names."""
-        self._protocols = {letters(ours): {letters(name) for name in names} for ours, names in protocols.items()}
+        self._protocols = {letters(ours): frozenset(map(letters, names)) for ours, names in protocols.items()}
         self._words: dict[Assignment, tuple[frozenset[str], frozenset[str]]] = {}
 
     def related(self, use: KnownUse, assignments: Iterable[Assignment]) -> KnownUse:
@@ -76,11 +83,12 @@ class Agreement:
         if use.relation == "malicious":
             return use
         agrees = any(self.agrees(use, assignment) for assignment in assignments)
-        return replace(use, relation="registered" if agrees else "unofficial")  # type: ignore[no-any-return]
+        related: KnownUse = replace(use, relation="registered" if agrees else "unofficial")
+        return related
 
     def agrees(self, use: KnownUse, assignment: Assignment) -> bool:
         """Tell whether a use is what an assignment is for."""
-        names, there = self._read(assignment)
+        names, there = self.read(assignment)
         role = words(f"{use.role or ''} {use.protocol or ''}")
         if self._same_protocol(use.protocol, names, tls=not _TLS.isdisjoint(role)):
             return True
@@ -93,48 +101,9 @@ class Agreement:
         whole = names | words((assignment.service_name or "").partition("-")[0])
         return len(in_role) > 1 or not whole.isdisjoint(in_role) or bool(_shared(vendor, names, there))
 
-    def services(self, programs: Iterable[Executable], runs: Iterable[Run]) -> dict[Executable, tuple[str, ...]]:
-        """Return, for each program, the IANA service names that its product is cited or named to serve.
-
-        Cited: the product listens, by a known use that agrees with the assignment. Named: the product has the service's
-        whole name and is a server (it listens by a known use, or a program of it has a unit); or the program is called
-        after a protocol, as daemons are (``ntpd``, ``in.telnetd``).
-        """
-        programs = list(programs)
-        served: dict[str, dict[str, None]] = {}
-        listening = {program.product for program in programs if program.unit}
-        names: dict[str, str] = {}
-        for run in runs:
-            for use in run.known_uses:
-                if use.direction == "listen":
-                    listening.add(use.product)
-            for entry in run.transports:
-                for assignment in entry.assignments:
-                    if assignment.service_name is None:
-                        continue
-                    names.update(dict.fromkeys(self._read(assignment)[0], assignment.service_name))
-                    for use in run.known_uses:
-                        if (
-                            use.transport == entry.transport
-                            and use.direction == "listen"
-                            and use.relation == "registered"
-                            and self.agrees(use, assignment)
-                        ):
-                            served.setdefault(use.product, {})[assignment.service_name] = None
-        found = {}
-        for program in programs:
-            services = dict(served.get(program.product, {}))
-            product = letters(program.product)
-            if product in names and program.product in listening:
-                services[names[product]] = None
-            daemon = letters(program.name.removeprefix("in."))
-            if daemon.endswith("d") and len(daemon) > 3:
-                protocol = daemon[:-1]
-                for name in sorted(self._protocols.get(protocol, ())):
-                    if name in names:
-                        services[names[name]] = None
-            found[program] = tuple(services)
-        return found
+    def names_of(self, protocol: str) -> frozenset[str]:
+        """Return the service names of one of our protocol names, as bare letters."""
+        return self._protocols.get(letters(protocol), frozenset())
 
     def _same_protocol(self, protocol: str | None, names: frozenset[str], *, tls: bool) -> bool:
         if protocol is None:
@@ -142,11 +111,11 @@ class Agreement:
         ours = letters(protocol)
         return (
             ours in names
-            or not names.isdisjoint(self._protocols.get(ours, ()))
+            or not names.isdisjoint(self.names_of(ours))
             or (tls and not names.isdisjoint((f"{ours}s", f"{ours}tls", f"{ours}ssl")))
         )
 
-    def _read(self, assignment: Assignment) -> tuple[frozenset[str], frozenset[str]]:
+    def read(self, assignment: Assignment) -> tuple[frozenset[str], frozenset[str]]:
         """Return the names of an assignment as bare letters, and the words that describe it."""
         read = self._words.get(assignment)
         if read is None:
@@ -161,14 +130,14 @@ def _shared(ours: frozenset[str], names: frozenset[str], there: frozenset[str]) 
     return frozenset(
         word
         for word in ours
-        if (len(word) > 1 and word in there) or (len(word) > 3 and any(word in name for name in names))
+        if (len(word) >= WORD and word in there) or (len(word) >= PART and any(word in name for name in names))
     )
 
 
 def _initials(product: str) -> frozenset[str]:
     """Return ``pcp`` for "Performance Co-Pilot": the initials of three words or more."""
     initials = "".join(word[0] for word in _WORD.findall(product.casefold()))
-    return frozenset({initials} if len(initials) > 2 else ())
+    return frozenset({initials} if len(initials) >= INITIALS else ())
 
 
 def words(text: str) -> frozenset[str]:

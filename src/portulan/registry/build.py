@@ -35,7 +35,7 @@ def build(rows: Iterable[Assignment], folder: Path, snapshot: str, beside: tuple
     """
     facts = read_facts()
     compiled = compile_registry(rows, facts)
-    index = encode_index(snapshot, compiled.runs, compiled.services, compiled.executables, compiled.protocols, beside)
+    index = encode_index(snapshot, compiled, beside)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{SEARCH_NAME}.") as beside_it:
         search = Path(beside_it, SEARCH_NAME)
         write_search(search, compiled, facts.synonyms, former_references(compiled.rows, snapshot))

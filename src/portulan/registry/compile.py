@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from portulan.model import PORTS, TRANSPORTS, TransportEntry, replace
 from portulan.registry.agreement import Agreement
-from portulan.registry.encode import Run
 from portulan.registry.grade import grade_all
 from portulan.registry.iana import collapse_aliases, pairs, state_of, strongest
+from portulan.registry.serving import services_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 POOL = 16
 """A cited range of more numbers than this is a pool: it says little of one number in it."""
+
+
+class Run(NamedTuple):
+    """Consecutive port numbers of which the same is true."""
+
+    first: int
+    last: int
+    transports: tuple[TransportEntry, ...]
+    known_uses: tuple[KnownUse, ...]
 
 
 class Compiled(NamedTuple):
@@ -102,7 +111,7 @@ def _transport_entry(
 
 
 def _order(use: KnownUse) -> tuple[object, ...]:
-    """A use of the number itself before a pool; documented before reported, default before optional; then by product."""
+    """Order a use of the number itself before a pool, documented before reported, default before optional."""
     return (
         use.ports.last - use.ports.first >= POOL,
         use.attestation != "documented",
@@ -126,10 +135,10 @@ def _services(rows: Iterable[Assignment]) -> dict[str, tuple[Assignment, ...]]:
     return {name: tuple(named) for name, named in services.items()}
 
 
-def _executables(facts: Facts, runs: Iterable[Run], agreement: Agreement) -> dict[str, tuple[Executable, ...]]:
+def _executables(facts: Facts, runs: Sequence[Run], agreement: Agreement) -> dict[str, tuple[Executable, ...]]:
     """Return programs by the keys that the index finds them under: Windows does not tell cases apart; and by unit."""
     programs: dict[str, list[Executable]] = {}
-    for program, services in agreement.services(facts.executables, runs).items():
+    for program, services in services_of(facts.executables, runs, agreement).items():
         key = f"w:{program.name.lower()}" if program.system == "windows" else f"x:{program.name}"
         programs.setdefault(key, []).append(replace(program, services=services))
         if program.unit is not None:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from errno import ENOSPC
 from math import log2
 from typing import TYPE_CHECKING, NamedTuple
 
 from portulan.errors import RegistryError
 from portulan.model import TRANSPORTS
+from portulan.registry.compile import POOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,6 +55,10 @@ CREATE VIRTUAL TABLE pieces USING fts5(
 );
 """
 
+_INSERT = "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_NAME = "INSERT OR IGNORE INTO names VALUES (?, ?)"
+_INSERT_PROTOCOL = "INSERT OR IGNORE INTO names SELECT ?, id FROM documents WHERE kind = 'service' AND name = ?"
+_INSERT_SYNONYM = "INSERT INTO synonyms VALUES (?, ?)"
 _FILL = """
 INSERT INTO words (words) VALUES ('rebuild');
 INSERT INTO pieces (pieces) VALUES ('rebuild');
@@ -82,33 +88,28 @@ def write_search(
 ) -> None:
     """Write the search file at a path where none is. The same registry and facts give the same bytes.
 
-    `formerly` tells what a service's row cited in older snapshots: who searches for an RFC that was replaced since finds it.
+    `formerly` tells what a service's row cited in older snapshots: who searches for an RFC that was replaced finds it.
+    Raises OSError where the disk is full, and RegistryError where SQLite cannot search.
     """
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as file:
             file.executescript(_SCHEMA)
             file.execute("BEGIN")
             for number, document in enumerate(_documents(compiled, formerly), 1):
-                file.execute(f"INSERT INTO documents VALUES (?{', ?' * len(document)})", (number, *document))
-                called = document.called.split("\n") if document.kind == "service" else [document.name]
-                file.executemany(
-                    "INSERT OR IGNORE INTO names VALUES (?, ?)", [(name.casefold(), number) for name in called]
-                )
+                file.execute(_INSERT, (number, *document))
+                called = document.called.split("\n")
+                file.executemany(_INSERT_NAME, [(name.casefold(), number) for name in called])
             # Our protocol names find the services that IANA has under another name: dns is domain.
             for protocol, services in compiled.protocols.items():
                 if protocol not in compiled.services:
-                    file.executemany(
-                        "INSERT OR IGNORE INTO names SELECT ?, id FROM documents WHERE kind = 'service' AND name = ?",
-                        [(protocol, service) for service in services],
-                    )
-            file.executemany(
-                "INSERT INTO synonyms VALUES (?, ?)",
-                [(word, " ".join(also)) for word, also in sorted(synonyms.items())],
-            )
+                    file.executemany(_INSERT_PROTOCOL, [(protocol, service) for service in services])
+            file.executemany(_INSERT_SYNONYM, [(word, " ".join(also)) for word, also in sorted(synonyms.items())])
             file.execute("COMMIT")
             file.executescript(_FILL)
             file.execute("VACUUM")
     except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+            raise OSError(ENOSPC, str(error), str(path)) from None
         message = f"the search cannot be built: {error}"
         raise RegistryError(message, hint="Python's SQLite must be 3.34 or newer, with FTS5") from None
 
@@ -128,10 +129,10 @@ def _documents(compiled: Compiled, formerly: Mapping[str, Iterable[str]]) -> Ite
     for name, rows in compiled.services.items():
         if rows[0].service_name and rows[0].service_name.lower() == name:
             services[name] = [row for row in rows if row.service_name and row.service_name.lower() == name]
-    for name, rows in services.items():
+    for name, named in services.items():
         # A service that products are cited to implement, or that has a specification, is likelier to be meant.
         weight = 1.0 + 0.4 * log2(1 + len(products.get(name, ()))) + (0.5 if name in specified else 0.0)
-        yield _service(rows, formerly.get(name, ()), weight)
+        yield _service(named, formerly.get(name, ()), weight)
     # A use stands in the runs once per relation that it has along its range.
     uses = {use_key(use): use for run in compiled.runs for use in run.known_uses}
     for use in sorted(uses.values(), key=lambda each: (each.product.casefold(), each.ports.first, use_key(each))):
@@ -176,7 +177,7 @@ def _use(use: KnownUse) -> Document:
         _ports(use.ports.first, use.ports.last),
         use.transport,
         f"{verb}: {what}" if what else verb,
-        (1.0 if use.default else 0.8) * (0.7 if use.ports.last - use.ports.first > 15 else 1.0),
+        (1.0 if use.default else 0.8) * (0.7 if use.ports.last - use.ports.first >= POOL else 1.0),
         use.product,
         " ".join(text for text in (use.role, use.protocol) if text),
         use.vendor or "",

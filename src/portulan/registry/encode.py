@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from portulan.errors import RegistryError
 from portulan.model import PORTS, TRANSPORTS
 from portulan.registry.index import FIELD, HEADER, ITEM, MAGIC, NONE, STATES, VERSION, check_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
     from typing import Any
 
-    from portulan.model import Assignment, Executable, Grade, KnownUse, TransportEntry, Value
+    from portulan.model import Assignment, Executable, Grade, KnownUse, Value
+    from portulan.registry.compile import Compiled
 
 
-class Run(NamedTuple):
-    """Consecutive port numbers of which the same is true."""
-
-    first: int
-    last: int
-    transports: tuple[TransportEntry, ...]
-    known_uses: tuple[KnownUse, ...]
+SNAPSHOT = 32
+"""How many bytes of the header name the snapshot."""
 
 
 class Heap:
@@ -57,17 +53,10 @@ class Heap:
         return bytes(self._data)
 
 
-def encode_index(
-    snapshot: str,
-    runs: Iterable[Run],
-    services: Mapping[str, Sequence[Assignment]],
-    executables: Mapping[str, Sequence[Executable]],
-    protocols: Mapping[str, Sequence[str]],
-    beside: tuple[int, int] = (0, 0),
-) -> bytes:
-    """Return the file. `runs` cover every port once and in order; the mappings are keyed as `index` looks them up."""
+def encode_index(snapshot: str, compiled: Compiled, beside: tuple[int, int] = (0, 0)) -> bytes:
+    """Return the file. `beside` is size and modification time (ns) of the packaged index, for one that is not it."""
     # The sizes of all tables before the heap are known but for the keys, which are counted first.
-    keys_count = len(services) + len(executables) + len(protocols)
+    keys_count = len(compiled.services) + len(compiled.executables) + len(compiled.protocols)
     ports_at = HEADER
     states_at = ports_at + 4 * PORTS
     keys_at = states_at + len(TRANSPORTS) * PORTS
@@ -75,38 +64,44 @@ def encode_index(
 
     ports = bytearray()
     states = [bytearray() for _ in TRANSPORTS]
-    for run in runs:
+    for run in compiled.runs:
         length = run.last - run.first + 1
         if run.first != len(ports) // 4 or length < 1:
             message = f"the runs of port numbers do not meet at {run.first}"
             raise ValueError(message)
         ports += _u32(heap.put(_run_payload(run, heap))) * length
-        for table, entry in zip(states, run.transports, strict=True):
-            table += bytes([STATES.index(entry.state)]) * length
+        for codes_so_far, entry in zip(states, run.transports, strict=True):
+            codes_so_far.extend(bytes([STATES.index(entry.state)]) * length)
     if len(ports) != 4 * PORTS:
         message = f"the runs of port numbers end at {len(ports) // 4}"
         raise ValueError(message)
 
-    bodies: dict[bytes, bytes] = {}
-    for name, rows in services.items():
-        bodies[_key("s:", name.lower())] = _refs(heap.put_value(row, _assignment) for row in rows)
-    for name, programs in executables.items():
-        bodies[_key("", name)] = _refs(heap.put_value(program, _executable) for program in programs)
-    for protocol, names in protocols.items():
-        bodies[_key("p:", protocol.lower())] = FIELD.join(names).encode()
+    bodies = _bodies(compiled, heap)
     if len(bodies) != keys_count:
         message = "two names differ only by case"
         raise ValueError(message)
     keys = b"".join(_u32(heap.put(key + b"\x00" + body)) for key, body in sorted(bodies.items()))
 
-    table = b"".join(states)
-    rest = bytes(ports) + table + keys + bytes(heap)
+    codes = b"".join(states)
+    rest = bytes(ports) + codes + keys + bytes(heap)
     header = (
-        b"".join(map(_u32, (ports_at, states_at, check_of(table), keys_at, keys_count, check_of(keys))))
+        b"".join(map(_u32, (ports_at, states_at, check_of(codes), keys_at, keys_count, check_of(keys))))
         + b"".join(number.to_bytes(8, "little") for number in beside)
         + _snapshot(snapshot)
     ).ljust(HEADER - 20, b"\x00")
     return MAGIC + _u32(VERSION) + _u32(HEADER + len(rest)) + _u32(check_of(header)) + header + rest
+
+
+def _bodies(compiled: Compiled, heap: Heap) -> dict[bytes, bytes]:
+    """Return what stands under each key."""
+    bodies = {}
+    for name, rows in compiled.services.items():
+        bodies[f"s:{name.lower()}".encode()] = _refs(heap.put_value(row, _assignment) for row in rows)
+    for key, programs in compiled.executables.items():
+        bodies[key.encode()] = _refs(heap.put_value(program, _executable) for program in programs)
+    for protocol, names in compiled.protocols.items():
+        bodies[f"p:{protocol.lower()}".encode()] = FIELD.join(names).encode()
+    return bodies
 
 
 def _run_payload(run: Run, heap: Heap) -> bytes:
@@ -124,9 +119,23 @@ def _run_payload(run: Run, heap: Heap) -> bytes:
 
 
 def _assignment(row: Assignment) -> Iterable[str | tuple[str, ...] | None]:
-    name, aliases, ports, *rest = row._astuple()  # noqa: SLF001  # the model's own order of fields is what is stored
     first, last = (str(row.ports.first), str(row.ports.last)) if row.ports else (None, None)
-    return name, aliases or None, first, last, *rest  # type: ignore[return-value]  # texts, by the model
+    return (
+        row.service_name,
+        row.aliases or None,
+        first,
+        last,
+        row.transport,
+        row.description,
+        row.assignee,
+        row.contact,
+        row.registration_date,
+        row.modification_date,
+        row.reference,
+        row.service_code,
+        row.unauthorized_use_reported,
+        row.assignment_notes,
+    )
 
 
 def _use(use: KnownUse) -> Iterable[str | None]:
@@ -189,16 +198,12 @@ def _text(field: str | tuple[str, ...] | None) -> str:
     return ITEM.join(texts)
 
 
-def _key(kind: str, name: str) -> bytes:
-    return (kind + name).encode()
-
-
 def _snapshot(text: str) -> bytes:
     data = text.encode()
-    if not 0 < len(data) <= 32:
+    if not 0 < len(data) <= SNAPSHOT:
         message = f"{text!r} cannot be the name of a snapshot"
         raise RegistryError(message, hint="a date such as 2026-02 is one")
-    return data.ljust(32, b"\x00")
+    return data.ljust(SNAPSHOT, b"\x00")
 
 
 def _u32(number: int) -> bytes:

@@ -79,7 +79,7 @@ def _read_file(path: str) -> bytes:
 class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     """Follows redirections to https addresses only."""
 
-    def redirect_request(
+    def redirect_request(  # noqa: PLR0917  # urllib's signature
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         if not newurl.lower().startswith("https://"):

@@ -1,7 +1,7 @@
 """How well a registration is documented: two separate facts, and the reasons in words.
 
-IANA's own row gives `registration`; a document known to us gives `specification`. A bare row is no proof that there is no
-specification: 53/tcp cites nothing and has a famous RFC.
+IANA's own row gives `registration`; a document known to us gives `specification`. A bare row is no proof that there is
+no specification: 53/tcp cites nothing and has a famous RFC.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RFC = re.compile(r"RFC[ -]?([0-9]+)", re.IGNORECASE)
 
 
 def registration_of(row: Assignment) -> Registration:
-    """Return what IANA's row shows: an RFC, any other document (one in the editor's queue included), a date, or a name."""
+    """Return what IANA's row shows: an RFC, another document (in the editor's queue, too), a date, or only a name."""
     if row.reference:
         return "specified" if rfcs_of(row) else "referenced"
     return "dated" if row.registration_date else "name-only"

@@ -50,7 +50,7 @@ _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _ALIAS = re.compile(r'This entry is an alias to "([^"]+)"')
 
 
-class NotIana(RegistryError):
+class NotIana(RegistryError):  # noqa: N818  # reads as what happened
     """A file that was to be IANA's registry and is not."""
 
     def __init__(self, form: str, why: str) -> None:
@@ -149,7 +149,7 @@ def alias_of(row: Assignment) -> str | None:
 def state_of(row: Assignment) -> State:
     """Return what one row makes of its (port, transport) pairs.
 
-    Removed, de-registered and decommissioned rows assign nothing, whether a name was left in them (sua, 14001/udp) or not.
+    Removed, de-registered and decommissioned rows assign nothing, even where a name was left in them (sua, 14001/udp).
     "Reserved" without a name is reserved; with one (stun-behaviors, 5349/udp) it is an assignment with a remark. Of the
     other nameless rows only "Deprecated" (1028) assigns nothing; "any private mail system" and the like are assigned.
     """

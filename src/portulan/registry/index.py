@@ -78,7 +78,7 @@ def u16(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 2], "little")
 
 
-class UnusableIndex(RegistryError):
+class UnusableIndex(RegistryError):  # noqa: N818  # reads as what happened
     """The index is damaged, cut off or no index."""
 
     def __init__(self, path: str, why: str) -> None:
@@ -211,7 +211,7 @@ class Index:
         table = self._data[self._states : self._states + len(TRANSPORTS) * PORTS]
         if check_of(table) != self._states_check:
             raise UnusableIndex(self.path, "damaged states")
-        place = TRANSPORTS.index(transport)  # type: ignore[arg-type]  # checked above
+        place = TRANSPORTS.index(transport)
         return table[place * PORTS : (place + 1) * PORTS]
 
     # ------------------------------------------------------------------------------------------------ reading records
@@ -273,8 +273,22 @@ class Index:
         )
 
     def _executable(self, at: int) -> Executable:
-        *facts, services, url, title, attestation = self._fields(at, 12)
-        return Executable(*facts, _items(services), Citation(url, title), attestation)
+        name, system, product, vendor, distinct, package, path, unit, services, url, title, attestation = self._fields(
+            at, 12
+        )
+        return Executable(
+            name,
+            system,
+            product,
+            vendor,
+            distinct,
+            package,
+            path,
+            unit,
+            _items(services),
+            Citation(url, title),
+            attestation,
+        )
 
     def _grade(self, at: int) -> Grade:
         registration, url, title, products, reasons = self._fields(at, 5)

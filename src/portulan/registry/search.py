@@ -19,7 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from sqlite3 import Connection
-    from typing import Literal
+    from typing import Any, Literal
+
+    Row = tuple[Any, ...]  # a row of ``documents``, and how likely it is
 
 MAX_WORDS = 12
 MAX_LETTERS = 40
@@ -42,23 +44,25 @@ class Hit(Value):
     rank: float
 
 
-# The columns of `words` are called, ports, said, people, reference.
-_SELECT = "d.kind, d.name, d.first, d.ports, d.transports, d.description, d.people, d.reference, d.called"
-_WORDS = f"""
-SELECT {_SELECT}, -bm25(words, 8.0, 4.0, 4.0, 2.0, 2.0) * d.weight AS likely
+# The columns of `words` are called, ports, said, people, reference; those of `pieces` called and said.
+_WORDS = """
+SELECT d.*, -bm25(words, 8.0, 4.0, 4.0, 2.0, 2.0) * d.weight AS likely
 FROM words JOIN documents AS d ON d.id = words.rowid
 WHERE words MATCH ? ORDER BY likely DESC, d.id LIMIT ?
 """
-_PIECES = f"""
-SELECT {_SELECT}, -bm25(pieces, 4.0, 1.0) * d.weight AS likely
+_PIECES = """
+SELECT d.*, -bm25(pieces, 4.0, 1.0) * d.weight AS likely
 FROM pieces JOIN documents AS d ON d.id = pieces.rowid
 WHERE pieces MATCH ? ORDER BY likely DESC, d.id LIMIT ?
 """
-_NAMES = f"""
-SELECT {_SELECT}, d.weight AS likely
+_NAMES = """
+SELECT d.*, d.weight AS likely
 FROM names JOIN documents AS d ON d.id = names.document
 WHERE names.name = ? ORDER BY d.kind, likely DESC, d.id LIMIT ?
 """
+
+TRIGRAM = 3
+"""How many letters a part of a word must have."""
 
 _EXACT = 1000.0
 """What an exact name is worth above any match of words."""
@@ -82,7 +86,7 @@ def search(words: str, limit: int = 20) -> tuple[Hit, ...]:
         finally:
             file.close()
         return _hits(rows, asked, limit)
-    except (sqlite.Error, TypeError, ValueError) as error:
+    except (sqlite.Error, AttributeError, TypeError, ValueError) as error:
         message = f"the search file {path} cannot be used: {error}"
         raise RegistryError(message, hint="install portulan again, or run `portulan registry update`") from None
 
@@ -93,7 +97,7 @@ def _open(path: str) -> Connection:
     return sqlite.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True)
 
 
-def _find(file: Connection, name: str, asked: list[str], limit: int) -> list[tuple[object, ...]]:
+def _find(file: Connection, name: str, asked: list[str], limit: int) -> list[Row]:
     named = file.execute(_NAMES, (name if name.isprintable() else "", limit)).fetchall()
     named = [(*row[:-1], _EXACT + row[-1]) for row in named]
     alternatives = [_alternatives(file, word) for word in asked]
@@ -101,7 +105,7 @@ def _find(file: Connection, name: str, asked: list[str], limit: int) -> list[tup
     if not found and not named and len(asked) > 1:
         found = file.execute(_WORDS, (" OR ".join(alternatives), limit)).fetchall()
     if not found and not named:
-        pieces = " AND ".join(f'"{word}"' for word in asked if len(word) > 2)  # a trigram has three letters
+        pieces = " AND ".join(f'"{word}"' for word in asked if len(word) >= TRIGRAM)
         found = file.execute(_PIECES, (pieces, limit)).fetchall() if pieces else []
     return named + found
 
@@ -127,32 +131,23 @@ def _split(words: str) -> list[str]:
     return found[:MAX_WORDS]
 
 
-def _hits(rows: Iterable[tuple[object, ...]], asked: list[str], limit: int) -> tuple[Hit, ...]:
+def _hits(rows: Iterable[Row], asked: list[str], limit: int) -> tuple[Hit, ...]:
     """Turn rows into hits; the ports of one product are one hit, at the place of its best."""
-    groups: dict[tuple[object, object], list[tuple[object, ...]]] = {}
+    groups: dict[tuple[object, object], dict[object, Row]] = {}
     for row in rows:
-        group = groups.setdefault(row[:2], [])
-        if row[:-1] not in [other[:-1] for other in group]:
-            group.append(row)
-    return tuple([_hit(group, asked) for group in list(groups.values())[:limit]])
+        number, kind, name = row[:3]
+        groups.setdefault((kind, name), {}).setdefault(number, row)
+    return tuple([_hit(list(group.values()), asked) for group in list(groups.values())[:limit]])
 
 
-def _hit(group: list[tuple[object, ...]], asked: list[str]) -> Hit:
-    kind, name, _, _, _, description, people, reference, called, rank = group[0]
-    ports = dict.fromkeys(str(row[3]) for row in group if row[3])
-    on = dict.fromkeys(transport for row in group for transport in str(row[4]).split())
+def _hit(group: list[Row], asked: list[str]) -> Hit:
+    _, kind, name, _, _, _, description, _, called, _, people, reference, rank = group[0]
+    ports = dict.fromkeys([row[4] for row in group if row[4]])
+    on = dict.fromkeys([transport for row in group for transport in row[5].split()])
     shown = f"{called} {description}".casefold()
     matched = None
-    for text in (str(people), str(reference)):
+    for text in (people, reference):
         if any(word not in shown and word in text.casefold() for word in asked):
             matched = " ".join(text.split())
             break
-    return Hit(
-        kind,  # type: ignore[arg-type]  # one of two, by the build
-        str(name),
-        ", ".join(ports),
-        tuple(on),
-        str(description),
-        matched,
-        float(rank),  # type: ignore[arg-type]  # a number, by the query; else the TypeError tells of a damaged file
-    )
+    return Hit(kind, name, ", ".join(ports), tuple(on), description, matched, rank)

@@ -1,8 +1,8 @@
 """The snapshots of IANA's registry: those that came with the package, the user's own, and what differs between two.
 
 In the user's data folder lie ``current.csv`` and ``former.csv`` (IANA's twelve columns), the two built files, and
-``snapshots.json``, which tells what they are. Everything is written to a folder beside them first, so that a full disk or a
-crash leaves what was there.
+``snapshots.json``, which tells what they are. Everything is written to a folder beside them first, so that a full disk
+or a crash leaves what was there.
 """
 
 from __future__ import annotations
@@ -255,7 +255,6 @@ def render_csv(rows: Iterable[Assignment]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        name, _, ports, *rest = row._astuple()  # noqa: SLF001  # IANA's columns, in IANA's order
         span = "" if row.ports is None else str(row.ports.first)
         if row.ports is not None and row.ports.last != row.ports.first:
             span += f"-{row.ports.last}"
