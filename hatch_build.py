@@ -1,7 +1,7 @@
 """The build hook: the index and the search are built from the facts, and go into the wheel.
 
-They are built, so they are in no repository. A wheel gets them from a folder that is thrown away; an editable install gets
-them where it reads them, beside the source.
+They are built, so they are in no repository. A wheel gets them from a folder that is thrown away; an editable install
+gets them where it reads them, beside the source.
 """
 
 from __future__ import annotations

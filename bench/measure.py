@@ -31,6 +31,9 @@ class Measured(NamedTuple):
 def measure(argv: Sequence[str], stdin: int, stdout: int, stderr: int, *, poll: bool = False) -> Measured:
     """Run ``argv`` to its end on the three file descriptors.
 
+    The environment is the caller's without what steers an interpreter (``PYTHONUNBUFFERED`` alone makes a system call
+    of every line).
+
     With ``poll`` the peak of resident memory is read as well. ``ru_maxrss`` cannot serve: at exec the kernel credits
     the new program with the peak of the memory it shared until then, which is the caller's. Polling takes processor
     time, so a polled run says nothing about time.
@@ -38,11 +41,11 @@ def measure(argv: Sequence[str], stdin: int, stdout: int, stderr: int, *, poll: 
     Raises OSError if the program cannot be started.
     """
     actions = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     # The interpreter ignores SIGPIPE; the program is to start as from a shell.
+    to_default = [signal.SIGPIPE, signal.SIGXFSZ]
     started = time.perf_counter()
-    pid = os.posix_spawnp(
-        argv[0], list(argv), os.environ, file_actions=actions, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ]
-    )
+    pid = os.posix_spawnp(argv[0], list(argv), environment, file_actions=actions, setsigdef=to_default)
     peak = None
     if poll:
         peak = 0

@@ -109,12 +109,12 @@ def places(portulan: str, python: str, *, small: bool) -> list[Place]:
         comparisons = [
             Comparison("listening", ours("list", "--listening"), listeners, 3),
             Comparison("page", ours(), listeners, 3),
-            Comparison("connections", ours("list"), ("ss", "-tanpH")),
-            Comparison("connections", ours("list"), ("lsof", "-nP", "-i")),
+            Comparison("connections", ours("list", "--all"), ("ss", "-tanpH")),
+            Comparison("connections", ours("list", "--all"), ("lsof", "-nP", "-i")),
             Comparison("dialled", ours("who", dialled[1:]), ("ss", "-tanpH", *ends)),
         ]
         if has_psutil:
-            comparisons.append(Comparison("connections", ours("list"), (python, "-c", PSUTIL)))
+            comparisons.append(Comparison("connections", ours("list", "--all"), (python, "-c", PSUTIL)))
         return comparisons
 
     lookup = ours("lookup", "2528")

@@ -68,7 +68,7 @@ def test_a_public_name_is_documented_and_ours(name: str) -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     """The lazy surface refuses like any other module."""
     with pytest.raises(AttributeError, match="no attribute 'helpers'"):
-        portulan.helpers  # type: ignore[attr-defined]  # noqa: B018  # that is the test
+        portulan.helpers  # noqa: B018  # that is the test
 
 
 def test_a_value_survives_a_pickle() -> None:

@@ -1,13 +1,22 @@
-"""Run the real command, in a process of its own."""
+"""Run the real command in a process of its own, into a pipe or on a terminal, and give it something to see."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
+import pty
+import shutil
+import socket
+import struct
 import subprocess
 import sys
+import termios
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 COMMAND = (sys.executable, "-c", "import sys; from portulan.cli import main; sys.exit(main())")
@@ -19,20 +28,86 @@ _SPEAKING = ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM", "LANG", "LANGUAGE", "
 
 
 def environment(**changes: str | None) -> dict[str, str]:
-    """Return this process's environment without what changes how the command speaks; None takes a variable away."""
+    """Return this process's environment without what changes how the command speaks; None takes a variable away.
+
+    The user's data folder is one that is not there, so that the registry is the one of the package.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in _SPEAKING and not name.startswith("LC_")}
-    kept |= {"LANG": "C.UTF-8", "TERM": "xterm"}
+    kept |= {"LANG": "C.UTF-8", "TERM": "xterm", "PORTULAN_DATA": "/nonexistent/portulan"}
     return {name: value for name, value in {**kept, **changes}.items() if value is not None}
 
 
 def portulan(
-    *words: str | bytes | Path, env: dict[str, str] | None = None, **how: Any
+    *words: str | bytes | Path, env: dict[str, str] | None = None, before: tuple[str, ...] = (), **how: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end; whatever it says, it never says it by a traceback."""
+    """Run the command to its end; whatever it says, it never says it by a traceback.
+
+    `before` are the words of a command that runs it (setpriv ...); other options are those of `subprocess.run`.
+    """
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "timeout": 60} | how
     done = subprocess.run(
-        [*COMMAND, *words], env=env or environment(), encoding="utf-8", errors="strict", check=False, **options
+        [*before, *COMMAND, *words],
+        env=env or environment(),
+        encoding="utf-8",
+        errors="strict",
+        check=False,
+        **options,
     )
-    assert "Traceback" not in (done.stderr or ""), done.stderr
-    assert "Exception ignored" not in (done.stderr or ""), done.stderr
+    said = (done.stderr or "") + (done.stdout or "")
+    assert "Traceback" not in said, said
+    assert "Exception ignored" not in said, said
     return done
+
+
+def on_terminal(*words: str, columns: int = 80, env: dict[str, str] | None = None) -> str:
+    """Run the command on a terminal of so many columns and return what it wrote there."""
+    ours, theirs = pty.openpty()
+    try:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        with subprocess.Popen(
+            [*COMMAND, *words], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=env or environment()
+        ) as process:
+            os.close(theirs)
+            theirs = -1
+            shown = b"".join(_read_to_end(ours))
+            _, said = process.communicate(timeout=60)
+        assert b"Traceback" not in said, said
+        assert process.returncode in CODES, said
+        return shown.decode("utf-8").replace("\r\n", "\n")
+    finally:
+        os.close(ours)
+        if theirs >= 0:
+            os.close(theirs)
+
+
+def _read_to_end(terminal: int) -> Iterator[bytes]:
+    """Yield what is written to a terminal until nobody holds its other end (Linux then says EIO)."""
+    while True:
+        try:
+            data = os.read(terminal, 65_536)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return
+        if not data:
+            return
+        yield data
+
+
+@contextlib.contextmanager
+def holder(program: bytes, *words: bytes) -> Iterator[int]:
+    """Let a program of any name, in any folder, hold a port: a copy of `sleep` that inherits the socket.
+
+    `words` are its name in its own command line, and its arguments besides the time.
+    """
+    sleep = shutil.which("sleep")
+    assert sleep is not None
+    shutil.copy(sleep, program)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        process = subprocess.Popen([words[0] if words else program, b"300"], executable=program, pass_fds=[server.fileno()])
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.wait()

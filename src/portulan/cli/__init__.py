@@ -8,6 +8,7 @@ refused, 0.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from portulan.errors import NotFound, PortulanError, UsageError
@@ -36,9 +37,11 @@ class Options(Value):
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code; no exception of ours or of the system's leaves it."""
     words = sys.argv[1:] if argv is None else list(argv)
-    if sys.stderr is None or sys.stdout is None:
-        if not _reopen():
-            return 2
+    if not sys.stderr:  # closed by the caller: there is nobody to tell
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115  # pathlib costs a start-up; open to the end
+    if not sys.stdout:
+        say_error("standard output is closed", "send it to a file, or to /dev/null")
+        return 2
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a test may have put something simpler there
             stream.reconfigure(errors="backslashreplace")
@@ -222,8 +225,6 @@ def say_incomplete(refused: Incomplete) -> None:
 
 def _forget_stdout() -> None:
     """Point standard output nowhere: the reader has gone, and the interpreter flushes once more at its end."""
-    import os  # noqa: PLC0415  # only here
-
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

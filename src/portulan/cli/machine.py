@@ -117,7 +117,7 @@ def _address(subject: Observation) -> str:
         address = "*"
     interface = f"%{subject.interface}" if subject.interface else ""
     bound = " (bound)" if subject.socket_state == "bound" else ""
-    return f"{address}{interface}{bound}"
+    return clean(f"{address}{interface}{bound}")  # an interface may be called almost anything
 
 
 def print_plain(verdicts: Iterable[Verdict], seen: Machine) -> None:

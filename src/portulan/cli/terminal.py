@@ -10,13 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
-# C0 and C1 controls, line separators, and the marks that reorder or hide text (Unicode Technical Report 36, section 3).
-HOSTILE = {
-    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004  # two hex digits
-    for span in ((0, 32), (127, 160), (0x200B, 0x2010), (0x2028, 0x202F), (0x2060, 0x2070), (0xFEFF, 0xFF00))
-    for code in range(*span)
-}
-
 COLOURS = {"ok": "32", "look": "33", "investigate": "1;31", "heading": "1", "faint": "2"}
 """Select Graphic Rendition codes (ECMA-48, section 8.3.117) by meaning."""
 
@@ -24,10 +17,15 @@ COLOURS = {"ok": "32", "look": "33", "investigate": "1;31", "heading": "1", "fai
 def clean(text: str) -> str:
     r"""Return text that cannot move the cursor, colour, reorder or break lines.
 
+    What Unicode calls control, format, separator, surrogate, private or unassigned is escaped: the marks that reorder
+    or hide text are format characters (Unicode Technical Report 36, section 3).
+
     >>> clean("a\x1b[31mb")
     'a\\x1b[31mb'
     """
-    return text if text.isprintable() and text.isascii() else text.translate(HOSTILE)
+    if text.isprintable():
+        return text
+    return "".join([letter if letter.isprintable() else repr(letter)[1:-1] for letter in text])
 
 
 def width(stream: TextIO) -> int:

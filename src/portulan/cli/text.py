@@ -25,10 +25,11 @@ CAVEAT = (
 
 def render_page(answer: Answer, style: Style) -> str:
     """Render the page of a port: verdict, map, known uses, who is there, what that means, how to check by hand."""
-    from portulan.sentence import sentence  # noqa: PLC0415  # `who` does without
+    parts = []
+    if answer.observations is not None:
+        from portulan.sentence import sentence  # noqa: PLC0415  # `lookup` and `who` do without
 
-    parts = [wrap(clean(sentence(answer)), style.width, "")]
-    parts[0] = style.paint(parts[0], worst(answer.verdicts or ()))
+        parts.append(style.paint(wrap(clean(sentence(answer)), style.width, ""), worst(answer.verdicts or ())))
     entry = answer.entry
     if entry is not None:
         parts.append(render_map(answer, entry, style))

@@ -60,10 +60,11 @@ def survey(
 ) -> Survey:
     """Look at the sockets of this machine (of this network namespace) and at the processes that hold them.
 
-    With `port`: all that holds it or talks to it: listeners, bound sockets, accepted connections, connections that dial
-    it, connections that have it as their own port. Without: what listens or is bound; `connections` adds those who dial,
-    `accepted` the connections of listeners. `all_owners` looks at every file descriptor of the machine: it finds owners
-    that got a socket under another number or sit in another control group, and costs several times more.
+    With `port`: all that holds it or talks to it: listeners, sockets that are bound (where nobody listens), accepted
+    connections, connections that dial it, connections that have it as their own port. Without: what listens or is
+    bound; `connections` adds those who dial, `accepted` the connections of listeners. `all_owners` reads every file
+    descriptor of the machine: it finds owners that got a socket under another number or sit in another control group,
+    and costs several times more.
 
     Raises NotSupported where there is no source (not Linux, or neither netlink nor /proc).
     """

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH116  # pathlib is too slow to start for this path
 """Control groups: from the id of a socket's group to its path, its processes, its systemd unit and its container.
 
 The kernel notes with every socket the control group (version 2) that made it. The id of a group is the inode number of
@@ -68,8 +69,8 @@ def _find_mount() -> bytes | None:
 def _find_paths(mount: bytes, wanted: set[int]) -> dict[int, bytes]:
     """Map ids to paths below the mount point; the root is b"".
 
-    Goes breadth first and stops when all are found. system.slice comes first, since most services live there; units come
-    after slices, since few have groups of their own below them.
+    Goes breadth first and stops when all are found. system.slice comes first, since most services live there; units
+    come after slices, since few have groups of their own below them.
     """
     paths: dict[int, bytes] = {}
     try:
@@ -77,45 +78,43 @@ def _find_paths(mount: bytes, wanted: set[int]) -> dict[int, bytes]:
     except OSError:
         return paths
     if root in wanted:
-        wanted.discard(root)
         paths[root] = b""
     slices = [b""]
     units: list[bytes] = []
-    while wanted and (slices or units):
-        parent = slices.pop(0) if slices else units.pop(0)
-        try:
-            children = os.scandir(mount + parent + b"/")
-        except OSError:  # removed in between
-            continue
-        with children:
-            for child in children:
-                if not child.is_dir(follow_symlinks=False):
-                    continue
-                path = parent + b"/" + child.name
-                if child.inode() in wanted:
-                    wanted.discard(child.inode())
-                    paths[child.inode()] = path
-                    if not wanted:
-                        break
-                if path.endswith(_LEAVES):
-                    units.append(path)
-                elif path == b"/system.slice":
-                    slices.insert(0, path)
-                else:
-                    slices.append(path)
+    while len(paths) < len(wanted) and (slices or units):
+        for number, path in _list_groups(mount, (slices or units).pop(0)):
+            if number in wanted:
+                paths[number] = path
+            if path.endswith(_LEAVES):
+                units.append(path)
+            elif path == b"/system.slice":
+                slices.insert(0, path)
+            else:
+                slices.append(path)
     return paths
+
+
+def _list_groups(mount: bytes, parent: bytes) -> list[tuple[int, bytes]]:
+    """Return the ids and paths of the groups directly below one."""
+    try:
+        with os.scandir(mount + parent + b"/") as children:
+            return [
+                (child.inode(), parent + b"/" + child.name) for child in children if child.is_dir(follow_symlinks=False)
+            ]
+    except OSError:  # removed in between
+        return []
 
 
 def parse_membership(content: bytes) -> str | None:
     """Return the path of a process's group from /proc/PID/cgroup: version 2's, or systemd's of version 1."""
-    path = None
+    unified = systemd = None
     for line in content.splitlines():
-        _hierarchy, _, rest = line.partition(b":")
-        controllers, _, group = rest.partition(b":")
-        if (controllers == b"" and group != b"/") or (controllers == b"name=systemd" and path in {None, b"/"}):
-            path = group
-        elif controllers == b"" and path is None:
-            path = group
+        controllers, _, group = line.partition(b":")[2].partition(b":")
+        if not controllers:
+            unified = group
+        elif controllers == b"name=systemd":
+            systemd = group
+    path = unified if unified not in {None, b"/"} else systemd or unified
     return None if path is None else path.decode("utf-8", "backslashreplace")
 
 
@@ -137,13 +136,9 @@ def container_of(path: str) -> str | None:
     names = path.split("/")
     for index in range(len(names) - 1, 0, -1):
         name = names[index]
-        owner, _, digits = name.removesuffix(".scope").replace(":", "-").rpartition("-")
+        runtime, _, digits = name.removesuffix(".scope").replace(":", "-").rpartition("-")
         if len(digits) == _CONTAINER_ID_LENGTH and _HEXADECIMAL.issuperset(digits):
-            if owner.endswith("conmon"):
-                return None
-            return digits
-        if name.startswith("lxc.payload."):
+            return None if runtime.endswith("conmon") else digits
+        if name.startswith("lxc.payload.") or names[index - 1] in {"lxc", "lxc.payload"}:
             return name.removeprefix("lxc.payload.")
-        if names[index - 1] in {"lxc", "lxc.payload"}:
-            return name
     return None

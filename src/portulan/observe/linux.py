@@ -1,3 +1,4 @@
+# ruff: noqa: PTH116  # pathlib is too slow to start for this path
 """Linux: from the kernel's sockets to observations, with owners, units and reasons.
 
 One look goes: ask for the sockets that the question is about; decide for each whether it holds a port, dials or was
@@ -9,23 +10,20 @@ from __future__ import annotations
 import _socket
 import os
 import time
-from _datetime import datetime  # the C type itself, see process.py
-from itertools import repeat
 
 from portulan.model import Endpoint, Incomplete, Observation
 from portulan.observe import cgroup, netlink
 from portulan.observe.owners import Owners
-from portulan.observe.process import UTC, Facts
+from portulan.observe.process import Facts, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from portulan.model import Direction, ProcessesMissing
+    from portulan.model import Direction, ProcessesMissing, Transport
     from portulan.observe.netlink import Row
 
-_FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
-_HOLDING = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED}
+_HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED}
 _FEW_PORTS = 8
 _ANY_IPV4 = bytes(4)
 _ANY_IPV6 = bytes(16)
@@ -51,11 +49,11 @@ class Sockets:
         if self._diag:
             self._diag.close()
 
-    def read(self, transport: str, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
+    def read(self, transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
         """Return the sockets of a transport in some states, with a port on the local side or on any if it is not 0."""
         if self._diag:
             try:
-                return self._diag.read(transport, _FAMILIES, states, local_port=local_port, any_port=any_port)
+                return self._diag.read(transport, states, local_port=local_port, any_port=any_port)
             except OSError as error:
                 self._refuse(error)
         from portulan.observe import procnet  # noqa: PLC0415  # seldom needed
@@ -93,9 +91,12 @@ def observe(
         territory = Territory(holders + dials + accepts, sockets, all_owners=all_owners, incomplete=incomplete)
     finally:
         sockets.close()
-    yield from map(territory.observation, holders, repeat("listen"))
-    yield from map(territory.observation, dials, repeat("connect"))
-    yield from map(territory.observation, accepts, repeat("accept"))
+    for row in holders:
+        yield territory.observation("listen", row)
+    for row in dials:
+        yield territory.observation("connect", row)
+    for row in accepts:
+        yield territory.observation("accept", row)
 
 
 def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], list[Row]]:
@@ -118,7 +119,12 @@ def read_port(sockets: Sockets, port: int) -> tuple[list[Row], list[Row], list[R
     dials: list[Row] = []
     for transport, holding in _HOLDING.items():
         towards: list[Row] = []
-        for row in sockets.read(transport, netlink.EVERY, any_port=port):
+        states = netlink.EVERY
+        # The kernel looks through all connections to find one bound socket, and where somebody listens there is none
+        # but by SO_REUSEPORT or on another address: who PORT would be slower by a third, for next to nothing.
+        if transport == "tcp" and sockets.read("tcp", 1 << netlink.LISTEN, local_port=port):
+            states ^= 1 << netlink.BOUND
+        for row in sockets.read(transport, states, any_port=port):
             (towards if row[0] != port else holders if holding >> row[6] & 1 else talkers).append(row)
         if towards:
             # Whom a listener here accepted from that port does not dial it.
@@ -140,7 +146,7 @@ class Held:
     __slots__ = ("_addresses",)
 
     def __init__(self, holders: Iterable[Row]) -> None:
-        self._addresses: dict[tuple[int, str], set[bytes]] = {}
+        self._addresses: dict[tuple[int, Transport], set[bytes]] = {}
         for row in holders:
             if row[6] != netlink.BOUND:
                 addresses = self._addresses.setdefault(row[:2], set())
@@ -153,7 +159,7 @@ class Held:
         addresses = self._addresses.get(row[:2])
         if not addresses:
             return False
-        return row[2] in addresses or (_ANY_IPV4 if len(row[2]) == 4 else _ANY_IPV6) in addresses
+        return row[2] in addresses or (_ANY_IPV4 if len(row[2]) == len(_ANY_IPV4) else _ANY_IPV6) in addresses
 
 
 class Territory:
@@ -171,7 +177,7 @@ class Territory:
     )
 
     def __init__(self, rows: list[Row], sockets: Sockets, *, all_owners: bool, incomplete: list[Incomplete]) -> None:
-        self._now = datetime.fromtimestamp(int(time.time()), UTC)
+        self._now = utc(int(time.time()))
         self._host = os.uname().nodename
         self._namespace = _read_inode("/proc/self/ns/net")
         self._interfaces: dict[int, str | None] = {0: None}
@@ -180,7 +186,7 @@ class Territory:
             members.setdefault(row[10], []).append(row[9])
         groups = cgroup.Groups(members)
         self._places = {group: _place(groups.path(group)) for group in members}
-        self._facts = Facts(with_groups=any([self._places[group][0] in _VAGUE for group in members]))
+        self._facts = Facts(with_groups=any(self._places[group][0] in _VAGUE for group in members))
         self._owners = Owners(members, self._facts)
         if all_owners:
             self._owners.search_every()
@@ -202,21 +208,20 @@ class Territory:
 
     def _report(self, rows: list[Row], incomplete: list[Incomplete]) -> None:
         """Note how many owners were refused."""
-        hidden = {"not permitted": 0, "other namespace": 0}
-        for row in rows:
-            why = self._owners.why_missing(row[9], row[10])
-            if why in hidden:
-                hidden[why] += 1
-        for why, count in hidden.items():
+        reasons = [self._owners.why_missing(row[9], row[10]) for row in rows]
+        hints = {
+            "not permitted": "run as root"
+            if os.geteuid()
+            else "root alone is not enough here: look with all capabilities",
+            "other namespace": "look from the host, outside of this container",
+        }
+        for why, hint in hints.items():
+            count = reasons.count(why)  # type: ignore[arg-type]  # the keys are among the reasons
             if count:
                 what = f"owners of {count} sockets" if count > 1 else "the owner of one socket"
-                if why == "other namespace":
-                    hint = "look from the host, outside of this container"
-                else:
-                    hint = "run as root" if os.geteuid() else "allow CAP_SYS_PTRACE here"
                 incomplete.append(Incomplete(what, why, hint))
 
-    def observation(self, row: Row, direction: Direction) -> Observation:
+    def observation(self, direction: Direction, row: Row) -> Observation:
         """Make the observation of one socket."""
         local_port, transport, local, peer_port, peer, family, state, index, uid, inode, group, ipv6_only = row
         processes = self._owners.processes(inode)
@@ -272,7 +277,7 @@ def _place(path: str | None) -> tuple[str | None, str | None, str | None]:
 
 
 def _address(packed: bytes) -> str:
-    return _socket.inet_ntop(_socket.AF_INET if len(packed) == 4 else _socket.AF_INET6, packed)
+    return _socket.inet_ntop(_socket.AF_INET if len(packed) == len(_ANY_IPV4) else _socket.AF_INET6, packed)
 
 
 def _read_inode(path: str) -> int | None:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import _socket
 import struct
-from errno import EINTR
+from os import strerror
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from portulan.model import Transport
 
-    Row = tuple[int, str, bytes, int, bytes, int, int, int, int, int, int, int]
+    Row = tuple[int, Transport, bytes, int, bytes, int, int, int, int, int, int, int]
 
 # include/net/tcp_states.h; UDP uses two of them: 1 for a connected socket, 7 for any other.
 ESTABLISHED = 1
@@ -61,6 +61,7 @@ _NLMSG_DONE = 3
 _NLMSG_MIN_TYPE = 16  # below are netlink's own messages
 _NLM_F_REQUEST_DUMP = 0x301
 _NLM_F_DUMP_INTR = 0x10
+_EINTR = 4
 _REQ_BYTECODE = 1
 _JMP, _S_GE, _S_LE, _D_GE, _D_LE = 1, 2, 3, 4, 5  # INET_DIAG_BC_*
 _SKV6ONLY = 11
@@ -72,6 +73,7 @@ _SOCKET = struct.Struct("=BB2xHH16s16sI20xII")
 _ATTRIBUTE = struct.Struct("=HH")
 _INT = struct.Struct("=i")
 _LONG = struct.Struct("=Q")
+_FAMILIES = {"tcp": (_socket.AF_UNSPEC,), "udp": (_socket.AF_INET, _socket.AF_INET6)}
 _ATTRIBUTES_AT = _HEADER.size + _SOCKET.size
 
 
@@ -80,7 +82,7 @@ class DumpInterruptedError(Exception):
 
 
 def request(
-    sequence: int, transport: str, family: int, states: int, *, local_port: int = 0, any_port: int = 0
+    sequence: int, transport: Transport, family: int, states: int, *, local_port: int = 0, any_port: int = 0
 ) -> bytes:
     """Build a request for all sockets in some states, with a port on the local side or on any if it is not 0.
 
@@ -119,13 +121,11 @@ def _compile_any_port(port: int) -> bytes:
     )
 
 
-def parse_dump(data: memoryview, sequence: int, transport: str, rows: list[Row]) -> bool:
+def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list[Row]) -> bool:
     """Append the sockets of one datagram to `rows`; say whether the dump is finished.
 
     Raises OSError with the kernel's error number, and DumpInterruptedError.
     """
-    from_network = _socket.ntohs
-    # Where the two attributes lie. The kernel appends the same ones to every socket of one family, state and length.
     layouts: dict[tuple[int, int, int], tuple[int, int]] = {}
     offset = 0
     end = len(data)
@@ -133,51 +133,58 @@ def parse_dump(data: memoryview, sequence: int, transport: str, rows: list[Row])
         length, kind, flags, answered = _HEADER.unpack_from(data, offset)
         if length < _HEADER.size or length > end - offset:
             break
-        if answered != sequence:
-            offset += length + 3 & ~3
-            continue
-        if flags & _NLM_F_DUMP_INTR:
-            raise DumpInterruptedError
-        if kind >= _NLMSG_MIN_TYPE and length >= _ATTRIBUTES_AT:
-            family, state, local_port, peer_port, local, peer, interface, uid, inode = _SOCKET.unpack_from(
-                data, offset + 16
-            )
-            try:
-                cgroup_at, ipv6_only_at = layouts[family, state, length]
-            except KeyError:
-                cgroup_at, ipv6_only_at = _find_attributes(data[offset : offset + length])
-                layouts[family, state, length] = cgroup_at, ipv6_only_at
-            if family == _socket.AF_INET:
-                local = local[:4]
-                peer = peer[:4]
-            else:
-                if local.startswith(MAPPED):
-                    local = local[12:]
-                if peer.startswith(MAPPED):
-                    peer = peer[12:]
-            rows.append(
-                (
-                    from_network(local_port),
-                    transport,
-                    local,
-                    from_network(peer_port),
-                    peer,
-                    family,
-                    state,
-                    interface,
-                    uid,
-                    inode,
-                    _LONG.unpack_from(data, offset + cgroup_at)[0] if cgroup_at else 0,
-                    data[offset + ipv6_only_at] if ipv6_only_at else -1,
-                )
-            )
-        elif kind in {_NLMSG_ERROR, _NLMSG_DONE}:
-            error = _INT.unpack_from(data, offset + _HEADER.size)[0] if length >= _HEADER.size + _INT.size else 0
-            if error < 0:
-                raise OSError(-error, "netlink sock_diag")
-            return True
+        if answered == sequence:
+            if flags & _NLM_F_DUMP_INTR:
+                raise DumpInterruptedError
+            if kind >= _NLMSG_MIN_TYPE and length >= _ATTRIBUTES_AT:
+                rows.append(_parse_socket(data[offset : offset + length], transport, layouts))
+            elif kind in {_NLMSG_ERROR, _NLMSG_DONE}:
+                error = _INT.unpack_from(data, offset + _HEADER.size)[0] if length > _HEADER.size else 0
+                if error < 0:
+                    raise OSError(-error, strerror(-error))
+                return True
         offset += length + 3 & ~3
     return False
+
+
+def _parse_socket(
+    message: memoryview, transport: Transport, layouts: dict[tuple[int, int, int], tuple[int, int]]
+) -> Row:
+    """Parse one message, header included.
+
+    `layouts` keeps where the attributes lie: the kernel appends the same ones to all sockets of one family, state and
+    length.
+    """
+    family, state, local_port, peer_port, local, peer, interface, uid, inode = _SOCKET.unpack_from(
+        message, _HEADER.size
+    )
+    key = (family, state, len(message))
+    layout = layouts.get(key)
+    if layout is None:
+        layout = layouts[key] = _find_attributes(message)
+    cgroup_at, ipv6_only_at = layout
+    if family == _socket.AF_INET:
+        local = local[:4]
+        peer = peer[:4]
+    else:
+        if local.startswith(MAPPED):
+            local = local[12:]
+        if peer.startswith(MAPPED):
+            peer = peer[12:]
+    return (
+        _socket.ntohs(local_port),
+        transport,
+        local,
+        _socket.ntohs(peer_port),
+        peer,
+        family,
+        state,
+        interface,
+        uid,
+        inode,
+        _LONG.unpack_from(message, cgroup_at)[0] if cgroup_at else 0,
+        message[ipv6_only_at] if ipv6_only_at else -1,
+    )
 
 
 def _find_attributes(message: memoryview) -> tuple[int, int]:
@@ -212,19 +219,17 @@ class SockDiag:
         """Close the socket."""
         self._socket.close()
 
-    def read(
-        self, transport: str, families: Iterable[int], states: int, *, local_port: int = 0, any_port: int = 0
-    ) -> list[Row]:
+    def read(self, transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
         """Return the sockets of a transport in some states, with a port on the local side or on any if it is not 0.
 
         A local port is checked here as well: the kernel does not apply it to bound sockets. Raises OSError.
         """
         rows: list[Row] = []
-        for family in families if transport != "tcp" else (_socket.AF_UNSPEC,):
+        for family in _FAMILIES[transport]:
             rows += self._dump(transport, family, states, local_port, any_port)
         return [row for row in rows if row[0] == local_port] if local_port else rows
 
-    def _dump(self, transport: str, family: int, states: int, local_port: int, any_port: int) -> list[Row]:
+    def _dump(self, transport: Transport, family: int, states: int, local_port: int, any_port: int) -> list[Row]:
         """Ask once, and again (three times at most) where the dump was interrupted."""
         view = memoryview(self._buffer)
         for _attempt in range(4):
@@ -239,4 +244,4 @@ class SockDiag:
             except DumpInterruptedError:
                 continue
             return rows
-        raise OSError(EINTR, "netlink sock_diag was interrupted every time")
+        raise OSError(_EINTR, strerror(_EINTR))

@@ -1,3 +1,4 @@
+# ruff: noqa: PTH115, PTH116, PTH208  # pathlib is too slow to start for this path, and knows no dir_fd
 """Who holds a socket: from inode numbers to processes.
 
 The kernel keeps no such index, so somebody must read the links in /proc/PID/fd, and that is nearly all that the
@@ -16,6 +17,7 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from portulan.model import Process, ProcessesMissing
     from portulan.observe.cgroup import Groups
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 _FEW_PROCESSES = 8  # not worth ordering
 _MANY_FILES = 300  # the few processes with more are searched last, and first where listeners usually are
 _EARLY = tuple([b"%d" % number for number in range(3, 64)])
-_PASSED_ON = _EARLY[:8]  # where sd_listen_fds(3) puts the sockets that systemd hands over
+_PASSED_ON = frozenset(_EARLY[:8])  # where sd_listen_fds(3) puts the sockets that systemd hands over
 _MANY_NUMBERS = 64
 _USUAL = 16
+_LINKS_OF_ONE_THREAD = 3
 _INITIAL_PID_NAMESPACE = 4026531836  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 
 
@@ -36,7 +39,7 @@ class Owners:
     __slots__ = ("_complete", "_elsewhere", "_facts", "_foreign", "_held", "_known", "_members", "_refused", "_usual")
 
     def __init__(self, members: Mapping[int, Sequence[int]], facts: Facts) -> None:
-        """Take the inodes of the sockets, by the id of the control group that made them."""
+        """Take the inodes of the sockets (0 for none), by the id of the control group that made them."""
         self._facts = facts
         self._members = members
         # Keyed by the text of the link, which spares taking every link apart.
@@ -53,7 +56,7 @@ class Owners:
     def processes(self, inode: int) -> tuple[Process, ...]:
         """Return the processes that hold a socket, by pid."""
         processes = self._held.get(_link(inode), ())
-        return processes if len(processes) < 2 else tuple(sorted(processes, key=_pid))
+        return tuple(sorted(processes, key=_pid)) if processes[1:] else processes
 
     def why_missing(self, inode: int, group: int) -> ProcessesMissing | None:
         """Say why no process is known to hold a socket; None if one is."""
@@ -75,13 +78,14 @@ class Owners:
                 self._foreign.add(group)
             self._search([pid for pid in pids if pid], {_link(inode) for inode in inodes if inode})
         left = self._left()
-        activated = any([len(owners) == 1 and owners[0].pid == 1 for owners in self._held.values()])
+        # systemd keeps the sockets that it hands over to services, which must be found as well.
+        activated = any(owners[0].name == "systemd" for owners in self._held.values() if owners and not owners[1:])
         if left or activated:
             pids = read_pids()
             self._search(pids, left)
             if activated:
-                # systemd keeps the sockets that it hands over, and sd_listen_fds(3) says under which numbers.
-                self._ask([pid for pid in pids if pid != 1], set(_PASSED_ON))
+                for pid in pids:
+                    self._ask(pid, _PASSED_ON)
             self._search_threads(pids)
 
     def search_every(self) -> None:
@@ -95,27 +99,20 @@ class Owners:
         return {link for link, owners in self._held.items() if not owners}
 
     def _search(self, pids: Sequence[int], left: set[bytes]) -> None:
-        """Look for some sockets in some processes, and no further."""
+        """Look for some sockets in some processes, and no further; then for those who share what was found."""
         left = {link for link in left if not self._held[link]}
         if not left:
             return
-        found: set[bytes] = set()
-        large: list[int] = []
-        if len(pids) > _FEW_PROCESSES:
-            sizes = sorted([(_count_files(b"%d" % pid), pid) for pid in pids])
-            pids = [pid for _size, pid in sizes]
-            large = [pid for size, pid in sizes if size > _MANY_FILES]
-        for pid in pids[: len(pids) - len(large)]:
-            if left and pid not in self._complete:
-                found |= self._look(pid, left)
-        for pid in large:
-            if left:
-                found |= self._look(pid, left, _EARLY)
-        for pid in large:
-            if left:
-                found |= self._look(pid, left)
-        if found:
-            self._ask([pid for pid in pids if pid not in self._complete], found)
+        found: dict[int, set[bytes]] = {}
+        for pid, numbers in _plan(pids):
+            if not left:
+                break
+            if pid not in self._complete:
+                found.setdefault(pid, set()).update(self._look(pid, left, numbers))
+        common = set().union(*found.values())
+        for pid in pids:
+            if pid not in self._complete:
+                self._ask(pid, common.difference(found.get(pid, ())))
 
     def _search_threads(self, pids: Sequence[int]) -> None:
         """Look for the rest in threads that no longer share the open files of their process."""
@@ -129,80 +126,75 @@ class Owners:
                 if left:
                     self._look(pid, left, task=task)
 
-    def _ask(self, pids: Iterable[int], numbers: set[bytes]) -> None:
-        """Look into processes under some numbers only."""
-        held = self._held
+    def _ask(self, pid: int, numbers: AbstractSet[bytes]) -> None:
+        """Look into a process under some numbers only."""
         if len(numbers) > _MANY_NUMBERS:
-            for pid in pids:
-                self._look(pid, None)
+            self._look(pid, None)
             return
-        for pid in pids:
-            prefix = b"/proc/%d/fd/" % pid
-            for number in numbers:
-                try:
-                    link = os.readlink(prefix + number)
-                except FileNotFoundError:
-                    continue
-                except OSError:
-                    break
-                if link in held and all([owner.pid != pid for owner in held[link]]):
-                    self._look(pid, None, numbers)
-                    break
+        prefix = b"/proc/%d/fd/" % pid
+        for number in numbers:
+            try:
+                link = os.readlink(prefix + number)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                break
+            if link in self._held and all(owner.pid != pid for owner in self._held[link]):
+                self._look(pid, None, numbers)
+                break
 
     def _look(
         self, pid: int, left: set[bytes] | None, numbers: Iterable[bytes] | None = None, *, task: bytes | None = None
-    ) -> set[bytes]:
+    ) -> Iterable[bytes]:
         """Read the links of one process (of a thread) until nothing is left; return the numbers of those wanted.
 
         All goes through one descriptor, so that the facts are those of the process that had the links.
         """
         path = b"/proc/%s/fd" % (task or b"%d" % pid)
-        held = self._held
         hits: dict[bytes, bytes] = {}
         try:
             folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except PermissionError:
-            self._refused = True
-            return set()
-        except OSError:  # gone
-            return set()
-        try:
-            complete = numbers is None
-            for number in self._list(path, left) if numbers is None else numbers:
-                try:
-                    link = os.readlink(number, dir_fd=folder)
-                except FileNotFoundError:
-                    continue
-                if link in held:
-                    hits[link] = number
-                    if number not in self._usual and len(self._usual) < _USUAL:
-                        self._usual.append(number)
-                    if left is not None:
-                        left.discard(link)
-                        if not left:
-                            complete = False
-                            break
-            if complete and task is None:
-                self._complete.add(pid)
-            if hits and self._claim(pid, folder, hits, up=b".." if task is None else b"../../.."):
-                return set(hits.values())
+            try:
+                ended = self._read_links(folder, self._list(path, left) if numbers is None else numbers, left, hits)
+                if ended and numbers is None and task is None:
+                    self._complete.add(pid)
+                if hits and self._claim(pid, folder, hits, up=b".." if task is None else b"../../.."):
+                    return hits.values()
+            finally:
+                os.close(folder)
         except PermissionError:
             self._refused = True
         except OSError:
-            pass
-        finally:
-            os.close(folder)
+            pass  # gone
         if left is not None:
-            left.update([link for link in hits if not held[link]])
-        return set()
+            left.update([link for link in hits if not self._held[link]])
+        return ()
 
     def _list(self, path: bytes, left: set[bytes] | None) -> Iterator[bytes]:
         """Yield the numbers of open files, the usual ones first: often that is far enough, and listing costs more."""
-        usual = tuple(self._usual) if left is not None else ()
+        usual = () if left is None else tuple(self._usual)
         yield from usual
         for number in os.listdir(path):
             if number not in usual:
                 yield number
+
+    def _read_links(
+        self, folder: int, numbers: Iterable[bytes], left: set[bytes] | None, hits: dict[bytes, bytes]
+    ) -> bool:
+        """Note in `hits` which wanted links are there, and where; say whether all were read."""
+        held = self._held
+        for number in numbers:
+            try:
+                link = os.readlink(number, dir_fd=folder)
+            except FileNotFoundError:
+                continue
+            if link in held:
+                hits[link] = number
+                if left is not None:
+                    left.discard(link)
+                    if not left:
+                        return False
+        return True
 
     def _claim(self, pid: int, folder: int, hits: dict[bytes, bytes], up: bytes) -> bool:
         """Enter a process as owner of what it was seen to hold; say no if it let go or is gone by now."""
@@ -217,12 +209,14 @@ class Owners:
         owner = self._known.get(pid)
         if owner is None or owner[0] != process:
             owner = self._known[pid] = (process,)
-        for link in hits:
+        for link, number in hits.items():
             others = self._held[link]
             if not others:
                 self._held[link] = owner
-            elif all([other.pid != pid for other in others]):
+            elif all(other.pid != pid for other in others):
                 self._held[link] = others + owner
+            if len(self._usual) < _USUAL and number not in self._usual:
+                self._usual.append(number)
         return True
 
 
@@ -231,10 +225,20 @@ def read_pids() -> list[int]:
     return [int(name) for name in os.listdir(b"/proc") if name.isdigit()]
 
 
+def _plan(pids: Sequence[int]) -> list[tuple[int, tuple[bytes, ...] | None]]:
+    """Order processes for a search: pairs of pid and the numbers to look at, None for all."""
+    if len(pids) <= _FEW_PROCESSES:
+        return [(pid, None) for pid in pids]
+    sizes = sorted([(_count_files(b"%d" % pid), pid) for pid in pids])
+    large = [pid for size, pid in sizes if size > _MANY_FILES]
+    small = [pid for _size, pid in sizes[: len(sizes) - len(large)]]
+    return [*((pid, None) for pid in small), *((pid, _EARLY) for pid in large), *((pid, None) for pid in large)]
+
+
 def _list_threads(pid: int) -> list[bytes]:
     """Return the threads of a process that have open files of their own, as far as their number tells."""
     try:
-        if os.stat(b"/proc/%d/task" % pid).st_nlink <= 3:  # one link per thread, and two
+        if os.stat(b"/proc/%d/task" % pid).st_nlink <= _LINKS_OF_ONE_THREAD:
             return []
         tasks = [b"%d/task/%s" % (pid, thread) for thread in os.listdir(b"/proc/%d/task" % pid) if int(thread) != pid]
     except OSError:

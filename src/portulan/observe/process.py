@@ -1,3 +1,4 @@
+# ruff: noqa: PTH123  # pathlib is too slow to start for this path
 """The facts of a process, read through an open folder of /proc so that they cannot be another process's.
 
 A process id is used again sooner or later. A descriptor of /proc/PID is not: once that process is gone, everything
@@ -9,21 +10,25 @@ from __future__ import annotations
 
 import os
 import time
-from _datetime import (
-    datetime,
-    timezone,
-)  # the C type itself: the module around it costs more to import than all of this
 
 from portulan.model import Process
 from portulan.observe.cgroup import parse_membership
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from portulan.model import ExecutableStatus
+    from datetime import datetime, timezone
 
-UTC = timezone.utc  # noqa: UP017  # _datetime has no UTC
+    from portulan.model import ExecutableStatus
+else:  # the C types themselves: the module around them costs more to import than all of this
+    try:
+        from _datetime import datetime, timezone
+    except ImportError:
+        from datetime import datetime, timezone
+
+_UTC = timezone.utc  # noqa: UP017  # the C module has no UTC
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_NS_PER_TICK = 1_000_000_000 // _TICKS_PER_S
+_NS_PER_S = 1_000_000_000
+_NS_PER_TICK = _NS_PER_S // _TICKS_PER_S
 _COMMAND_LINE_BYTES = 32_768
 _DELETED = b" (deleted)"
 _WRITABLE_BY_GROUP = 0o020
@@ -75,7 +80,7 @@ class Facts:
         """Turn clock ticks since boot into a time, to the second."""
         if not self._booted_at_ns:
             self._booted_at_ns = booted_at_ns()
-        return datetime.fromtimestamp((self._booted_at_ns + ticks * _NS_PER_TICK) // 1_000_000_000, UTC)
+        return utc((self._booted_at_ns + ticks * _NS_PER_TICK) // _NS_PER_S)
 
     def user_name(self, uid: int) -> str:
         """Return the name of a user, or the number as text: from /etc/passwd, else from where the system looks."""
@@ -140,8 +145,13 @@ class Facts:
         return text
 
 
+def utc(seconds: int) -> datetime:
+    """Turn seconds since 1970 into an aware time."""
+    return datetime.fromtimestamp(seconds, _UTC)
+
+
 def is_writable(status: os.stat_result) -> bool:
-    """Tell whether anybody but root may write a file or folder, by its owner and mode (the sticky bit protects little)."""
+    """Tell whether anybody but root may write a file or folder, by owner and mode; the sticky bit protects little."""
     mode = status.st_mode
     return bool(status.st_uid or mode & _WRITABLE_BY_OTHERS or (mode & _WRITABLE_BY_GROUP and status.st_gid))
 
@@ -160,9 +170,10 @@ def parse_passwd(content: bytes) -> dict[int, str]:
     """Map user ids to names; the first line of an id counts. See passwd(5)."""
     names: dict[int, str] = {}
     for line in content.splitlines():
-        fields = line.split(b":", 3)
-        if len(fields) > 3 and fields[2].isdigit():
-            names.setdefault(int(fields[2]), _text(fields[0]))
+        name, _, rest = line.partition(b":")
+        uid = rest.partition(b":")[2].partition(b":")[0]
+        if uid.isdigit():
+            names.setdefault(int(uid), _text(name))
     return names
 
 

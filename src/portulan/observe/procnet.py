@@ -1,3 +1,4 @@
+# ruff: noqa: PTH123  # pathlib is too slow to start for this path
 """Sockets from /proc/net: for where netlink sock_diag is refused.
 
 The same sockets as rows of the same form (see `portulan.observe.netlink`), with what these files do not tell left open:
@@ -13,13 +14,14 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from portulan.model import Transport
     from portulan.observe.netlink import Row
 
 _MAPPED = bytes(10) + b"\xff\xff"
 _FILES = (("", _socket.AF_INET), ("6", _socket.AF_INET6))
 
 
-def read(transport: str, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
+def read(transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
     """Return the sockets of a transport in some states (bits, 1 << state), with a port on the local side or on any.
 
     Raises OSError where /proc/net cannot be read at all.
@@ -44,7 +46,7 @@ def read(transport: str, states: int, *, local_port: int = 0, any_port: int = 0)
     return rows
 
 
-def parse_line(line: bytes, transport: str, family: int) -> Row:
+def parse_line(line: bytes, transport: Transport, family: int) -> Row:
     """Parse one line behind the header. Raises ValueError if it is not one."""
     _slot, local, peer, state, _queues, _timer, _retransmits, uid, _timeout, inode, *_rest = line.split(None, 10)
     local_address, local_port = _parse_endpoint(local)
@@ -71,4 +73,4 @@ def _parse_endpoint(text: bytes) -> tuple[bytes, int]:
     packed = bytes.fromhex(words.decode("ascii"))
     if sys.byteorder == "little":
         packed = b"".join([packed[at : at + 4][::-1] for at in range(0, len(packed), 4)])
-    return packed.removeprefix(_MAPPED) if len(packed) == 16 else packed, int(port, 16)
+    return packed.removeprefix(_MAPPED), int(port, 16)

@@ -12,6 +12,7 @@ from portulan.model import PORTS, TRANSPORTS, TransportEntry, replace
 from portulan.registry.agreement import Agreement
 from portulan.registry.grade import grade_all
 from portulan.registry.iana import collapse_aliases, pairs, state_of, strongest
+from portulan.registry.index import names_of
 from portulan.registry.serving import services_of
 
 if TYPE_CHECKING:
@@ -139,8 +140,11 @@ def _executables(facts: Facts, runs: Sequence[Run], agreement: Agreement) -> dic
     """Return programs by the keys that the index finds them under: Windows does not tell cases apart; and by unit."""
     programs: dict[str, list[Executable]] = {}
     for program, services in services_of(facts.executables, runs, agreement).items():
-        key = f"w:{program.name.lower()}" if program.system == "windows" else f"x:{program.name}"
-        programs.setdefault(key, []).append(replace(program, services=services))
+        told = replace(program, services=services)
+        # Facts name the version that was looked at (php-fpm8.2); the next one has the same name without it.
+        for name in names_of(program.name):
+            key = f"w:{name.lower()}" if program.system == "windows" else f"x:{name}"
+            programs.setdefault(key, []).append(told)
         if program.unit is not None:
-            programs.setdefault(f"u:{program.unit}", []).append(replace(program, services=services))
+            programs.setdefault(f"u:{program.unit}", []).append(told)
     return {key: tuple(found) for key, found in programs.items()}

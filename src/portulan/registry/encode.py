@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from portulan.model import Assignment, Executable, Grade, KnownUse, Value
-    from portulan.registry.compile import Compiled
+    from portulan.registry.compile import Compiled, Run
 
 
 SNAPSHOT = 32

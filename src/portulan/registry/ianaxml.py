@@ -12,7 +12,6 @@ from xml.parsers import expat
 
 from portulan.registry.iana import COLUMNS, XML, NotIana, parse_row
 
-
 if TYPE_CHECKING:
     from portulan.model import Assignment
 

@@ -12,8 +12,8 @@ Layout (all numbers little-endian; offsets from the start of the file)::
     keys     n x u32: the offsets of key records, sorted by key ("s:ssh", "x:sshd", "p:smtp")
     heap     records: u32 check, u32 length, payload; each stored once
 
-A record about numbers holds the first and last number it is true of, so that a wrong offset is noticed. The check is the
-remainder of the bytes, taken as one number, by the largest prime below 2**32: it catches every flipped bit, and the
+A record about numbers holds the first and last number it is true of, so that a wrong offset is noticed. The check is
+the remainder of the bytes, taken as one number, by the largest prime below 2**32: it catches every flipped bit, and the
 interpreter can compute it without an import.
 """
 
@@ -404,8 +404,8 @@ def open_index() -> Index:
 def _open_own() -> Index | None:
     """Open the user's own index, if there is one that counts.
 
-    In the default place it counts only if it is this user's or root's: with another's HOME kept, as some ways of becoming
-    root do, that other user could else tell root what to believe. A folder named in PORTULAN_DATA is taken at its word.
+    In the default place it counts only if it is this user's or root's: some ways of becoming root keep HOME, and the
+    user whose home it is could else tell root what to believe. A folder named in PORTULAN_DATA is taken at its word.
     """
     folder = data_folder()
     if folder is None:

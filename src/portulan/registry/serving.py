@@ -1,8 +1,9 @@
 """Which services of IANA's a program serves: those that its product is cited or named to serve.
 
-Cited: the product listens, by a known use that agrees with the assignment. Named: the product has the service's whole name
-and is a server (it listens by a known use, or a package runs a program of it as a unit), or the program is called after a
-protocol, as daemons are (``ntpd``, ``in.telnetd``). A client named after a protocol (``ssh``, ``scp``) serves nothing.
+Cited: the product listens, by a known use that agrees with the assignment. Named: the product has the service's whole
+name and is a server (it listens by a known use, or a package runs a program of it as a unit), or the program is called
+after a protocol, as daemons are (``ntpd``, ``in.telnetd``). A client named after a protocol (``ssh``, ``scp``) serves
+nothing.
 """
 
 from __future__ import annotations
@@ -65,4 +66,9 @@ def _named(program: Executable, agreement: Agreement, servers: set[str]) -> list
     """Return the service names, as bare letters, that the name of the product or the program claims."""
     claimed = [letters(program.product)] if program.product in servers else []
     daemon = letters(program.name.removeprefix("in."))
-    return claimed + (sorted(agreement.names_of(daemon[:-1])) if daemon.endswith("d") else [])
+    if daemon.endswith("d"):
+        # httpd serves http, not everything that is made of HTTP.
+        protocol = daemon[:-1]
+        mapped = agreement.names_of(protocol)
+        claimed += [protocol] if protocol in mapped else sorted(mapped)
+    return claimed

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from portulan.model import Assignment
+    from portulan.registry.index import Index
 
 CURRENT: Final = "current"
 FORMER: Final = "former"
@@ -36,14 +37,27 @@ NOTES: Final = "snapshots.json"
 MAX_SHRINKING: Final = 0.05
 """How much smaller than the one before a snapshot may be, as a part of it; IANA's registry hardly ever loses rows."""
 
+FIELDS: Final = (
+    "description",
+    "assignee",
+    "contact",
+    "registration_date",
+    "modification_date",
+    "reference",
+    "service_code",
+    "unauthorized_use_reported",
+    "assignment_notes",
+)
+"""The columns of a row that may change; name, ports and transport say which row it is."""
+
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?")
 
 
 class Info(NamedTuple):
     """What the answers come from.
 
-    `age_days` counts from the date of the snapshot (the first of the month where it names only a month). `former` is the
-    snapshot before, if it is kept. `ignored` tells of a snapshot of the user's that is not used, and why.
+    `age_days` counts from the date of the snapshot (the first of the month where it names only a month). `former` is
+    the snapshot before, if it is kept. `ignored` tells of a snapshot of the user's that is not used, and why.
     """
 
     snapshot: str
@@ -78,7 +92,7 @@ def info(today: date | None = None) -> Info:
     """Tell which snapshot the answers come from."""
     index = open_index()
     folder = data_folder()
-    packaged = index.path == os.path.join(packaged_folder(), INDEX_NAME)  # noqa: PTH118  # as the index makes it
+    packaged = _is_packaged(index)
     notes = _notes(Path(folder)) if folder else {}
     used = {} if packaged else notes.get(CURRENT, {})
     csv_path = IANA / f"{index.snapshot}.csv" if packaged else Path(folder or ".", f"{CURRENT}.csv")
@@ -94,6 +108,10 @@ def info(today: date | None = None) -> Info:
     )
 
 
+def _is_packaged(index: Index) -> bool:
+    return Path(index.path).parent == Path(packaged_folder())
+
+
 def _ignored(notes: dict[str, Any], snapshot: str) -> str | None:
     mine = notes.get(CURRENT, {}).get("snapshot")
     return f"{mine}: Portulan was upgraded since, and came with {snapshot}" if mine else None
@@ -103,8 +121,8 @@ def update(source: str, *, force: bool = False, snapshot: str | None = None) -> 
     """Take another snapshot of IANA's registry, from a file or an https address, into the user's data folder.
 
     The file may be IANA's CSV or XML. It is checked first; `force` lets it be more than five percent smaller than the
-    current one. `snapshot` names its date (2026-02 or 2026-02-14) where it is known; else the XML tells, then the server,
-    then the newest row. Raises RegistryError and leaves the current snapshot where anything is wrong.
+    current one. `snapshot` names its date (2026-02 or 2026-02-14) where it is known; else the XML tells, then the
+    server, then the newest row. Raises RegistryError and leaves the current snapshot where anything is wrong.
     """
     if snapshot is not None and not _DATE.fullmatch(snapshot):
         message = f"{snapshot!r} is not a date"
@@ -144,15 +162,24 @@ def _check(rows: list[Assignment], *, force: bool) -> None:
     if not any(row.service_name and row.ports for row in rows):
         message = "the file assigns no port"
         raise RegistryError(message, hint="it is cut off, or not IANA's registry of service names and port numbers")
-    before = len(read_snapshot(CURRENT)[1])
+    before = len(_before()[1])
     if len(rows) < before * (1 - MAX_SHRINKING) and not force:
         message = f"the file has {len(rows)} rows, the current snapshot {before}"
         raise RegistryError(message, hint="it may be cut off; take it nevertheless with --force")
 
 
+def _before() -> tuple[str, list[Assignment]]:
+    """Return the snapshot in use, or where that is damaged the packaged one: an update is how damage is mended."""
+    try:
+        return read_snapshot(CURRENT)
+    except RegistryError:
+        newest = max(IANA.glob("*.csv"))
+        return newest.stem, parse_csv(newest.read_bytes())
+
+
 def _install(folder: Path, rows: list[Assignment], label: str, source: str) -> None:
     """Make every file aside, then put them in place; the snapshot in use becomes the former one."""
-    former_label, former_rows = read_snapshot(CURRENT)
+    former_label, former_rows = _before()
     notes = {
         CURRENT: {
             "snapshot": label,
@@ -186,9 +213,7 @@ def diff(before: str, after: str) -> Difference:
     changed = []
     for key in olds.keys() & news.keys():
         for one, other in zip(olds[key], news[key], strict=False):
-            fields = tuple(
-                field for field in one._fields if _squeeze(getattr(one, field)) != _squeeze(getattr(other, field))
-            )
+            fields = tuple([field for field in FIELDS if _squeeze(one, field) != _squeeze(other, field)])
             if fields:
                 changed.append(Change(one, other, fields))
     return Difference(
@@ -215,8 +240,8 @@ def _only_in(
         yield from rows[len(those.get(key, ())) :]
 
 
-def _squeeze(value: object) -> object:
-    return " ".join(value.split()) if isinstance(value, str) else value
+def _squeeze(row: Assignment, field: str) -> str:
+    return " ".join((getattr(row, field) or "").split())
 
 
 def _order(row: Assignment) -> tuple[object, ...]:
@@ -233,7 +258,7 @@ def read_snapshot(name: str) -> tuple[str, list[Assignment]]:
     notes = _notes(Path(folder)) if folder else {}
     if name == CURRENT:
         index = open_index()
-        if index.path != os.path.join(packaged_folder(), INDEX_NAME):  # noqa: PTH118  # as the index makes it
+        if not _is_packaged(index):
             return index.snapshot, parse_csv(_bytes(Path(index.path).with_name(f"{CURRENT}.csv")))
         name = index.snapshot
     for mine in (CURRENT, FORMER):
@@ -258,7 +283,8 @@ def render_csv(rows: Iterable[Assignment]) -> str:
         span = "" if row.ports is None else str(row.ports.first)
         if row.ports is not None and row.ports.last != row.ports.first:
             span += f"-{row.ports.last}"
-        writer.writerow([name or "", span, *[value or "" for value in rest]])
+        values = [getattr(row, field) for field in FIELDS]
+        writer.writerow([row.service_name or "", span, row.transport or "", *[value or "" for value in values]])
     return text.getvalue()
 
 

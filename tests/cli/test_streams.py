@@ -1,0 +1,123 @@
+"""Where the words go: readers that leave, disks that are full, streams that are closed, encodings that lack letters."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from tests.cli.door import CODES, COMMAND, environment, portulan
+
+FORMATS = ("text", "json", "jsonl", "csv")
+QUESTIONS = (("lookup", "x11"), ("list",), ("search", "mail", "--limit", "500"), ("443",), ("registry", "info"))
+SAYINGS = (("--help",), ("--version",), ("completion", "bash"), ("list", "--help"))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
+def test_a_reader_that_has_left(words: tuple[str, ...], form: str) -> None:
+    """Whoever closes the pipe early (`| head`) hears nothing of it."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = portulan(*words, "--format", form, stdout=writing)
+    finally:
+        os.close(writing)
+    assert done.returncode in CODES - {2}
+    assert "error" not in done.stderr
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
+def test_one_line_is_taken(words: tuple[str, ...], form: str) -> None:
+    """`| head -1` prints a line."""
+    script = '"$@" | head -1; exit ${PIPESTATUS[0]}'
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *COMMAND, *words, "--format", form],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.count("\n") <= 1
+    assert done.returncode in CODES - {2}
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [*QUESTIONS, *SAYINGS], ids=" ".join)
+@pytest.mark.parametrize("form", ["", "json", "csv"])
+def test_a_full_disk(words: tuple[str, ...], form: str) -> None:
+    """What cannot be written is one clear line and exit code 2, in every format."""
+    if form and words in SAYINGS:
+        pytest.skip("has no formats")
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  # a device, not a file
+        done = portulan(*words, *(("--format", form) if form else ()), stdout=full)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: cannot write: No space left on device"
+    assert done.stderr.count("error") == 1
+
+
+@pytest.mark.parametrize("words", [("lookup", "22"), ("lookup", "22", "--json"), (), ("--version",), ("70000",)])
+def test_standard_output_is_closed(words: tuple[str, ...]) -> None:
+    """Nothing can be shown where standard output is closed: one clear line and exit code 2."""
+    done = portulan(*words, before=("sh", "-c", 'exec "$@" >&-', "sh"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("error") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("lookup", "22"), 0), (("70000",), 2), (("no-such-service",), 1), (("search", "zzzzqqqq"), 1)]
+)
+def test_standard_error_is_closed(words: tuple[str, ...], code: int) -> None:
+    """Where standard error is closed nobody hears of the error, and answer and exit code are the same."""
+    done = portulan(*words, before=("sh", "-c", 'exec "$@" 2>&-', "sh"))
+    assert done.returncode == code
+    assert done.stdout == portulan(*words).stdout
+
+
+def test_standard_input_is_closed() -> None:
+    """Nothing is read from standard input, so it may be closed."""
+    assert portulan("lookup", "22", before=("sh", "-c", 'exec "$@" <&-', "sh")).returncode == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "env",
+    [
+        environment(PYTHONIOENCODING="ascii"),
+        environment(PYTHONIOENCODING="cp1252"),
+        environment(PYTHONIOENCODING="cp1252:strict"),
+        environment(LANG="C", LC_ALL="C"),
+        environment(LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"),
+        environment(LANG=None, PYTHONIOENCODING="utf-16"),
+    ],
+    ids=["ascii", "cp1252", "cp1252-strict", "C", "C-ascii", "utf-16"],
+)
+def test_an_encoding_that_lacks_letters(env: dict[str, str], form: str) -> None:
+    """What an encoding lacks is escaped: 4413/tcp is assigned to FORT\u00c9 in every one of them."""
+    for words in (("lookup", "4413"), ("4413",), ("search", "fort\u00e9", "vision"), ("list",)):
+        done = subprocess.run(
+            [*COMMAND, *words, "--format", form], capture_output=True, env=env, check=False, timeout=60
+        )
+        assert done.returncode in CODES - {2}
+        assert b"Traceback" not in done.stderr
+        text = done.stdout.decode(env.get("PYTHONIOENCODING", "utf-8").partition(":")[0])
+        if words[0] != "list" and "search" not in words:
+            assert "FORT\u00c9" in text or "FORT\\xc9" in text or "FORT\\u00c9" in text or "FORT\\u00c9".lower() in text
+
+
+def test_an_interruption() -> None:
+    """Control-C while printing is exit code 130, at once, and not a word."""
+    command = [*COMMAND, "search", "e", "--limit", "10000", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(1) == b"{"  # it is now writing more than the pipe takes
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
