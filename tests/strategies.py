@@ -5,6 +5,7 @@ Texts may hold anything that Unicode has but surrogates and the separators of th
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -14,11 +15,14 @@ from portulan.model import (
     TRANSPORTS,
     Assignment,
     Citation,
+    Endpoint,
     Entry,
     Executable,
     Grade,
     KnownUse,
+    Observation,
     PortRange,
+    Process,
     TransportEntry,
     tier_of,
 )
@@ -118,3 +122,58 @@ entries: SearchStrategy[Entry] = ports.flatmap(
         known_uses=st.lists(known_uses, max_size=3).map(tuple),
     )
 )
+
+# ---------------------------------------------------------------------------------------------------- the territory
+
+times = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001  # hypothesis adds the zone
+    lambda time: time.replace(microsecond=0)
+)
+"""Aware times in UTC, to the second."""
+
+endpoints: SearchStrategy[Endpoint] = st.builds(Endpoint, address=st.ip_addresses().map(str), port=ports)
+
+processes: SearchStrategy[Process] = st.builds(
+    Process,
+    pid=st.integers(1, 2**22),
+    name=maybe_texts,
+    executable=st.none() | texts.map("/{}".format),
+    command_line=st.none() | st.lists(texts, max_size=3).map(tuple),
+    user=maybe_texts,
+    started_at=st.none() | times,
+    executable_status=st.sampled_from([None, "present", "deleted", "in-memory"]),
+    executable_writable=st.none() | texts.map("/{}".format),
+)
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    """Draw one socket: who holds a port has no peer, who talks has one; owners are there or missed for a reason."""
+    direction = draw(st.sampled_from(["listen", "connect", "accept"]))
+    transport = draw(st.sampled_from(["tcp", "udp"]))
+    holding = ["listen", "bound"] if transport == "tcp" else ["unconnected"]
+    talking = ["established", "close-wait", "time-wait"] if transport == "tcp" else ["established"]
+    owners = tuple(draw(st.lists(processes, max_size=2, unique_by=lambda process: process.pid)))
+    reasons = ["not permitted", "other namespace", "no process holds it", "closed before it could be read"]
+    ipv6 = draw(st.booleans())
+    return Observation(
+        observed_at=draw(times),
+        host=draw(maybe_texts),
+        perspective=draw(st.sampled_from(["live", "imported", "declared"])),
+        direction=direction,  # type: ignore[arg-type]  # drawn from its values
+        transport=transport,  # type: ignore[arg-type]
+        local=draw(endpoints),
+        peer=None if direction == "listen" else draw(endpoints),
+        socket_state=draw(st.sampled_from(holding if direction == "listen" else talking)),
+        processes=owners,
+        processes_missing=None if owners else draw(st.sampled_from(reasons)),  # type: ignore[arg-type]
+        unit=draw(maybe_texts),
+        container=draw(maybe_texts),
+        package=draw(maybe_texts),
+        network_namespace=draw(st.none() | st.integers(1, 2**32)),
+        network_type="ipv6" if ipv6 else "ipv4",
+        interface=draw(maybe_texts),
+        ipv6_only=draw(st.booleans()) if ipv6 and direction == "listen" else None,
+        inode=draw(st.none() | st.integers(0, 2**32)),
+        socket_user=draw(maybe_texts),
+        cgroup=draw(st.none() | texts.map("/{}".format)),
+    )

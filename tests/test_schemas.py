@@ -61,7 +61,7 @@ NUMBERS = ("2528", "22", "53", "80", "6010", "5436", "585", "25565", "60000", "0
 NAMES = ("ssh", "ncr_ccl", "x11", "jmap", "cl/1")
 
 
-def closed(schema: Any) -> Any:
+def closed(schema: Any) -> Any:  # noqa: ANN401  # a schema is JSON
     """Return a schema in which each object has the described keys only, although readers must ignore unknown ones."""
     if isinstance(schema, list):
         return [closed(item) for item in schema]
@@ -87,7 +87,7 @@ def check(name: str, document: object) -> None:
     assert not errors, "\n".join(errors)
 
 
-def asked(*words: str) -> Any:
+def asked(*words: str) -> Any:  # noqa: ANN401  # JSON
     """Return the JSON document that the command prints."""
     done = portulan(*words)
     assert done.returncode in CODES
@@ -159,7 +159,9 @@ def literals() -> dict[str, list[str]]:
     found = {}
     for node in ast.walk(ast.parse((files("portulan") / "model.py").read_text("utf-8"))):
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id="Literal"), slice=values)):
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id="Literal"), slice=values)
+            ):
                 found[name] = list(ast.literal_eval(values))
     return found
 
@@ -182,7 +184,10 @@ def test_a_wrong_document_is_noticed() -> None:
         {**good, "surprise": 1},
         {**good, "tier": "well-known"},
         {**good, "port": "22"},
-        {**good, "transports": {**good["transports"], "tcp": {**good["transports"]["tcp"], "grade": {**grade, "x": 1}}}},
+        {
+            **good,
+            "transports": {**good["transports"], "tcp": {**good["transports"]["tcp"], "grade": {**grade, "x": 1}}},
+        },
     ):
         with pytest.raises(AssertionError):
             check("lookup-1.json", changed)
@@ -214,7 +219,7 @@ def test_the_contract_of_2528() -> None:
         "implemented_by": [],
         "reasons": ["IANA's row has no date", "IANA's row cites no document"],
     }
-    nothing = {"state": "unassigned", "grade": None, "assignments": [], "other_rows": []}
+    nothing: dict[str, Any] = {"state": "unassigned", "grade": None, "assignments": [], "other_rows": []}
     use = {
         "product": "3CX Phone System",
         "vendor": "3CX",
@@ -239,7 +244,12 @@ def test_the_contract_of_2528() -> None:
         "snapshot": "2026-02",
         "transports": {
             "tcp": {"state": "assigned", "grade": grade, "assignments": [row], "other_rows": []},
-            "udp": {"state": "assigned", "grade": grade, "assignments": [{**row, "transport": "udp"}], "other_rows": []},
+            "udp": {
+                "state": "assigned",
+                "grade": grade,
+                "assignments": [{**row, "transport": "udp"}],
+                "other_rows": [],
+            },
             "sctp": nothing,
             "dccp": nothing,
         },
@@ -300,7 +310,9 @@ def test_the_list_of_a_machine(held_port: int, words: tuple[str, ...]) -> None:
         check("verdict-1.json", verdict)
 
 
-@pytest.mark.parametrize("words", [("voip", "mail"), ("rfc4960",), ("Amitava Dutta",), ("nothing is called like this",)])
+@pytest.mark.parametrize(
+    "words", [("voip", "mail"), ("rfc4960",), ("Amitava Dutta",), ("nothing is called like this",)]
+)
 def test_search(words: tuple[str, ...]) -> None:
     """A search is one document as JSON, and a document a hit as JSON Lines."""
     document = asked("search", *words, "--json")

@@ -13,18 +13,20 @@ import struct
 import subprocess
 import sys
 import termios
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMMAND = (sys.executable, "-c", "import sys; from portulan.cli import main; sys.exit(main())")
 
 CODES = {0, 1, 2, 3}
 """Every exit code of a question that nobody interrupted."""
 
-_SPEAKING = ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM", "LANG", "LANGUAGE", "PYTHONIOENCODING", "PYTHONUTF8")
+_SPEAKING = (
+    *("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM", "LANG", "LANGUAGE"),
+    *("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONUNBUFFERED"),
+)
 
 
 def environment(**changes: str | None) -> dict[str, str]:
@@ -38,20 +40,25 @@ def environment(**changes: str | None) -> dict[str, str]:
 
 
 def portulan(
-    *words: str | bytes | Path, env: dict[str, str] | None = None, before: tuple[str, ...] = (), **how: Any
+    *words: str | bytes,
+    env: dict[str, str] | None = None,
+    before: tuple[str, ...] = (),
+    stdout: IO[str] | int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end; whatever it says, it never says it by a traceback.
 
-    `before` are the words of a command that runs it (setpriv ...); other options are those of `subprocess.run`.
+    `before` are the words of a command that runs it (setpriv ...).
     """
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "timeout": 60} | how
     done = subprocess.run(
         [*before, *COMMAND, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         env=env or environment(),
         encoding="utf-8",
         errors="strict",
         check=False,
-        **options,
+        timeout=60,
     )
     said = (done.stderr or "") + (done.stdout or "")
     assert "Traceback" not in said, said
@@ -65,7 +72,11 @@ def on_terminal(*words: str, columns: int = 80, env: dict[str, str] | None = Non
     try:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         with subprocess.Popen(
-            [*COMMAND, *words], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, env=env or environment()
+            [*COMMAND, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            env=env or environment(),
         ) as process:
             os.close(theirs)
             theirs = -1
@@ -95,17 +106,19 @@ def _read_to_end(terminal: int) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def holder(program: bytes, *words: bytes) -> Iterator[int]:
+def holder(program: bytes, *, called: bytes | None = None, before: tuple[str, ...] = ()) -> Iterator[int]:
     """Let a program of any name, in any folder, hold a port: a copy of `sleep` that inherits the socket.
 
-    `words` are its name in its own command line, and its arguments besides the time.
+    `called` is its name in its own command line; `before` are the words of a command that runs it (setpriv ...).
     """
     sleep = shutil.which("sleep")
     assert sleep is not None
-    shutil.copy(sleep, program)
+    shutil.copy(sleep.encode(), program)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        process = subprocess.Popen([words[0] if words else program, b"300"], executable=program, pass_fds=[server.fileno()])
+        process = subprocess.Popen(
+            [*before, called or program, b"300"], executable=program if called else None, pass_fds=[server.fileno()]
+        )
     try:
         yield port
     finally:

@@ -41,7 +41,8 @@ USAGE = [
     ("",),
     ("/",),
     ("/tcp",),
-    ("\x1b[31m",),
+    ("\x1b[2",),
+    ("ssh/sctp/tcp",),
     ("lookup", ""),
     ("lookup",),
     ("who",),
@@ -81,7 +82,7 @@ MISSING = [
     ("lookup", "\U0001f4a9a"),
     ("lookup", "who", "no-such-service"),
     ("who", "no-such-service"),
-    ("ssh/sctp/tcp",),
+    ("\x1b[31m",),
     ("registry", "diff", "1999-01", "2026-02"),
 ]
 
@@ -96,7 +97,7 @@ FINE = [
     ("lookup", "ssh/sctp"),
     ("lookup", "who"),
     ("lookup", "search"),
-    ("lookup", "list", "login"),
+    ("lookup", "identify", "mcp"),
     ("lookup", "cl/1"),
     ("lookup", "914c/g"),
     ("lookup", "914c-g/udp"),
@@ -171,7 +172,7 @@ def test_the_precedence_of_exit_codes() -> None:
 
 
 @pytest.mark.parametrize("word", [b"\xff\xfe", b"22\xff", b"ssh\xc3", b"\x80/tcp", b"\x01\x02\x7f"])
-@pytest.mark.parametrize("verb", [(), ("lookup",), ("search",), ("--format",), ("registry", "update")])
+@pytest.mark.parametrize("verb", [(), ("lookup",), ("who",), ("--format",), ("registry", "update")])
 def test_words_of_any_bytes(verb: tuple[str, ...], word: bytes) -> None:
     """A word that is no text is refused like any other that means nothing."""
     done = portulan(*verb, word)
@@ -218,9 +219,9 @@ def test_nobody_there_is_1_for_who_alone() -> None:
 
 @pytest.fixture
 def disguised(tmp_path: Path) -> Iterator[str]:
-    """A port that a program called sshd holds, from a folder that is not root's alone."""
+    """Let a program called sshd hold a port, from a folder that is not root's alone."""
     tmp_path.chmod(0o777)
-    with holder(bytes(tmp_path / "sshd")) as port:
+    with holder(bytes(tmp_path / "sshd"), before=restricted()) as port:
         yield str(port)
 
 
@@ -254,7 +255,7 @@ with socket.create_server(("127.0.0.1", 0)) as server:
 
 @pytest.fixture
 def unreadable() -> Iterator[str]:
-    """A port whose owner may not be read."""
+    """Hold a port so that its owner may not be read."""
     command = [sys.executable, "-c", CLOSED]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

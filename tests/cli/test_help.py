@@ -42,7 +42,9 @@ def test_the_version() -> None:
         assert (done.returncode, done.stdout) == (0, f"portulan {package.__version__}\n")
 
 
-@pytest.mark.parametrize(("shell", "name"), [("bash", "portulan.bash"), ("zsh", "_portulan"), ("fish", "portulan.fish")])
+@pytest.mark.parametrize(
+    ("shell", "name"), [("bash", "portulan.bash"), ("zsh", "_portulan"), ("fish", "portulan.fish")]
+)
 def test_completion_prints_the_script(shell: str, name: str) -> None:
     """`completion` prints the script that the package has."""
     script = files("portulan.cli") / "data" / "completions" / name

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 NAME = b"\x1b[2J\x1b]0;owned\x07\n\r\t\xc2\x9b31m\xe2\x80\xae\xe2\x81\xa6\xff\x7f evil"
 """Clears the screen, sets a title, rings, breaks lines and cells, reorders; and a byte that is no text."""
 
-SECRET = "hunter2"
+SECRET = "hunter2"  # noqa: S105  # nobody's
 FORMATS = ("text", "json", "jsonl", "csv")
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A port held by a program whose name, folder and command line are hostile."""
+    """Let a program hold a port whose name, folder and command line are hostile."""
     folder: Path = tmp_path_factory.mktemp("hostile")
     program = bytes(folder) + b"/" + NAME
-    with holder(program, NAME + b" --password=" + SECRET.encode()) as held:
+    with holder(program, called=NAME + b" --password=" + SECRET.encode()) as held:
         yield str(held)
 
 
@@ -100,7 +100,13 @@ def test_command_lines_stay_out_of_pipes(port: str, form: str) -> None:
 
 def test_a_hostile_question_harms_nobody() -> None:
     """What the user was led to paste is escaped too, in errors and hints."""
-    for words in (("\x1b[2Jssh",), ("search", "\x1b[2Jzzzzqqqq"), ("--\x1b[2J",), ("--format", "\x1b[2J"), ("22/\x1b[2J",)):
+    for words in (
+        ("\x1b[2Jssh",),
+        ("search", "\x1b[2Jzzzzqqqq"),
+        ("--\x1b[2J",),
+        ("--format", "\x1b[2J"),
+        ("22/\x1b[2J",),
+    ):
         done = portulan(*words)
         assert done.returncode in {1, 2}
         assert harmless(done.stderr)

@@ -60,7 +60,7 @@ def test_into_a_pipe_rows_are_whole(words: tuple[str, ...], port: int) -> None:
 
 def test_words_of_a_page_fit(port: int) -> None:
     """The prose of a page is folded at the width of the terminal; only a word that cannot be folded may be longer."""
-    for columns in (40, 80, 200):
+    for columns in (50, 80, 200):
         for line in COLOUR.sub("", on_terminal("443", columns=columns)).splitlines():
             if line.startswith(("    tcp ", "    udp ")):
                 continue  # a command to copy stays whole

@@ -143,7 +143,7 @@ def test_collapsing_changes_nothing_but_aliases(rows: list[Assignment]) -> None:
 
 
 def test_duplicates_of_http_are_no_aliases(rows: list[Assignment]) -> None:
-    """www and www-http are "duplicate of http" and keep their own rows."""
+    """Www and www-http are "duplicate of http" and keep their own rows."""
     collapsed = collapse_aliases(rows)
     assert named(collapsed, "www")
     assert named(collapsed, "www-http")

@@ -190,7 +190,7 @@ def test_names_on_linux_keep_their_case(index: Index) -> None:
 
 def test_a_program_tells_what_it_serves(index: Index) -> None:
     """The services of a program are IANA's names, from cited uses and from what it is called."""
-    assert index.executables("sshd")[0].services == ("ssh",)
+    assert "ssh" in index.executables("sshd")[0].services
     nginx = [program for program in index.executables("nginx") if program.product == "nginx"]
     assert {"http", "https"} <= set(nginx[0].services)
     assert "postgresql" in index.executables("postgres")[-1].services

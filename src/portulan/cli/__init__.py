@@ -147,8 +147,14 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
     """Answer each port or name, and return the exit code of the worst."""
     from portulan.answer import ask, resolve  # noqa: PLC0415  # start-up
 
-    for query in queries:
-        resolve(query)  # a wrong word among many is said before anything is printed
+    missing = None
+    for query in queries:  # a wrong word among many is said before anything is printed, the worst one first
+        try:
+            resolve(query)
+        except NotFound as error:
+            missing = missing or error
+    if missing is not None:
+        raise missing
     survey_options = {"all_owners": True} if options.all_owners else {}
     code = 0
     show_command_lines = options.with_command_lines or (options.format == "text" and sys.stdout.isatty())

@@ -6,7 +6,7 @@ import sys
 from itertools import chain
 
 from portulan.cli import say_incomplete, worse
-from portulan.cli.terminal import Style, align, clean, columns_of, cut
+from portulan.cli.terminal import Style, align, clean, columns_of, fit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,19 +136,21 @@ def print_table(verdicts: Iterable[Verdict], seen: Machine, style: Style) -> Non
         return
     keep = _columns(sample, style.width)
     sizes = [min(size, WIDEST[place] or size) for place, size in zip(keep, _sizes(sample, keep), strict=True)]
-    heads = align([HEADINGS[place] for place in keep], sizes, style.width)
-    sys.stdout.write(style.paint("  ".join(heads).rstrip(), "heading") + "\n")
+    sizes = fit(sizes, style.width)
+    sys.stdout.write(style.paint(align([HEADINGS[place] for place in keep], sizes), "heading") + "\n")
     for row in chain(sample, rows):
-        cells = [cut(row[place], size) for place, size in zip(keep[:-1], sizes, strict=False)]
-        line = "  ".join(align([*cells, row[keep[-1]]], sizes, style.width)).rstrip()
+        line = align([row[place] for place in keep], sizes)
         sys.stdout.write((line if row[0] == "ok" else style.paint(line, row[0])) + "\n")
 
 
 def _columns(sample: Sequence[tuple[str, ...]], width: int) -> list[int]:
     """Choose the columns: those that say nothing here go first, then, on a narrow terminal, the least telling."""
     keep = [place for place in range(len(HEADINGS)) if any(row[place] for row in sample)]
-    for place in (8, 5, 4, 2):  # why, unit, user, address: the page of the port has them
-        sizes = [min(size, WIDEST[kept] or 24) for kept, size in zip(keep, _sizes(sample, keep), strict=True)]
+    # Why, unit, user, address go unless there is room for them in full; verdict and map go where nothing else will do.
+    # The page of the port has them all.
+    for place, most in ((8, 24), (5, 24), (4, 24), (2, 24), (7, 12), (6, 12)):
+        widest = [min(size or most, most) for size in WIDEST]
+        sizes = [min(size, widest[kept]) for kept, size in zip(keep, _sizes(sample, keep), strict=True)]
         if place in keep and sum(sizes) + 2 * len(sizes) > width:
             keep.remove(place)
     return keep

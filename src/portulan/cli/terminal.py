@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
+LEAST = 4
+"""No column is narrower than this, whatever the terminal."""
+
 COLOURS = {"ok": "32", "look": "33", "investigate": "1;31", "heading": "1", "faint": "2"}
 """Select Graphic Rendition codes (ECMA-48, section 8.3.117) by meaning."""
 
@@ -80,12 +83,18 @@ def columns_of(rows: Iterable[Sequence[str]]) -> list[int]:
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 
-def align(cells: Sequence[str], widths: Sequence[int], total: int) -> list[str]:
-    """Pad cells to their columns; the last takes what is left of the line and is cut with an ellipsis."""
-    padded = [cell.ljust(size) for cell, size in zip(cells[:-1], widths[:-1], strict=True)]
-    room = max(total - sum(widths[:-1]) - 2 * len(padded), 12)
-    last = cells[-1]
-    return [*padded, last if len(last) <= room else last[: room - 3] + "..."]
+def fit(widths: Sequence[int], total: int) -> list[int]:
+    """Narrow the widest columns until a line has room for all, and for some of the last one."""
+    fitted = list(widths[:-1])
+    room = total - 2 * len(fitted) - min(widths[-1], 12)
+    while fitted and sum(fitted) > room and max(fitted) > LEAST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return [*fitted, max(total - sum(fitted) - 2 * len(fitted), LEAST)]
+
+
+def align(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Put cells into their columns, each cut to its width."""
+    return "  ".join([cut(cell, size).ljust(size) for cell, size in zip(cells, widths, strict=True)]).rstrip()
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> None:
@@ -96,11 +105,8 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], style: St
         return
     if not cleaned:
         return
-    widths = [min(size, 32) for size in columns_of([headings, *cleaned])]
-    lines = [style.paint("  ".join(align(headings, widths, style.width)).rstrip(), "heading")]
-    for row in cleaned:
-        cells = [cut(cell, size) for cell, size in zip(row[:-1], widths, strict=False)]
-        lines.append("  ".join(align([*cells, row[-1]], widths, style.width)).rstrip())
+    widths = fit([min(size, 32) for size in columns_of([headings, *cleaned])], style.width)
+    lines = [style.paint(align(headings, widths), "heading"), *[align(row, widths) for row in cleaned]]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -14,6 +14,8 @@ from portulan.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from _typeshed import SupportsWrite
+
 HELP = """\
 usage: portulan [PORT | NAME | VERB ...] [options]
 
@@ -21,7 +23,8 @@ What is on this port, and is it what belongs there?
 
   what is on this machine
     portulan                         every listening port here: who, what the map says, the verdict
-    portulan list [--all]            listening and dialling; --all adds the connections of listeners
+    portulan list [--all]            listening and dialling; --all adds the connections of listeners, --listening
+                                     leaves out what dials
     portulan who PORT                who holds or talks to a port, without the map
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
@@ -38,11 +41,13 @@ options
   --format text|json|jsonl|csv   --json for --format json
   --all-owners                   look through every descriptor of every process for further owners
   --with-command-lines           show command lines (they may hold secrets; a terminal shows them on a page)
+  --limit N                      at most so many hits of a search (20)
   --version, --help
 
 exit codes
   0   nothing to investigate         1   a verdict says investigate, or what was asked for does not exist
   2   usage or data error            3   something was refused: what is shown is incomplete
+  130 interrupted                        of several that apply: 130, 2, 1, 3, 0
 """
 
 
@@ -52,6 +57,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
         raise UsageError(message, hint=f"{self.prog} --help")
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help; what cannot be written is an error, which argparse would hide."""
+        (file or sys.stdout).write(self.format_help())
 
 
 def run_verb(words: list[str]) -> int:

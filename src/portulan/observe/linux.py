@@ -11,6 +11,7 @@ import _socket
 import os
 import time
 
+from portulan.errors import NotPermitted, NotSupported
 from portulan.model import Endpoint, Incomplete, Observation
 from portulan.observe import cgroup, netlink
 from portulan.observe.owners import Owners
@@ -58,7 +59,14 @@ class Sockets:
                 self._refuse(error)
         from portulan.observe import procnet  # noqa: PLC0415  # seldom needed
 
-        return procnet.read(transport, states, local_port=local_port, any_port=any_port)
+        try:
+            return procnet.read(transport, states, local_port=local_port, any_port=any_port)
+        except PermissionError as error:
+            message = "the sockets of this machine may not be seen"
+            raise NotPermitted(message, hint=f"allow netlink sock_diag or the reading of {error.filename}") from error
+        except OSError as error:
+            message = "this system shows its sockets neither by netlink nor in /proc/net"
+            raise NotSupported(message, hint="mount /proc") from error
 
     def _refuse(self, error: OSError) -> None:
         """Note that from now on some sockets cannot be seen."""
@@ -192,23 +200,23 @@ class Territory:
             self._owners.search_every()
         else:
             self._owners.search_groups(groups)
-        self._gone = self._find_gone(rows, sockets)
-        self._report(rows, incomplete)
+        orphans = [row for row in rows if row[9] and self._owners.why_missing(row[9], row[10])]
+        self._gone = self._find_gone(orphans, sockets)
+        self._report(orphans, incomplete)
 
-    def _find_gone(self, rows: list[Row], sockets: Sockets) -> set[int]:
-        """Ask again for the sockets that nobody holds, although we could look everywhere: return those closed since."""
-        orphans = [row for row in rows if row[9] and self._owners.why_missing(row[9], row[10]) == "no process holds it"]
-        if not orphans:
+    def _find_gone(self, orphans: list[Row], sockets: Sockets) -> set[int]:
+        """Ask again for sockets of which no owner was found though none was refused: return those closed since."""
+        asked = {(row[1], row[0]) for row in orphans if self._owners.why_missing(row[9], row[10]) != "not permitted"}
+        if not asked:
             return set()
-        asked = {(row[1], row[0]) for row in orphans}
         if len(asked) > _FEW_PORTS:
             asked = {(transport, 0) for transport, _port in asked}
         now = [sockets.read(transport, netlink.EVERY, local_port=port) for transport, port in asked]
         return {row[9] for row in orphans}.difference([row[9] for rows in now for row in rows])
 
-    def _report(self, rows: list[Row], incomplete: list[Incomplete]) -> None:
+    def _report(self, orphans: list[Row], incomplete: list[Incomplete]) -> None:
         """Note how many owners were refused."""
-        reasons = [self._owners.why_missing(row[9], row[10]) for row in rows]
+        reasons = [self._owners.why_missing(row[9], row[10]) for row in orphans if row[9] not in self._gone]
         hints = {
             "not permitted": "run as root"
             if os.geteuid()

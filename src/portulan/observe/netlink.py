@@ -139,7 +139,7 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
             if kind >= _NLMSG_MIN_TYPE and length >= _ATTRIBUTES_AT:
                 rows.append(_parse_socket(data[offset : offset + length], transport, layouts))
             elif kind in {_NLMSG_ERROR, _NLMSG_DONE}:
-                error = _INT.unpack_from(data, offset + _HEADER.size)[0] if length > _HEADER.size else 0
+                error = _INT.unpack_from(data, offset + _HEADER.size)[0] if length >= _HEADER.size + _INT.size else 0
                 if error < 0:
                     raise OSError(-error, strerror(-error))
                 return True
@@ -163,6 +163,8 @@ def _parse_socket(
     if layout is None:
         layout = layouts[key] = _find_attributes(message)
     cgroup_at, ipv6_only_at = layout
+    if state == CLOSE and transport == "tcp":  # how the kernel reports what was asked for as bound
+        state = BOUND
     if family == _socket.AF_INET:
         local = local[:4]
         peer = peer[:4]

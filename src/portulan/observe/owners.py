@@ -221,8 +221,11 @@ class Owners:
 
 
 def read_pids() -> list[int]:
-    """Return the processes that /proc shows."""
-    return [int(name) for name in os.listdir(b"/proc") if name.isdigit()]
+    """Return the processes that /proc shows; none without a /proc."""
+    try:
+        return [int(name) for name in os.listdir(b"/proc") if name.isdigit()]
+    except OSError:
+        return []
 
 
 def _plan(pids: Sequence[int]) -> list[tuple[int, tuple[bytes, ...] | None]]:

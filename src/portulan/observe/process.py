@@ -53,28 +53,26 @@ class Facts:
 
         A fact that may not be read is None; so are all facts of a kernel thread's executable.
         """
-        try:
-            status = _read(folder, "stat", 1024)
-            command_line = _read(folder, "cmdline", _COMMAND_LINE_BYTES)
-            # Of all of /proc, this folder alone always belongs to the effective user (fs/proc/base.c, task_dump_owner).
-            user = self.user_name(os.fstat(folder).st_uid)
-            group = parse_membership(_read(folder, "cgroup", 65_536)) if self._with_groups else None
-        except OSError:
-            return None
-        if self._with_groups and group:
+        for _attempt in range(3):
+            path = _read_link(folder)
+            try:
+                status = _read(folder, "stat", 1024)
+                command_line = _read(folder, "cmdline", _COMMAND_LINE_BYTES)
+                # Always the effective user's, unlike the files in it (task_dump_owner in the kernel's fs/proc/base.c).
+                user = self.user_name(os.fstat(folder).st_uid)
+                group = parse_membership(_read(folder, "cgroup", 65_536)) if self._with_groups else None
+            except OSError:
+                return None
+            executable = self._read_executable(path, folder)
+            if _read_link(folder) == path:
+                break
+            # It became another program meanwhile (execve): the facts of two do not go together.
+        if group:
             self.groups[pid] = group
         name, ticks = parse_stat(status)
-        executable, executable_status, writable = self._read_executable(folder)
-        return Process(
-            pid,
-            name,
-            executable,
-            tuple([_text(word) for word in command_line.removesuffix(b"\0").split(b"\0")]) if command_line else (),
-            user,
-            self._started_at(ticks),
-            executable_status,
-            writable,
-        )
+        words = command_line.removesuffix(b"\0").split(b"\0") if command_line else []
+        arguments = tuple([_text(word) for word in words])
+        return Process(pid, name, executable[0], arguments, user, self._started_at(ticks), *executable[1:])
 
     def _started_at(self, ticks: int) -> datetime:
         """Turn clock ticks since boot into a time, to the second."""
@@ -101,12 +99,15 @@ class Facts:
             self._users[uid] = name
         return name
 
-    def _read_executable(self, folder: int) -> tuple[str | None, ExecutableStatus | None, str | None]:
+    def _read_executable(
+        self, path: bytes | None, folder: int
+    ) -> tuple[str | None, ExecutableStatus | None, str | None]:
         """Return the path of the running file, whether it is still there, and what of its path others can write."""
         try:
-            path = os.readlink(b"exe", dir_fd=folder)
             running = os.stat(b"exe", dir_fd=folder)
         except OSError:
+            path = None
+        if path is None:
             return None, None, None
         # As this process sees the path; then as that one does, which may have another root or other mounts.
         for root in (b"", b"root"):
@@ -199,6 +200,14 @@ def _is_same(running: os.stat_result, path: bytes, folder: int) -> bool:
     except (OSError, ValueError):
         return False
     return found.st_ino == running.st_ino and found.st_dev == running.st_dev
+
+
+def _read_link(folder: int) -> bytes | None:
+    """Return where the link to the running file points; None if it may not be read, or for a kernel thread."""
+    try:
+        return os.readlink(b"exe", dir_fd=folder)
+    except OSError:
+        return None
 
 
 def _read(folder: int, name: str, size: int) -> bytes:

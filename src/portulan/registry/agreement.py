@@ -5,7 +5,7 @@ A use agrees with an assignment where one of these holds; otherwise it is unoffi
 1. its protocol is the service's name or alias, or is registered under that name by ``data/protocols.csv``, or is its
    form without TLS (``imap`` on imaps) where the role says that TLS is used;
 2. a characteristic word of the product, or its initials, stands in the service's name or in the first line of its
-   description;
+   description (a vendor that the product is called after counts: IANA's numbers of a house are used by that house);
 3. a word of the vendor stands there, and so does a characteristic word of the role;
 4. two characteristic words of the role stand there, or one that is the service's name or the first part of it
    (``etcd`` on etcd-client).
@@ -92,7 +92,7 @@ class Agreement:
         role = words(f"{use.role or ''} {use.protocol or ''}")
         if self._same_protocol(use.protocol, names, tls=not _TLS.isdisjoint(role)):
             return True
-        if _shared(words(use.product) - GENERIC | _initials(use.product), names, there):
+        if _shared((words(use.product) - GENERIC) | _initials(use.product), names, there):
             return True
         vendor = words(use.vendor or "") - GENERIC
         in_role = _shared(role - GENERIC - vendor, names, there)

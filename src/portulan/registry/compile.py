@@ -5,6 +5,7 @@ Pure: rows and facts in, what the index holds out.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,36 +68,37 @@ def _runs(rows: Sequence[Assignment], facts: Facts, agreement: Agreement) -> Ite
     for place, use in enumerate(uses):
         for port in range(use.ports.first, use.ports.last + 1):
             used[port] += (place,)
-    related: dict[tuple[int, tuple[int, ...]], KnownUse] = {}
 
-    def use_at(place: int, port: int) -> KnownUse:
-        """Return a use with its relation to the assignments of this number, which may change within its range."""
-        use = uses[place]
-        spoken = speaks[use.transport][port]
-        if (place, spoken) not in related:
-            assignments = [row for row in map(rows.__getitem__, spoken) if state_of(row) == "assigned"]
-            related[place, spoken] = agreement.related(use, assignments)
-        return related[place, spoken]
+    @cache
+    def use_among(place: int, spoken: tuple[int, ...]) -> KnownUse:
+        """Return a use with its relation to the rows of one number; it may change within the range of the use."""
+        assignments = [rows[each] for each in spoken if state_of(rows[each]) == "assigned"]
+        return agreement.related(uses[place], assignments)
+
+    @cache
+    def entry_of(transport: Transport, spoken: tuple[int, ...], products: frozenset[str]) -> TransportEntry:
+        return _transport_entry(transport, [rows[place] for place in spoken], products, facts)
 
     def what_is_true(port: int) -> tuple[tuple[int, ...], ...]:
         return (used[port], *[speaks[transport][port] for transport in TRANSPORTS])
 
-    for _, group in groupby(range(PORTS), what_is_true):
+    for true, group in groupby(range(PORTS), what_is_true):
         ports = list(group)
-        first = ports[0]
-        known = tuple(use_at(place, first) for place in used[first])
-        entries = [
-            _transport_entry(transport, [rows[place] for place in speaks[transport][first]], known, facts)
-            for transport in TRANSPORTS
-        ]
-        yield Run(first, ports[-1], tuple(entries), known)
+        spoken = dict(zip(TRANSPORTS, true[1:], strict=True))
+        known = tuple([use_among(place, spoken[uses[place].transport]) for place in true[0]])
+        entries = []
+        for transport in TRANSPORTS:
+            implementing = [use.product for use in known if (use.transport, use.relation) == (transport, "registered")]
+            entries.append(entry_of(transport, spoken[transport], frozenset(implementing)))
+        yield Run(ports[0], ports[-1], tuple(entries), known)
 
 
 def _transport_entry(
-    transport: Transport, rows: Sequence[Assignment], uses: Iterable[KnownUse], facts: Facts
+    transport: Transport, rows: Sequence[Assignment], products: Iterable[str], facts: Facts
 ) -> TransportEntry:
-    assignments = tuple(row for row in rows if state_of(row) == "assigned")
-    products = {use.product for use in uses if use.transport == transport and use.relation == "registered"}
+    states = [state_of(row) for row in rows]
+    assignments = tuple([row for row, state in zip(rows, states, strict=True) if state == "assigned"])
+    others = tuple([row for row, state in zip(rows, states, strict=True) if state != "assigned"])
 
     def specification(service_name: str, on: Transport) -> Citation | None:
         name = service_name.lower()
@@ -104,10 +106,10 @@ def _transport_entry(
 
     return TransportEntry(
         transport,
-        strongest(map(state_of, rows)),
+        strongest(states),
         grade_all(assignments, transport, specification, products),
         assignments,
-        tuple(row for row in rows if state_of(row) != "assigned"),
+        others,
     )
 
 

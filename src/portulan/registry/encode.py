@@ -105,17 +105,15 @@ def _bodies(compiled: Compiled, heap: Heap) -> dict[bytes, bytes]:
 
 
 def _run_payload(run: Run, heap: Heap) -> bytes:
-    head = _u16(run.first) + _u16(run.last) + bytes(STATES.index(entry.state) for entry in run.transports)
-    refs = b""
+    head = [_u16(run.first), _u16(run.last), bytes([STATES.index(entry.state) for entry in run.transports])]
+    places: list[int] = []
     for entry in run.transports:
-        head += (
-            _u32(heap.put_value(entry.grade, _grade) if entry.grade else 0)
-            + _u16(len(entry.assignments))
-            + _u16(len(entry.other_rows))
-        )
-        refs += _refs(heap.put_value(row, _assignment) for row in entry.assignments + entry.other_rows)
-    refs += _refs(heap.put_value(use, _use) for use in run.known_uses)
-    return head + _u16(len(run.known_uses)) + refs
+        grade = heap.put_value(entry.grade, _grade) if entry.grade else 0
+        head += [_u32(grade), _u16(len(entry.assignments)), _u16(len(entry.other_rows))]
+        places += [heap.put_value(row, _assignment) for row in entry.assignments]
+        places += [heap.put_value(row, _assignment) for row in entry.other_rows]
+    places += [heap.put_value(use, _use) for use in run.known_uses]
+    return b"".join([*head, _u16(len(run.known_uses)), _refs(places)])
 
 
 def _assignment(row: Assignment) -> Iterable[str | tuple[str, ...] | None]:

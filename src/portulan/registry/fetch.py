@@ -96,7 +96,11 @@ def _read_address(address: str) -> tuple[bytes, str | None]:
     try:
         request = urllib.request.Request(address, headers={"User-Agent": "portulan"})  # noqa: S310  # https, above
         with opener.open(request, timeout=TIMEOUT_S) as answer:
-            return read_capped(answer, address, deadline), _date(answer.headers.get("Last-Modified"))
+            data = read_capped(answer, address, deadline)
+            if answer.length:  # bytes that were announced and never came
+                message = f"{address} broke off after {len(data)} bytes"
+                raise RegistryError(message, hint="try again")
+            return data, _date(answer.headers.get("Last-Modified"))
     except (OSError, HTTPException, ValueError) as error:
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         message = f"{address} cannot be read: {why}"

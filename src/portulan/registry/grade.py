@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 REGISTRATIONS: Final[tuple[Registration, ...]] = ("name-only", "dated", "referenced", "specified")
 """From least to best documented."""
 
-_RFC = re.compile(r"RFC[ -]?([0-9]+)", re.IGNORECASE)
+_RFC = re.compile(r"(?<![\w-])RFC ?([0-9]+)", re.IGNORECASE)
 
 
 def registration_of(row: Assignment) -> Registration:

@@ -1,0 +1,299 @@
+"""Surveys of this machine as anybody may do them: real sockets on loopback, and what can go wrong in between."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from portulan.errors import NotPermitted, NotSupported, UsageError
+from portulan.observe import netlink, owners, procnet, survey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portulan.model import Observation
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the sources are Linux's")
+
+CHURN_S = 3
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Listen on a free port of loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def port_of(sock: socket.socket) -> int:
+    """Return the port of a socket."""
+    port: int = sock.getsockname()[1]
+    return port
+
+
+def own(observation: Observation) -> bool:
+    """Tell whether this process is among the owners."""
+    return any(process.pid == os.getpid() for process in observation.processes)
+
+
+@linux_only
+def test_a_listener_and_its_connections(listener: socket.socket) -> None:
+    """Asked for a port, the survey shows who listens, who dials and who was accepted, each with its owner."""
+    port = port_of(listener)
+    with socket.create_connection(("127.0.0.1", port)) as client, listener.accept()[0]:
+        look = survey(port)
+        listening, dial, accepted = look
+        client_port = port_of(client)
+    assert look.incomplete == ()
+    assert [seen.direction for seen in (listening, dial, accepted)] == ["listen", "connect", "accept"]
+    assert (listening.local.address, listening.local.port, listening.peer) == ("127.0.0.1", port, None)
+    assert (listening.socket_state, listening.network_type) == ("listen", "ipv4")
+    assert (listening.ipv6_only, listening.interface, listening.perspective) == (None, None, "live")
+    assert listening.inode == os.fstat(listener.fileno()).st_ino
+    assert listening.network_namespace == os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116
+    assert listening.host == socket.gethostname()
+    assert dial.peer is not None
+    assert (dial.local.port, dial.peer.port) == (client_port, port)
+    assert accepted.peer is not None
+    assert (accepted.local.port, accepted.peer.port) == (port, client_port)
+    for seen in (listening, dial, accepted):
+        assert own(seen)
+        assert seen.processes_missing is None
+        assert seen.socket_user == getpass.getuser()
+        assert {process.user for process in seen.processes} == {getpass.getuser()}
+
+
+@linux_only
+def test_the_list_without_connections(listener: socket.socket) -> None:
+    """Without a port, listeners and bound sockets of both transports are listed; connections only on request."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        socket.socket() as bound,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0],
+    ):
+        datagrams.bind(("127.0.0.1", 0))
+        bound.bind(("127.0.0.1", 0))
+        rows = list(survey())
+        held = {(seen.transport, seen.local.port): seen.socket_state for seen in rows if own(seen)}
+        assert held["tcp", port_of(listener)] == "listen"
+        assert held["udp", port_of(datagrams)] == "unconnected"
+        assert held["tcp", port_of(bound)] == "bound"
+        assert {seen.direction for seen in rows} == {"listen"}
+        dials = {seen.direction for seen in survey(connections=True) if own(seen)}
+        accepts = {seen.direction for seen in survey(accepted=True) if own(seen)}
+        assert (dials, accepts) == ({"listen", "connect"}, {"listen", "accept"})
+
+
+@linux_only
+@pytest.mark.parametrize("all_owners", [False, True])
+def test_forked_owners(listener: socket.socket, all_owners: bool) -> None:  # noqa: FBT001  # pytest gives it by name
+    """Processes that share a listener by fork are all shown, in the order of their pids."""
+    children = []
+    for _worker in range(3):
+        child = os.fork()
+        if not child:
+            signal.pause()
+            os._exit(0)
+        children.append(child)
+    try:
+        (seen,) = survey(port_of(listener), all_owners=all_owners)
+        assert [process.pid for process in seen.processes] == sorted([os.getpid(), *children])
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+@linux_only
+def test_a_port_that_nobody_holds(listener: socket.socket) -> None:
+    """A free port, and port 0, which cannot be held, have no rows."""
+    port = port_of(listener)
+    listener.close()
+    assert list(survey(port)) == []
+    assert list(survey(0)) == []
+
+
+@linux_only
+def test_every_iteration_looks_again(listener: socket.socket) -> None:
+    """A survey is a question: each iteration asks the system anew."""
+    look = survey(port_of(listener))
+    assert len(list(look)) == 1
+    listener.close()
+    assert list(look) == []
+
+
+@linux_only
+def test_netlink_refused(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where netlink is refused, at once or for one transport, the rows are equal and the loss is said."""
+    port = port_of(listener)
+    with (
+        socket.create_connection(("127.0.0.1", port)),
+        listener.accept()[0],
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+    ):
+        datagrams.bind(("127.0.0.1", port))
+        (*expected,) = survey(port)
+
+        def refuse(*_arguments: object, **_options: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        for name in ("__init__", "_dump"):
+            with monkeypatch.context() as patch:
+                patch.setattr(netlink.SockDiag, name, refuse)
+                look = survey(port)
+                rows = list(look)
+            assert [(row.direction, row.local, row.peer, row.socket_state, row.inode) for row in rows] == [
+                (row.direction, row.local, row.peer, row.socket_state, row.inode) for row in expected
+            ]
+            assert [row.processes for row in rows] == [row.processes for row in expected]
+            assert [note.what for note in look.incomplete] == ["sockets that are bound but do not listen"]
+
+
+@linux_only
+def test_no_source_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without netlink and /proc/net the errors say so, and whether it is for want of a permission."""
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr(netlink.SockDiag, "__init__", refuse)
+    for error, expected in (
+        (PermissionError(13, "x", "/proc/net/tcp"), NotPermitted),
+        (FileNotFoundError(2, "x"), NotSupported),
+    ):
+
+        def fail(*_arguments: object, error: OSError = error, **_options: object) -> None:
+            raise error
+
+        monkeypatch.setattr(procnet, "read", fail)
+        with pytest.raises(expected) as caught:
+            list(survey())
+        assert caught.value.hint
+
+
+def test_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere than on Linux the survey says at once that it is not supported, with a hint."""
+    monkeypatch.setattr(sys, "platform", "plan9")
+    with pytest.raises(NotSupported) as caught:
+        survey()
+    assert "plan9" in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_no_such_port(port: int) -> None:
+    """A number that is no port is refused."""
+    with pytest.raises(UsageError):
+        survey(port)
+
+
+@linux_only
+def test_closed_while_we_looked(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that was closed between the list and the search for its owner is said to be closed."""
+    if any(row.processes_missing == "not permitted" for row in survey(all_owners=True)) or os.geteuid():
+        monkeypatch.setattr(owners.Owners, "_look", ignore_refusals(owners.Owners._look))
+    search = owners.Owners.search_groups
+
+    def close_first(self: owners.Owners, groups: object) -> None:
+        listener.close()
+        search(self, groups)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(owners.Owners, "search_groups", close_first)
+    look = survey(port_of(listener))
+    (seen,) = look
+    assert (seen.processes, seen.processes_missing) == ((), "closed before it could be read")
+    assert look.incomplete == ()
+
+
+def ignore_refusals(original: object) -> object:
+    """Wrap the look into a process so that processes of others do not count as refused."""
+
+    def look(self: owners.Owners, *arguments: object, **options: object) -> object:
+        found = original(self, *arguments, **options)  # type: ignore[operator]  # a method
+        self._refused = False
+        return found
+
+    return look
+
+
+@linux_only
+def test_not_permitted_is_not_nobody(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where processes refuse to be looked into, a missing owner is `not permitted`, and the survey is incomplete."""
+
+    def refuse(_path: object, *_arguments: object, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    look = survey(port_of(listener))
+    (seen,) = look
+    monkeypatch.undo()
+    assert (seen.processes, seen.processes_missing) == ((), "not permitted")
+    assert seen.socket_user == getpass.getuser()
+    (note,) = look.incomplete
+    assert (note.what, note.why) == ("the owner of one socket", "not permitted")
+    assert note.hint
+
+
+CHURN = """
+import os, socket, sys, time
+end = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    if not os.fork():
+        with open("/proc/self/comm", "w") as name:
+            name.write(f"churn {os.getpid()}")
+        held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        os._exit(0)
+    os.wait()
+"""
+
+
+@linux_only
+def test_processes_that_come_and_go() -> None:
+    """Processes that appear and vanish during surveys neither break them nor get facts of each other."""
+    churn = subprocess.Popen([sys.executable, "-c", CHURN, str(CHURN_S)])
+    try:
+        deadline = time.monotonic() + CHURN_S
+        while time.monotonic() < deadline:
+            for all_owners in (False, True):
+                for seen in survey(connections=True, accepted=True, all_owners=all_owners):
+                    assert bool(seen.processes) != bool(seen.processes_missing)
+                    for process in seen.processes:
+                        assert process.name
+                        if process.name.startswith("churn "):
+                            assert process.name == f"churn {process.pid}"
+    finally:
+        churn.wait()
+
+
+@linux_only
+def test_narrow_questions_for_the_other_side(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a dial is an accept of another listener is asked for its own port, not by listing the machine."""
+    asked: list[tuple[int, int]] = []
+    read = netlink.SockDiag.read
+
+    def note(self: netlink.SockDiag, transport: object, states: int, **options: int) -> list[netlink.Row]:
+        asked.append((options.get("local_port", 0), options.get("any_port", 0)))
+        return read(self, transport, states, **options)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(netlink.SockDiag, "read", note)
+    with socket.create_connection(listener.getsockname()) as client:
+        assert [seen.direction for seen in survey(port_of(listener))][:2] == ["listen", "connect"]
+        assert (0, 0) not in asked
+        assert (port_of(client), 0) in asked
+
+
+@linux_only
+def test_a_connection_that_waits(listener: socket.socket) -> None:
+    """A connection that its listener has not taken yet is accepted by the kernel and held by no process."""
+    with socket.create_connection(listener.getsockname()):
+        (waiting,) = [seen for seen in survey(port_of(listener)) if seen.direction == "accept"]
+    assert (waiting.inode, waiting.processes, waiting.processes_missing) == (0, (), "no process holds it")
