@@ -289,10 +289,12 @@ def _find_python(portulan: Path) -> Path:
     """Return the interpreter of the launcher's environment; exits where there is none, or the package is editable."""
     hint = "hint: install the wheel into a virtual environment and name its launcher with --portulan"
     if not portulan.is_file():
-        sys.exit(f"error: there is no {portulan}\n{hint}")
+        print(f"error: there is no {portulan}\n{hint}", file=sys.stderr)
+        sys.exit(2)
     python = portulan.parent / "python"
     if not python.is_file():
-        sys.exit(f"error: {portulan.parent} has no python beside portulan, to compare with\n{hint}")
+        print(f"error: {portulan.parent} has no python beside portulan, to compare with\n{hint}", file=sys.stderr)
+        sys.exit(2)
     code = "import portulan; print(portulan.__file__)"
     asked = subprocess.run([python, "-c", code], check=False, capture_output=True, text=True)
     if "site-packages" not in asked.stdout:

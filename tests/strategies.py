@@ -165,7 +165,7 @@ def observations(draw: st.DrawFn) -> Observation:
         peer=None if direction == "listen" else draw(endpoints),
         socket_state=draw(st.sampled_from(holding if direction == "listen" else talking)),
         processes=owners,
-        processes_missing=None if owners else draw(st.sampled_from(reasons)),  # type: ignore[arg-type]
+        processes_missing=None if owners else draw(st.sampled_from(reasons)),
         unit=draw(maybe_texts),
         container=draw(maybe_texts),
         package=draw(maybe_texts),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portulan.judge import judge
+from portulan.judge import Namesakes, judge
 from portulan.judge.rules import RULES
 from portulan.model import PORTS, TRANSPORTS, Endpoint, Observation, Process, Verdict
 from portulan.registry.grade import REGISTRATIONS
@@ -88,8 +88,9 @@ def check_verdict(verdict: Verdict, names: set[str]) -> None:
 def test_every_port(index: Index, published: tuple[dict[Pair, set[str]], dict[Pair, set[str]]], start: int) -> None:
     """Each pair has the state that IANA's table gives it, a grade if assigned, and an explained verdict on anybody."""
     states, names = published
-    sshd_rows = {SSHD: index.executables(SSHD)}
-    served = {name for row in sshd_rows[SSHD] if row.distinct == "own" for name in row.services}
+    rows = index.executables(SSHD)
+    sshd_rows = {SSHD: Namesakes(rows)}
+    served = {name for row in rows if row.distinct == "own" for name in row.services}
     assert "ssh" in served
     stranger, hidden, sshd = Holder(UNHEARD_OF), Holder(None), Holder(SSHD)
     for port in range(start, start + CHUNK):

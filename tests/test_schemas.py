@@ -347,6 +347,7 @@ def test_a_sample_of_all_ports() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_every_port() -> None:
     """Every one of the 65,536 numbers is a document that the schema describes."""
     assert check_ports(range(65_536)) > 6_000

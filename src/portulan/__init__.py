@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         RegistryError,
         UsageError,
     )
-    from portulan.judge import judge
     from portulan.model import (
         Assignment,
         Citation,
@@ -64,7 +63,6 @@ _HOMES = {
         "RegistryError",
         "UsageError",
     ),
-    "portulan.judge": ("judge",),
     "portulan.model": (
         "Assignment",
         "Citation",
@@ -116,7 +114,6 @@ __all__ = [
     "Verdict",
     "__version__",
     "ask",
-    "judge",
     "lookup",
     "machine",
     "search",

@@ -12,11 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from portulan.judge import Namesakes
     from portulan.model import (
         Assignment,
         Entry,
-        Executable,
         Observation,
+        Process,
         Tier,
         Transport,
         TransportEntry,
@@ -200,13 +201,14 @@ class _Judge:
     """The judge with the map at hand; what it looked up once it keeps."""
 
     def __init__(self, index: Index, *, with_command_lines: bool) -> None:
-        from portulan.judge import judge, number_of  # noqa: PLC0415  # rooms are imported when a question needs them
+        from portulan.judge import Namesakes, judge, number_of  # noqa: PLC0415  # rooms are imported when needed
 
         self._index = index
         self._with_command_lines = with_command_lines
-        self._judge, self._number_of = judge, number_of
+        self._judge, self._number_of, self._namesakes = judge, number_of, Namesakes
         self._entries: dict[int, Entry] = {}
-        self._executables: dict[str, tuple[Executable, ...]] = {}
+        self._catalogue: dict[str, Namesakes] = {}
+        self._hidden: dict[int, tuple[tuple[Process, ...], tuple[Process, ...]]] = {}
 
     def entry_of(self, observation: Observation) -> Entry:
         number = self._number_of(observation)
@@ -217,16 +219,23 @@ class _Judge:
 
     def __call__(self, observation: Observation) -> Verdict:
         entry = self.entry_of(observation)
-        known = self._executables
+        known = self._catalogue
         for process in observation.processes:
             if process.executable is not None and process.executable not in known:
-                known[process.executable] = self._index.executables(process.executable)
-        if observation.unit is not None and observation.unit not in known:
-            known[observation.unit] = self._index.executables_of_unit(observation.unit)
-        verdict = self._judge(entry, known, observation)
-        if self._with_command_lines:
-            return verdict
-        return replace(verdict, subject=_without_command_lines(observation))
+                known[process.executable] = self._namesakes(self._index.executables(process.executable))
+        if not observation.processes and observation.unit is not None and observation.unit not in known:
+            known[observation.unit] = self._namesakes(self._index.executables_of_unit(observation.unit))
+        shown = observation if self._with_command_lines else self._hide(observation)
+        return self._judge(entry, known, observation, shown=shown)
+
+    def _hide(self, observation: Observation) -> Observation:
+        """Hide command lines; processes that hold many sockets are hidden once."""
+        processes = observation.processes
+        seen, hidden = self._hidden.get(id(processes), (None, processes))
+        if seen is not processes:
+            hidden = _without_command_lines(observation).processes
+            self._hidden[id(processes)] = processes, hidden  # which also keeps the id from being used again
+        return observation if hidden is processes else replace(observation, processes=hidden)
 
 
 def _without_command_lines(observation: Observation) -> Observation:

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portulan.judge import judge
+from portulan.judge import Namesakes, judge
 from portulan.judge.rules import RULES
 from portulan.model import (
     Endpoint,
-    Executable,
     Identification,
     Observation,
     Process,
@@ -32,7 +31,7 @@ def process(executable: str | None, *words: str, **facts: object) -> Process:
     """Return a process of root's with a believable executable."""
     status = "present" if executable else None
     made = Process(812, "name", executable, words or None, "root", NOW, status)  # type: ignore[arg-type]
-    return replace(made, **facts)  # type: ignore[no-any-return]
+    return replace(made, **facts)
 
 
 def socket(direction: str, port: int, *owners: Process, **facts: object) -> Observation:
@@ -55,7 +54,7 @@ def socket(direction: str, port: int, *owners: Process, **facts: object) -> Obse
         network_namespace=None,
         inode=7,
     )
-    return replace(made, **facts)  # type: ignore[no-any-return]
+    return replace(made, **facts)
 
 
 def judged(index: Index, observation: Observation, identification: Identification | None = None) -> Verdict:
@@ -63,11 +62,13 @@ def judged(index: Index, observation: Observation, identification: Identificatio
     number = (
         observation.peer.port if observation.direction == "connect" and observation.peer else observation.local.port
     )
-    catalogue: dict[str, tuple[Executable, ...]] = {
-        owner.executable: index.executables(owner.executable) for owner in observation.processes if owner.executable
+    catalogue = {
+        owner.executable: Namesakes(index.executables(owner.executable))
+        for owner in observation.processes
+        if owner.executable
     }
     if observation.unit:
-        catalogue[observation.unit] = index.executables_of_unit(observation.unit)
+        catalogue[observation.unit] = Namesakes(index.executables_of_unit(observation.unit))
     return judge(index.entry(number), catalogue, observation, identification)
 
 

@@ -201,7 +201,10 @@ def build_owners() -> None:
     start("named", named, rename)
     other = listen("nobody")
     start("nobody", other, become_nobody)
-    for sock in (*group, forked, duplicated, flying, threaded, named, other):
+    activated = listen("activated")
+    start("activated", activated, become_systemd)
+    start("activated", activated, become_service)
+    for sock in (*group, forked, duplicated, flying, threaded, named, other, activated):
         sock.close()
 
 
@@ -231,6 +234,19 @@ def give_to_thread(sock: socket.socket) -> None:
 def rename(_sock: socket.socket) -> None:
     """Give this process a hostile command name."""
     ctypes.CDLL(None).prctl(PR_SET_NAME, HOSTILE_NAME, 0, 0, 0)
+
+
+def become_systemd(sock: socket.socket) -> None:
+    """Keep a socket for a service as systemd does, which has many and thus under any number."""
+    os.dup2(sock.fileno(), 40)
+    sock.close()
+    ctypes.CDLL(None).prctl(PR_SET_NAME, b"systemd", 0, 0, 0)
+
+
+def become_service(sock: socket.socket) -> None:
+    """Take a socket as sd_listen_fds(3) hands it over."""
+    os.dup2(sock.fileno(), 3)
+    sock.close()
 
 
 def become_nobody(_sock: socket.socket) -> None:

@@ -270,6 +270,12 @@ def test_every_owner_of_a_shared_port(seen: dict[str, Any]) -> None:
     assert [owners_of(row) for row in at(seen, "forked")] == [seen["pids"]["forked"]]
 
 
+def test_socket_activation(seen: dict[str, Any]) -> None:
+    """A service that got its socket from systemd is shown beside systemd, though under another number."""
+    (row,) = seen["by port"][str(seen["ports"]["activated"])]["rows"]
+    assert owners_of(row) == seen["pids"]["activated"]
+
+
 def test_bound_without_listening(seen: dict[str, Any]) -> None:
     """A socket that is bound but does not listen holds its port: no other tool shows it."""
     for name in ("bound", "bound6"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 
-from portulan.model import Assignment, Citation, KnownUse, PortRange
+from portulan.model import Assignment, Citation, KnownUse, PortRange, replace
 from portulan.registry.agreement import GENERIC, Agreement, letters, words
 from portulan.registry.iana import collapse_aliases, state_of, transports_of
 from tests import strategies
@@ -40,8 +40,9 @@ def agreement(facts: Facts) -> Agreement:
 def use(product: str, protocol: str | None = None, role: str | None = None, vendor: str | None = None) -> KnownUse:
     """Return a use of port 1."""
     citation = Citation("https://example.net/", "a page")
+    default = True
     return KnownUse(
-        product, vendor, PortRange(1, 1), "tcp", "listen", protocol, "unofficial", role, True, citation, "documented"
+        product, vendor, PortRange(1, 1), "tcp", "listen", protocol, "unofficial", role, default, citation, "documented"
     )
 
 
@@ -93,6 +94,15 @@ def test_a_use_does_not_agree(told: KnownUse, row: Assignment) -> None:
     assert Agreement({}).related(told, [row]).relation == "unofficial"
 
 
+def test_http_over_a_range_is_not_everything_made_of_http(agreement: Agreement) -> None:
+    """A product that takes 8100 to 8199 for HTTP is not Privoxy on 8118; on one number what is made of HTTP counts."""
+    one = use("Remote Management", "http")
+    many = replace(one, ports=PortRange(8100, 8199))
+    assert agreement.agrees(one, service("wsman"))
+    assert not agreement.agrees(many, service("wsman"))
+    assert agreement.agrees(many, service("http-alt"))
+
+
 def test_nothing_agrees_with_nothing(agreement: Agreement) -> None:
     """Where nothing is assigned, every use is unofficial."""
     assert agreement.related(use("OpenSSH server", "ssh"), []).relation == "unofficial"
@@ -100,7 +110,7 @@ def test_nothing_agrees_with_nothing(agreement: Agreement) -> None:
 
 def test_malice_stays_malice(agreement: Agreement) -> None:
     """History of malware is never turned into a registered use."""
-    told = KnownUse(*["malicious" if value == "unofficial" else value for value in use("x", "ssh")._astuple()])
+    told = replace(use("x", "ssh"), relation="malicious")
     assert agreement.related(told, [service("ssh")]) == told
 
 
@@ -127,10 +137,10 @@ def test_the_rule_says_what_people_said(rows: list[Assignment], facts: Facts, ag
             for transport in transports_of(row):
                 for port in range(row.ports.first, row.ports.last + 1):
                     table.setdefault((port, transport), []).append(row)
-    told = {}
+    told: dict[tuple[object, ...], str] = {}
     for each in facts.uses:
-        key = (each.ports.first, each.ports.last, each.transport, each.direction, each.product, each.role or "")
-        told[key] = agreement.related(each, table.get((each.ports.first, each.transport), ())).relation
+        which = (each.ports.first, each.ports.last, each.transport, each.direction, each.product, each.role or "")
+        told[which] = agreement.related(each, table.get((each.ports.first, each.transport), ())).relation
     with RELATIONS.open(encoding="utf-8", newline="") as file:
         said = list(csv.DictReader(file))
     assert len(said) == 2516

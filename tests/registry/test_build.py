@@ -18,13 +18,11 @@ ROOT = Path(__file__).parents[2]
 
 def test_building_twice_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
     """Nothing of the time, the folder or the order of sets gets into the files."""
-    words = [
-        sys.executable,
-        "-c",
-        "import sys; from pathlib import Path; from portulan.registry.build import *; "
-        "build_packaged(Path(sys.argv[1]))",
-        str(tmp_path),
-    ]
+    program = (
+        "import sys; from pathlib import Path; from portulan.registry import build; "
+        "build.build_packaged(Path(sys.argv[1]))"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path)]
     subprocess.run(words, check=True, env={"PYTHONPATH": str(ROOT / "src"), "PYTHONHASHSEED": "2528"})
     assert sorted(path.name for path in tmp_path.iterdir()) == [INDEX_NAME, SEARCH_NAME]
     for name in (INDEX_NAME, SEARCH_NAME):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from portulan.model import PORTS
+from portulan.model import PORTS, PortRange
 from portulan.registry.facts import DATA, parse_ports, read_facts
 from portulan.registry.iana import collapse_aliases
 
@@ -60,14 +60,15 @@ def test_all_that_was_gathered_is_there(facts: Facts) -> None:
     assert len(facts.executables) >= 1076
     assert len({name for name, _ in facts.specifications}) >= 150
     assert sum(use.relation == "malicious" for use in facts.uses) >= 45
-    assert all(each.citation.url and each.citation.title for each in (*facts.uses, *facts.executables))
+    cited = [use.citation for use in facts.uses] + [program.citation for program in facts.executables]
+    assert all(citation.url and citation.title for citation in cited)
 
 
 def test_ports_are_ports(facts: Facts) -> None:
     """Every range goes upwards and ends below 65,536."""
     for use in facts.uses:
         assert 0 <= use.ports.first <= use.ports.last < PORTS, use
-    assert parse_ports("27000-27009") == parse_ports("27000-27009")
+    assert (parse_ports("27000-27009"), parse_ports("22")) == (PortRange(27000, 27009), PortRange(22, 22))
 
 
 def test_services_that_facts_name_exist(rows: list[Assignment], facts: Facts) -> None:

@@ -116,7 +116,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.end_headers()
         elif self.path == "/here":
             self.send_response(302)
-            self.send_header("Location", f"https://localhost:{self.server.server_address[1]}/registry.csv")
+            self.send_header("Location", f"https://localhost:{self.connection.getsockname()[1]}/registry.csv")
             self.end_headers()
         elif self.path == "/short":
             self.send_response(200)
@@ -160,7 +160,8 @@ def test_an_address_gives_bytes_and_date(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "why"), [("elsewhere", "not an https address"), ("none", "Not Found"), ("short", "cannot be read")]
+    ("path", "why"),
+    [("elsewhere", "not an https address"), ("none", "Not Found"), ("short", "broke off after 3 bytes")],
 )
 def test_a_bad_answer_is_said(address: str, path: str, why: str) -> None:
     """A redirection away from https, an error and an answer that breaks off are refused."""

@@ -1,13 +1,14 @@
 """The door: `main` reads the words, asks, prints, and returns the exit code.
 
-The questions that people ask most (`portulan`, `portulan 2528`, `lookup`, `who`, `search`) are dispatched by hand; the
-other verbs build their own parser in `portulan.cli.verbs`. Exit codes, the first that applies: 130 interrupted, 2 usage,
-configuration or data error, 1 a verdict says `investigate` or what was asked for does not exist, 3 something was
-refused, 0.
+The questions that people ask most (`portulan`, `portulan 2528`, `lookup`, `who`, `list`, `search`) are dispatched by
+hand; the other verbs build their own parser in `portulan.cli.verbs`. Exit codes, the first that applies: 130
+interrupted, 2 usage, configuration or data error, 1 a verdict says `investigate` or what was asked for does not exist,
+3 something was refused, 0.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -19,10 +20,20 @@ if TYPE_CHECKING:
     from portulan.answer import Answer, NameAnswer
     from portulan.model import Incomplete
 
-VERBS = frozenset({"list", "registry", "completion", "help"})
-"""Verbs with a parser of their own; `lookup`, `who` and `search` are dispatched here."""
+VERBS = frozenset({"registry", "completion", "help"})
+"""Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
+MOST_HITS = 10_000
 FORMATS = ("text", "json", "jsonl", "csv")
+
+SWITCHES = {
+    "--all-owners": "all_owners",
+    "--with-command-lines": "with_command_lines",
+    "--listening": "listening",
+    "--all": "accepted",
+}
+ONLY_FOR = {"--listening": "list", "--all": "list", "--limit": "search"}
+"""Options that one verb alone understands."""
 
 
 class Options(Value):
@@ -31,6 +42,8 @@ class Options(Value):
     format: str = "text"
     all_owners: bool = False
     with_command_lines: bool = False
+    listening: bool = False
+    accepted: bool = False
     limit: int = 20
 
 
@@ -45,6 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a test may have put something simpler there
             stream.reconfigure(errors="backslashreplace")
+    gc.disable()  # one answer makes no garbage that counting references misses, and looking for it takes a fifth
     try:
         code = run(words)
         sys.stdout.flush()
@@ -61,6 +75,8 @@ def main(argv: list[str] | None = None) -> int:
         _forget_stdout()
         say_error(f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}")
         return 2
+    finally:
+        gc.enable()
     return code
 
 
@@ -68,15 +84,24 @@ def run(words: list[str]) -> int:
     """Dispatch the words to a verb."""
     place = place_of_verb(words)
     verb = "" if place is None else words[place]
-    if "--help" in words or "-h" in words or "--version" in words or verb in VERBS:
+    if "--version" in words:
+        from portulan import __version__  # noqa: PLC0415  # as below
+
+        sys.stdout.write(f"portulan {__version__}\n")
+        return 0
+    if "--help" in words or "-h" in words or verb in VERBS:
         from portulan.cli.verbs import run_verb  # noqa: PLC0415  # start-up: the hot questions do without argparse
 
         return run_verb(words)
-    options, rest = parse_options(words)
-    if not rest:
+    options, rest = parse_options(words, verb)
+    if rest in ([], ["list"]):
         from portulan.cli.machine import print_machine  # noqa: PLC0415  # as above
 
-        return print_machine(options)
+        connections = bool(rest) and not options.listening
+        return print_machine(options, connections=connections, accepted=options.accepted)
+    if rest[0] == "list":
+        message = f"list has no place for {rest[1][:40]!r}"
+        raise UsageError(message, hint=f"who holds or dials one port: portulan {rest[1][:40]}")
     if rest[0] == "search":
         from portulan.cli.search import run_search  # noqa: PLC0415  # as above
 
@@ -100,7 +125,7 @@ def place_of_verb(words: list[str]) -> int | None:
     return None
 
 
-def parse_options(words: list[str]) -> tuple[Options, list[str]]:
+def parse_options(words: list[str], verb: str) -> tuple[Options, list[str]]:
     """Split flags from the other words. A negative number is a word: the answer says that it is no port."""
     named: dict[str, object] = {}
     rest: list[str] = []
@@ -113,17 +138,21 @@ def parse_options(words: list[str]) -> tuple[Options, list[str]]:
             named["format"] = "json"
         elif name == "--format":
             named["format"] = parse_format(value if equals else next(queue, ""))
-        elif word == "--all-owners":
-            named["all_owners"] = True
-        elif word == "--with-command-lines":
-            named["with_command_lines"] = True
-        elif name == "--limit" and "search" in words:
+        elif ONLY_FOR.get(name, verb) != verb:
+            message = f"{name} is an option of {ONLY_FOR[name]}"
+            raise UsageError(message, hint="portulan --help lists the options")
+        elif word in SWITCHES:
+            named[SWITCHES[word]] = True
+        elif name == "--limit":
             named["limit"] = parse_limit(value if equals else next(queue, ""))
         elif word == "--":
             rest.extend(queue)
         else:
             message = f"no such option: {word[:40]}"
             raise UsageError(message, hint="portulan --help lists them")
+    if "listening" in named and "accepted" in named:
+        message = "--listening and --all contradict each other"
+        raise UsageError(message, hint="--all adds the connections of listeners")
     return Options(**named), rest  # type: ignore[arg-type]  # each by its name above
 
 
@@ -137,8 +166,8 @@ def parse_format(value: str) -> str:
 
 def parse_limit(value: str) -> int:
     """Check how many hits are wanted."""
-    if not (value.isascii() and value.isdigit() and len(value) < 6 and 0 < int(value) <= 10_000):  # noqa: PLR2004  # more is no answer
-        message = f"{value[:40]!r} is not a number from 1 to 10000"
+    if not (value.isascii() and value.isdigit() and len(value) <= len(str(MOST_HITS)) and 0 < int(value) <= MOST_HITS):
+        message = f"{value[:40]!r} is not a number from 1 to {MOST_HITS}"
         raise UsageError(message, hint="portulan search voip mail --limit 50")
     return int(value)
 

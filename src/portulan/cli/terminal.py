@@ -114,4 +114,5 @@ def cut(text: str, size: int) -> str:
     """Fit a text into a column: of a path the end tells most, of everything else the beginning."""
     if len(text) <= size:
         return text
-    return "..." + text[3 - size :] if text.startswith("/") else text[: size - 3] + "..."
+    is_path = text.startswith("/") and " " not in text  # and no sentence about one
+    return "..." + text[3 - size :] if is_path else text[: size - 3] + "..."

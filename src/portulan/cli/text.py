@@ -219,12 +219,17 @@ def _say_processes(processes: list[Process]) -> str:
     began = min([process.started_at for process in processes if process.started_at], default=None)
     facts = [
         f"{first.name or 'a process'} (pid{'s' if len(processes) > 1 else ''} {pids}{more})",
-        first.executable or "executable may not be read",
+        quoted(first.executable) if first.executable else "executable may not be read",
         f"user {first.user}" if first.user else "",
         f"since {local_time(began)}" if began else "",
         first.executable_status if first.executable_status not in {None, "present"} else "",
     ]
     return ", ".join([fact for fact in facts if fact])
+
+
+def quoted(path: str) -> str:
+    """Put a path into quotes where it might be taken for more than one word of the line."""
+    return path if path.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum() else f'"{path}"'
 
 
 def say_address(endpoint: Endpoint) -> str:

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import portulan
-from portulan.cli import FORMATS, Options, parse_format, place_of_verb
+from portulan.cli import FORMATS, parse_format, place_of_verb
 from portulan.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,15 +63,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def run_verb(words: list[str]) -> int:
-    """Run a verb, or print the help or the version."""
+    """Run a verb, or print the help."""
     verbs: dict[str, Callable[[list[str]], int]] = {
-        "list": run_list,
         "registry": run_registry,
         "completion": run_completion,
     }
-    if "--version" in words:
-        sys.stdout.write(f"portulan {portulan.__version__}\n")
-        return 0
     position = place_of_verb(words)
     verb = words[position] if position is not None else "help"
     if verb not in verbs or position is None:
@@ -99,25 +94,6 @@ def _add_formats(parser: Parser, default: str) -> None:
 
 def _format(value: str) -> str:
     return parse_format(value)
-
-
-# -------------------------------------------------------------------------------------------------------------- list
-
-
-def run_list(words: list[str]) -> int:
-    """List the sockets of this machine."""
-    parser = _parser("list", "Every socket that holds a port here or dials one elsewhere, with its verdict.")
-    parser.add_argument("--listening", action="store_true", help="only what holds a port")
-    parser.add_argument("--all", action="store_true", help="also the connections of listeners")
-    parser.add_argument("--all-owners", action="store_true", help="look through every descriptor for further owners")
-    parser.add_argument("--with-command-lines", action="store_true", help="show command lines (json and jsonl)")
-    flags = parser.parse_args(words)
-    if flags.listening and flags.all:
-        parser.error("--listening and --all contradict each other")
-    from portulan.cli.machine import print_machine  # noqa: PLC0415  # the other verbs do without
-
-    options = Options(flags.format, flags.all_owners, flags.with_command_lines)
-    return print_machine(options, connections=not flags.listening, accepted=flags.all)
 
 
 # ---------------------------------------------------------------------------------------------------------- registry

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from portulan.judge.program import Namesakes
     from portulan.judge.weigh import judge, number_of
 
-__all__ = ["judge", "number_of"]
+__all__ = ["Namesakes", "judge", "number_of"]
 
 
 def __getattr__(name: str) -> object:
@@ -14,6 +15,6 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    from portulan.judge import weigh  # noqa: PLC0415  # as said above
+    from portulan.judge import program, weigh  # noqa: PLC0415  # as said above
 
-    return getattr(weigh, name)
+    return getattr(program if name == "Namesakes" else weigh, name)

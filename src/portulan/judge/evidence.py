@@ -19,6 +19,16 @@ BROAD = 16
 """A cited range wider than this is a pool: it says nothing about one number in it."""
 
 
+ADVICE = {
+    "PT104": "Find out what {program} {does}.",
+    "PT106": "Find out who put {program} there, and what it {does}.",
+    "PT109": "Find out why {program} speaks another protocol there than the map leads to expect.",
+    "PT110": "Look at the script or module that {program} runs (ps -ww -p PID -o args).",
+    "PT115": "Find out what started the program, and what it {does}; its memory is all there is of it.",
+}
+"""What to do next, by rule."""
+
+
 # --------------------------------------------------------------------------------------------------- choosing records
 
 
@@ -95,43 +105,19 @@ def describe_use(use: KnownUse) -> str:
 
 
 def say_program(program: Program, observation: Observation, row: Executable | None = None) -> Evidence:
-    """State what the program is, or why it names nothing."""
-    called = program.called()
-    if row is not None:
-        why = f" ({program.second_fact})" if program.second_fact and program.path else ""
-        subject = called if program.path else f"the unit {observation.unit}"
-        return Evidence(
-            "process", f"{subject} is a program of {row.product}{why}", _source_of(program, observation), "decides"
-        )
-    if program.in_memory:
-        statement = f"{called} runs from memory: there is no file to look at"
-    elif program.disbelief is not None:
-        product = program.candidates[0].product
-        statement = f"{called} has the name of a program of {product}, but is not believed: {program.disbelief}"
-    elif program.candidates and not program.rows:
-        statement = _say_shared(program)
-    elif program.rows:
-        statement = f"{called} is a program of {program.rows[0].product}, which is not cited for this number"
-    else:
-        statement = f"{called} is not in the catalogue of known programs"
+    """State whose program it is, where a row of the catalogue is believed; else what little there is to say."""
+    if row is None:
+        return Evidence("process", program.says, _source_of(program, observation), "decides")
+    why = f" ({program.second_fact})" if program.second_fact and program.path else ""
+    subject = program.path or f"the unit {observation.unit}"
+    statement = f"{subject} is a program of {row.product}{why}"
     return Evidence("process", statement, _source_of(program, observation), "decides")
-
-
-def _say_shared(program: Program) -> str:
-    products = sorted({row.product for row in program.candidates})
-    if len(products) == 1:
-        return f"{program.called()} is also what {products[0]} runs on: its name alone does not tell that it is there"
-    shown = f"{', '.join(products[:3])} ..." if len(products) > 3 else ", ".join(products)  # noqa: PLR2004  # a taste
-    return (
-        f"{program.called()} is what {len(products)} known products run on ({shown}): "
-        "its name does not tell which of them this is, if any"
-    )
 
 
 def say_service_manager(program: Program, observation: Observation) -> Evidence:
     """State that the service manager holds a socket for a unit which it has not started."""
     unit = f" ({observation.unit})" if observation.unit else ""
-    statement = f"{program.called()} holds it for a unit{unit} that it starts when somebody connects"
+    statement = f"{program.path} holds it for a unit{unit} that it starts when somebody connects"
     return Evidence("process", statement, _source_of(program, observation), "decides")
 
 
@@ -140,7 +126,7 @@ def say_not_the_cited(program: Program, against: Sequence[KnownUse], observation
     products = list(dict.fromkeys([use.product for use in against]))
     vendors = [use.vendor for use in against if use.vendor]
     whose = vendors[0] if len(products) == 1 and vendors else " or ".join(products[:CROWD])
-    statement = f"{program.called()} is not an executable of {whose}"
+    statement = f"{program.path or 'the program'} is not an executable of {whose}"
     own = next((row.product for row in program.rows), None)
     if own is not None:
         statement += f": it is a program of {own}"
@@ -198,36 +184,31 @@ def advise(rule: str, observation: Observation) -> str | None:
     """Say what to do next, where there is something to do."""
     if rule == "PT111" and observation.processes_missing == "not permitted":
         return "Ask again as root to see the owner."
+    if rule not in ADVICE:
+        return None
     program = next((process.executable for process in observation.processes if process.executable), "the program")
     if observation.direction == "connect" and observation.peer is not None:
-        doing = f"sends to {observation.peer.address} port {observation.peer.port}"
+        does = f"sends to {observation.peer.address} port {observation.peer.port}"
     else:
-        doing = f"serves on port {observation.local.port}"
-    return {
-        "PT104": f"Find out what {program} {doing}.",
-        "PT106": f"Find out who put {program} there, and what it {doing}.",
-        "PT109": f"Find out why {program} speaks another protocol there than the map leads to expect.",
-        "PT110": f"Look at the script or module that {program} runs (ps -ww -p PID -o args).",
-        "PT115": f"Find out what started the program, and what it {doing}; its memory is all there is of it.",
-    }.get(rule)
+        does = f"serves on port {observation.local.port}"
+    return ADVICE[rule].format(program=program, does=does)
 
 
 def notes_on(entry: Entry, on: TransportEntry, observation: Observation) -> tuple[Note, ...]:
     """Collect what is worth knowing and does not decide."""
-    notes = []
+    notes: list[Note] = []
     for process in observation.processes:
         if process.executable_writable is not None:
             notes.append(_note("PT301", f"{process.executable_writable} can be written by others than root"))
         if process.executable_status == "deleted":
             notes.append(_note("PT302", f"{process.executable} was deleted or replaced after the process started"))
-    malware = [use for use in uses_like(entry, observation) if use.relation == "malicious"]
-    notes += [
-        Note("PT303", f"{use.product} has used this number ({use.role}): history, not proof", use.citation.url)
-        for use in malware
-    ]
+    for use in entry.known_uses:
+        if use.relation == "malicious" and use in uses_like(entry, observation):
+            statement = f"{use.product} has used this number ({use.role}): history, not proof"
+            notes.append(Note("PT303", statement, use.citation.url))
     reported = [row.unauthorized_use_reported for row in on.assignments if row.unauthorized_use_reported]
     notes += [_note("PT304", f"IANA notes: {one_line(text)}") for text in reported]
-    return tuple(dict.fromkeys(notes))
+    return tuple(dict.fromkeys(notes)) if notes else ()
 
 
 def _note(rule: str, statement: str) -> Note:

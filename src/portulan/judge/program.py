@@ -12,73 +12,159 @@ from portulan.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from portulan.model import Executable, Observation, Process
+
+
+class Namesakes:
+    """The catalogue's rows for one executable's name, or for one unit: whose program it may be.
+
+    Made once for a name, however many sockets its programs hold.
+    """
+
+    __slots__ = ("_by_package", "_by_path", "_by_script", "_by_unit", "_seen", "own", "products", "rows")
+
+    def __init__(self, rows: tuple[Executable, ...]) -> None:
+        self.rows = rows
+        self.own = tuple([row for row in rows if row.distinct == "own"])
+        self.products = tuple(sorted({row.product for row in rows}))
+        self._seen: dict[tuple[object, ...], Program] = {}
+        self._by_unit = _telling(rows, lambda row: row.unit)
+        self._by_package = _telling(rows, lambda row: row.package)
+        self._by_script = _telling(rows, lambda row: slug(row.product))
+        self._by_path = _telling(rows, lambda row: row.path)
+
+    def recognise(self, process: Process, observation: Observation) -> Program:
+        """Weigh the rows for a process of this name; once, for all the sockets that it holds in one place."""
+        key = (process, observation.unit, observation.cgroup, observation.package, observation.perspective)
+        program = self._seen.get(key)
+        if program is None:
+            program = self._seen[key] = recognise(process, self, observation)
+        return program
+
+    def with_second_fact(self, process: Process, observation: Observation) -> tuple[tuple[Executable, ...], str | None]:
+        """Return the shared rows of the one product that a second fact speaks for, and that fact."""
+        if len(self.own) == len(self.rows):
+            return (), None
+        if is_system_unit(observation) and observation.unit is not None:
+            found = self._by_unit.get(observation.unit) or self._by_unit.get(template_of(observation.unit))
+            if found:
+                return found, f"its unit is {observation.unit}"
+        if observation.package is not None and observation.package in self._by_package:
+            return self._by_package[observation.package], f"it is of the package {observation.package}"
+        script = script_of(process)
+        if script is not None and script in self._by_script:
+            return self._by_script[script], f"it runs the script {script}"
+        if process.executable in self._by_path:
+            return self._by_path[process.executable], f"it is the file {process.executable}"
+        return (), None
+
+
+def _telling(
+    rows: tuple[Executable, ...], fact: Callable[[Executable], str | None]
+) -> dict[str | None, tuple[Executable, ...]]:
+    """Group rows by a fact, and keep those groups where it tells one shared product from all others."""
+    groups: dict[str | None, list[Executable]] = {}
+    for row in rows:
+        value = fact(row)
+        if value:
+            groups.setdefault(value, []).append(row)
+    return {
+        value: tuple(found)
+        for value, found in groups.items()
+        if all(row.product == found[0].product and row.distinct == "shared" for row in found)
+    }
+
+
+NOBODY = Namesakes(())
+"""A name that the catalogue does not have."""
 
 
 class Program(Value):
     """What is known of the program behind a socket.
 
     `rows` are the catalogue's rows that are believed to apply, `second_fact` what made a shared name speak;
-    `candidates` the rows of the same name that prove nothing; `disbelief` says why an own name is not believed.
+    `candidates` the rows of the same name that prove nothing, `products` whose they are; `disbelief` says why an own
+    name is not believed; `says` is all that there is to say of it where nothing connects it with a number.
     """
 
     path: str | None
     rows: tuple[Executable, ...]
     second_fact: str | None
     candidates: tuple[Executable, ...]
+    products: tuple[str, ...]
     disbelief: str | None
     in_memory: bool
-
-    def called(self) -> str:
-        """Return what to call the program in a sentence."""
-        return self.path or "the program"
+    says: str
 
 
-def programs(observation: Observation, catalogue: Mapping[str, tuple[Executable, ...]]) -> list[Program]:
-    """Return the distinct programs that hold a socket; one from the unit alone where no executable may be read."""
-    found: dict[tuple[object, ...], Program] = {}
+def programs(observation: Observation, catalogue: Mapping[str, Namesakes]) -> list[Program]:
+    """Return the distinct programs that hold a socket."""
+    found: list[Program] = []
     for process in observation.processes:
         if process.executable is not None:
-            # Two processes of one file may differ in what is believed of them: one of them may be deleted.
-            key = (process.executable, process.executable_status, process.executable_writable, _script(process))
-            if key not in found:
-                rows = catalogue.get(process.executable, ())
-                found[key] = recognise(process, rows, observation)
-    return list(found.values())
+            program = catalogue.get(process.executable, NOBODY).recognise(process, observation)
+            if not found or program not in found:
+                found.append(program)
+    return found
 
 
-def recognise(process: Process, rows: tuple[Executable, ...], observation: Observation) -> Program:
+def recognise(process: Process, namesakes: Namesakes, observation: Observation) -> Program:
     """Weigh the catalogue's rows for a process's executable."""
     path = process.executable
     in_memory = process.executable_status == "in-memory"
-    disbelief = None if observation.perspective != "live" else _disbelief(process)
-    own = tuple([row for row in rows if row.distinct == "own"])
+    disbelief = disbelief_of(process) if observation.perspective == "live" else None
     if disbelief is not None:
-        return Program(path, (), None, rows, disbelief if own else None, in_memory)
-    if own:
-        # A program that is one product's own and also bundled by others speaks for the first alone, unless a second
-        # fact speaks for another.
-        bundled, second_fact = _with_second_fact(process, rows, observation)
-        return Program(
-            path, own + bundled, second_fact, tuple([row for row in rows if row not in own]), None, in_memory
-        )
-    believed, second_fact = _with_second_fact(process, rows, observation)
-    return Program(path, believed, second_fact, tuple([row for row in rows if row not in believed]), None, in_memory)
+        claimed = disbelief if namesakes.own else None
+        says = _say(path, (), namesakes, claimed, in_memory=in_memory)
+        return Program(path, (), None, namesakes.rows, namesakes.products, claimed, in_memory, says)
+    # A program that is one product's own and also bundled by others speaks for the first alone, unless a second fact
+    # speaks for another.
+    second, fact = namesakes.with_second_fact(process, observation)
+    believed = namesakes.own + second
+    rest = tuple([row for row in namesakes.rows if row not in believed]) if believed else namesakes.rows
+    says = _say(path, believed, namesakes, None, in_memory=in_memory)
+    return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says)
 
 
-def unit_program(observation: Observation, catalogue: Iterable[Executable]) -> Program | None:
+def _say(
+    path: str | None, believed: tuple[Executable, ...], namesakes: Namesakes, disbelief: str | None, *, in_memory: bool
+) -> str:
+    """Say what the program is, or why it names nothing."""
+    if in_memory:
+        return f"{path} runs from memory: there is no file to look at"
+    if disbelief is not None:
+        product = namesakes.own[0].product
+        return f"{path} has the name of a program of {product}, but is not believed: {disbelief}"
+    if believed:
+        return f"{path or 'the program'} is a program of {believed[0].product}, which is not cited for this number"
+    products = namesakes.products
+    if not products:
+        return f"{path} is not in the catalogue of known programs"
+    if len(products) == 1:
+        return f"{path} is also what {products[0]} runs on: its name alone does not tell that it is there"
+    shown = f"{', '.join(products[:3])} ..." if len(products) > 3 else ", ".join(products)  # noqa: PLR2004  # a taste
+    return (
+        f"{path} is what {len(products)} known products run on ({shown}): "
+        "its name does not tell which of them this is, if any"
+    )
+
+
+def unit_program(observation: Observation, catalogue: Mapping[str, Namesakes]) -> Program | None:
     """Return the program that a system unit names, for a socket whose owner may not be read."""
-    if not _is_system_unit(observation):
+    if observation.unit is None or not is_system_unit(observation):
         return None
-    rows = tuple([row for row in catalogue if row.distinct == "own" and _same_unit(row.unit, observation.unit)])
-    if not rows:
+    namesakes = catalogue.get(observation.unit)
+    if namesakes is None or not namesakes.own:
         return None
-    return Program(None, rows, f"its unit is {observation.unit}", (), None, in_memory=False)
+    fact = f"its unit is {observation.unit}"
+    says = _say(None, namesakes.own, namesakes, None, in_memory=False)
+    return Program(None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says)
 
 
-def _disbelief(process: Process) -> str | None:
+def disbelief_of(process: Process) -> str | None:
+    """Say why a live process's executable is not believed to be what its name says."""
     if process.executable_status == "in-memory":
         return "the program runs from memory, not from a file"
     if process.executable_status == "deleted":
@@ -88,64 +174,47 @@ def _disbelief(process: Process) -> str | None:
     return None
 
 
-def _with_second_fact(
-    process: Process, rows: tuple[Executable, ...], observation: Observation
-) -> tuple[tuple[Executable, ...], str | None]:
-    """Return the shared rows that a second fact speaks for, and that fact."""
-    if all(row.distinct == "own" for row in rows):
-        return (), None
-    unit = observation.unit if _is_system_unit(observation) else None
-    script, package = _script(process), observation.package
-    facts = (
-        ([row for row in rows if _same_unit(row.unit, unit)], f"its unit is {unit}"),
-        ([row for row in rows if package and row.package == package], f"it is of the package {package}"),
-        ([row for row in rows if script and slug(row.product) == script], f"it runs the script {script}"),
-        ([row for row in rows if row.path == process.executable], f"it is the file {process.executable}"),
-    )
-    for found, fact in facts:
-        # A fact that fits several products tells none of them from the others.
-        if found and all(row.product == found[0].product and row.distinct == "shared" for row in found):
-            return tuple(found), fact
-    return (), None
+def is_system_unit(observation: Observation) -> bool:
+    """Tell whether root made the unit: a user's own manager runs units of any name, below user.slice."""
+    return (observation.cgroup or "").startswith("/system.slice/")
 
 
-def _is_system_unit(observation: Observation) -> bool:
-    # Units below system.slice are made by root; a user's own manager runs units of any name below user.slice.
-    return observation.unit is not None and (observation.cgroup or "").startswith("/system.slice/")
+def template_of(unit: str) -> str:
+    """Return the template of an instance.
+
+    >>> template_of("postgresql@15-main.service")
+    'postgresql@.service'
+    """
+    name, at, instance = unit.partition("@")
+    return f"{name}@.{instance.rpartition('.')[2]}" if at else unit
 
 
-def _same_unit(row_unit: str | None, unit: str | None) -> bool:
-    """Compare unit names; `postgresql@.service` stands for every instance of the template."""
-    if not row_unit or not unit:
-        return False
-    template, at, suffix = row_unit.partition("@.")
-    if at:
-        return unit.startswith(template + "@") and unit.endswith("." + suffix)
-    return unit == row_unit
-
-
-def _script(process: Process) -> str | None:
-    """Return the slug of the script or module an interpreter was told to run.
+def script_of(process: Process) -> str | None:
+    """Return the slug of the script or module that an interpreter was told to run.
 
     >>> from portulan.model import Process
-    >>> _script(Process(1, "python3", "/usr/bin/python3.11", ("python3", "/usr/bin/uvicorn", "app"), None, None))
+    >>> script_of(Process(1, "python3", "/usr/bin/python3.11", ("python3", "/usr/bin/uvicorn", "app"), None, None))
     'uvicorn'
     """
     words = iter((process.command_line or ())[1:])
     for word in words:
-        if word in {"-m", "-jar"}:
-            word = next(words, "")  # noqa: PLW2901  # the option's value is what is run
-        elif word.startswith("-"):
+        if word.startswith("-"):
+            if word in {"-m", "-jar"}:
+                return _name_of_script(next(words, ""))
             if word in {"-c", "-e", "--eval"}:
                 return None
             continue
-        name = word.rpartition("/")[2]
-        for suffix in (".py", ".pyc", ".js", ".mjs", ".jar", ".rb", ".pl"):
-            name = name.removesuffix(suffix)
-        return slug(name) or None
+        return _name_of_script(word)
     return None
+
+
+def _name_of_script(path: str) -> str | None:
+    name = path.rpartition("/")[2]
+    for suffix in (".py", ".pyc", ".js", ".mjs", ".jar", ".rb", ".pl"):
+        name = name.removesuffix(suffix)
+    return slug(name) or None
 
 
 def slug(name: str) -> str:
     """Return the letters and digits of a name, lower case, to compare spellings."""
-    return "".join([character for character in name.lower() if character.isalnum()])
+    return "".join(filter(str.isalnum, name.lower()))

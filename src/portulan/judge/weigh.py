@@ -28,8 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portulan.judge.program import Program
-    from portulan.model import Entry, Evidence, Executable, Identification, Observation, TransportEntry
+    from portulan.judge.program import Namesakes, Program
+    from portulan.model import Entry, Evidence, Identification, Observation, TransportEntry
 
     Finding = tuple[str, tuple[Evidence, ...]]  # a rule's code and the evidence it rests on
 
@@ -53,23 +53,26 @@ def number_of(observation: Observation) -> int:
 
 def judge(
     entry: Entry,
-    executables: Mapping[str, tuple[Executable, ...]],
+    catalogue: Mapping[str, Namesakes],
     observation: Observation,
     identification: Identification | None = None,
+    *,
+    shown: Observation | None = None,
 ) -> Verdict:
     """Judge one socket.
 
-    `entry` is what the map says of the number the socket is judged by (`number_of`); `executables` the catalogue's rows
-    by the path of each executable among the socket's processes, and by the name of its unit; `identification` what
-    answered there, if anybody asked.
+    `entry` is what the map says of the number the socket is judged by (`number_of`); `catalogue` what is known of the
+    name of each executable among the socket's processes, by its path, and of its unit, by the unit's name;
+    `identification` what answered there, if anybody asked; `shown` the observation to put into the verdict where it is
+    not the one that is weighed, because command lines are not to be shown.
     """
     on = entry.on(observation.transport)
-    rule, because = _by_program(entry, on, observation, executables)
+    rule, because = _by_program(entry, on, observation, catalogue)
     if identification is not None and identification.protocol is not None:
         rule, because = _by_probe(entry, on, observation, identification, (rule, because))
     _, judgement, attention = RULES[rule]
     return Verdict(
-        observation,
+        shown or observation,
         judgement,
         _squats_on(rule, on),
         attention,
@@ -81,17 +84,17 @@ def judge(
 
 
 def _by_program(
-    entry: Entry, on: TransportEntry, observation: Observation, executables: Mapping[str, tuple[Executable, ...]]
+    entry: Entry, on: TransportEntry, observation: Observation, catalogue: Mapping[str, Namesakes]
 ) -> Finding:
     """Judge by who holds the socket."""
-    found = programs(observation, executables)
+    found = programs(observation, catalogue)
     if not found:
-        by_unit = unit_program(observation, executables.get(observation.unit or "", ()))
+        by_unit = unit_program(observation, catalogue)
         found = [by_unit] if by_unit is not None else []
     if found:
         of_service = [program for program in found if program.path not in SYSTEMD] or found
         findings = [_one_program(entry, on, observation, program) for program in of_service]
-        return max(findings, key=lambda finding: SEVERITY[RULES[finding[0]][2]])
+        return findings[0] if len(findings) == 1 else max(findings, key=lambda finding: SEVERITY[RULES[finding[0]][2]])
     because = (say_missing_owner(observation),)
     if observation.processes_missing != "no process holds it":
         return "PT111", because
@@ -102,7 +105,6 @@ def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each
     entry: Entry, on: TransportEntry, observation: Observation, program: Program
 ) -> Finding:
     """Judge one program that holds the socket."""
-    uses = uses_like(entry, observation)
     if program.in_memory:
         return "PT115", (say_program(program, observation),)
     if program.disbelief is not None:
@@ -110,11 +112,11 @@ def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each
     if program.path in SYSTEMD:
         return "PT110", (say_service_manager(program, observation),)
 
-    services = {name for assignment in on.assignments for name in (assignment.service_name, *assignment.aliases)}
+    uses = uses_like(entry, observation)
     for row in program.rows:
         cited = [use for use in uses if use.product == row.product and use.relation != "malicious"]
         registered = [use for use in cited if use.relation == "registered"]
-        if registered or services.intersection(row.services):
+        if registered or any(a.service_name in row.services for a in on.assignments if a.service_name):
             return "PT101", (*say_uses(registered[:1], "supports"), say_program(program, observation, row))
         if cited:
             return "PT103", (*say_uses(cited[:1], "decides"), say_program(program, observation, row))
@@ -124,8 +126,8 @@ def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each
         # A known product that was moved is an administrator's choice; but nothing is at home on a number that is only
         # known as one that is dialled elsewhere.
         return "PT107", (say_program(program, observation, program.rows[0]),)
-    might_be = set() if program.rows else {row.product for row in program.candidates}
-    if against and not might_be.intersection([use.product for use in against]):
+    # A program known for one product is not another that bundles it; a shared one might be any of them.
+    if against and (program.rows or not any(use.product in program.products for use in against)):
         return "PT104", (*say_uses(against[:3], "context"), say_not_the_cited(program, against, observation))
     if program.candidates and not program.rows:
         return "PT110", (*say_uses(uses[:3], "context"), say_program(program, observation))
@@ -149,11 +151,12 @@ def _by_probe(  # noqa: PLR0911  # as above
         return "PT114", (*say_uses(cited[:1], "supports"), *because, say_probe(identification, "decides"))
     if rule == "PT107":
         return rule, (*because, say_probe(identification, "supports"))
-    if rule == "PT104" or (rule == "PT103" and all(use.protocol is None for use in uses_like(entry, observation))):
-        return rule, (*because, say_probe(identification, "context"))
     documented = on.grade is not None and (
         on.grade.specification is not None or on.grade.registration in {"referenced", "specified"}
     )
+    unspoken = all(use.protocol is None for use in uses_like(entry, observation))
+    if (rule == "PT104" and not documented) or (rule == "PT103" and unspoken):
+        return rule, (*because, say_probe(identification, "context"))
     if rule in EXPLAINED or documented:
         return "PT109", (*because, say_probe(identification, "contradicts"))
     return "PT108", (*because, say_probe(identification, "decides"))

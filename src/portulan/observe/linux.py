@@ -14,6 +14,7 @@ import time
 from portulan.errors import NotPermitted, NotSupported
 from portulan.model import Endpoint, Incomplete, Observation
 from portulan.observe import cgroup, netlink
+from portulan.observe.netlink import GROUP, INODE, IPV6_ONLY, LOCAL, LOCAL_PORT, PEER, PEER_PORT, STATE, TRANSPORT
 from portulan.observe.owners import Owners
 from portulan.observe.process import Facts, utc
 
@@ -28,22 +29,21 @@ _HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNE
 _FEW_PORTS = 8
 _ANY_IPV4 = bytes(4)
 _ANY_IPV6 = bytes(16)
-# Control groups that do not tell whose socket it is: unknown, all there is, systemd on behalf of another.
-_VAGUE = {None, "/", "/init.scope"}
 
 
 class Sockets:
     """The sockets of this network namespace: from netlink, or from /proc/net where that is refused."""
 
-    __slots__ = ("_diag", "_incomplete")
+    __slots__ = ("_diag", "_incomplete", "_refused")
 
     def __init__(self, incomplete: list[Incomplete]) -> None:
         self._incomplete = incomplete
+        self._refused: set[Transport] = set()
         self._diag: netlink.SockDiag | None = None
         try:
             self._diag = netlink.SockDiag()
         except OSError as error:
-            self._refuse(error)
+            self._note(error)
 
     def close(self) -> None:
         """Close what is open."""
@@ -52,11 +52,13 @@ class Sockets:
 
     def read(self, transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
         """Return the sockets of a transport in some states, with a port on the local side or on any if it is not 0."""
-        if self._diag:
+        if self._diag and transport not in self._refused:
             try:
                 return self._diag.read(transport, states, local_port=local_port, any_port=any_port)
-            except OSError as error:
-                self._refuse(error)
+            except OSError as error:  # the kernel's module for one transport may be missing
+                self._refused.add(transport)
+                if transport == "tcp":
+                    self._note(error)
         from portulan.observe import procnet  # noqa: PLC0415  # seldom needed
 
         try:
@@ -68,10 +70,8 @@ class Sockets:
             message = "this system shows its sockets neither by netlink nor in /proc/net"
             raise NotSupported(message, hint="mount /proc") from error
 
-    def _refuse(self, error: OSError) -> None:
-        """Note that from now on some sockets cannot be seen."""
-        self.close()
-        self._diag = None
+    def _note(self, error: OSError) -> None:
+        """Note what cannot be seen without netlink."""
         self._incomplete.append(
             Incomplete(
                 "sockets that are bound but do not listen",
@@ -113,9 +113,8 @@ def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], 
     talkers: list[Row] = []
     for transport, holding in _HOLDING.items():
         for row in sockets.read(transport, netlink.EVERY if talking else holding):
-            (holders if holding >> row[6] & 1 else talkers).append(row)
-    held = Held(holders)
-    return holders, [row for row in talkers if not held.covers(row)], [row for row in talkers if held.covers(row)]
+            (holders if holding >> row[STATE] & 1 else talkers).append(row)
+    return holders, *Held(holders).divide(talkers)
 
 
 def read_port(sockets: Sockets, port: int) -> tuple[list[Row], list[Row], list[Row]]:
@@ -133,19 +132,17 @@ def read_port(sockets: Sockets, port: int) -> tuple[list[Row], list[Row], list[R
         if transport == "tcp" and sockets.read("tcp", 1 << netlink.LISTEN, local_port=port):
             states ^= 1 << netlink.BOUND
         for row in sockets.read(transport, states, any_port=port):
-            (towards if row[0] != port else holders if holding >> row[6] & 1 else talkers).append(row)
+            (towards if row[LOCAL_PORT] != port else holders if holding >> row[STATE] & 1 else talkers).append(row)
         if towards:
             # Whom a listener here accepted from that port does not dial it.
-            own_ports = {row[0] for row in towards}
+            own_ports = {row[LOCAL_PORT] for row in towards}
             listening = holding & ~(1 << netlink.BOUND)
             nearby: list[Row] = []
             for own_port in own_ports if len(own_ports) <= _FEW_PORTS else (0,):
                 nearby += sockets.read(transport, listening, local_port=own_port)
-            held = Held(nearby)
-            dials += [row for row in towards if not held.covers(row)]
-    held = Held(holders)
-    dials += [row for row in talkers if not held.covers(row)]
-    return holders, dials, [row for row in talkers if held.covers(row)]
+            dials += Held(nearby).divide(towards)[0]
+    more_dials, accepts = Held(holders).divide(talkers)
+    return holders, dials + more_dials, accepts
 
 
 class Held:
@@ -156,18 +153,24 @@ class Held:
     def __init__(self, holders: Iterable[Row]) -> None:
         self._addresses: dict[tuple[int, Transport], set[bytes]] = {}
         for row in holders:
-            if row[6] != netlink.BOUND:
+            if row[STATE] != netlink.BOUND:
                 addresses = self._addresses.setdefault(row[:2], set())
-                addresses.add(row[2])
-                if row[2] == _ANY_IPV6 and row[11] != 1:
+                addresses.add(row[LOCAL])
+                if row[LOCAL] == _ANY_IPV6 and row[IPV6_ONLY] != 1:
                     addresses.add(_ANY_IPV4)
 
-    def covers(self, row: Row) -> bool:
-        """Tell whether the local end of a connection belongs to one of them."""
-        addresses = self._addresses.get(row[:2])
-        if not addresses:
-            return False
-        return row[2] in addresses or (_ANY_IPV4 if len(row[2]) == len(_ANY_IPV4) else _ANY_IPV6) in addresses
+    def divide(self, talkers: Iterable[Row]) -> tuple[list[Row], list[Row]]:
+        """Divide connections into those that dial and those that one of these accepted."""
+        dials: list[Row] = []
+        accepts: list[Row] = []
+        for row in talkers:
+            addresses = self._addresses.get(row[:2])
+            local = row[LOCAL]
+            if addresses and (local in addresses or bytes(len(local)) in addresses):  # all zeros is any address
+                accepts.append(row)
+            else:
+                dials.append(row)
+        return dials, accepts
 
 
 class Territory:
@@ -191,32 +194,38 @@ class Territory:
         self._interfaces: dict[int, str | None] = {0: None}
         members: dict[int, list[int]] = {}
         for row in rows:
-            members.setdefault(row[10], []).append(row[9])
+            members.setdefault(row[GROUP], []).append(row[INODE])
         groups = cgroup.Groups(members)
         self._places = {group: _place(groups.path(group)) for group in members}
-        self._facts = Facts(with_groups=any(self._places[group][0] in _VAGUE for group in members))
+        self._facts = Facts(
+            with_groups=any(_is_vague(self._places[group][0]) for group in members if any(members[group]))
+        )
         self._owners = Owners(members, self._facts)
         if all_owners:
             self._owners.search_every()
         else:
             self._owners.search_groups(groups)
-        orphans = [row for row in rows if row[9] and self._owners.why_missing(row[9], row[10])]
+        orphans = [row for row in rows if row[INODE] and self._owners.why_missing(row[INODE], row[GROUP])]
         self._gone = self._find_gone(orphans, sockets)
         self._report(orphans, incomplete)
 
     def _find_gone(self, orphans: list[Row], sockets: Sockets) -> set[int]:
         """Ask again for sockets of which no owner was found though none was refused: return those closed since."""
-        asked = {(row[1], row[0]) for row in orphans if self._owners.why_missing(row[9], row[10]) != "not permitted"}
+        asked = {
+            (row[TRANSPORT], row[LOCAL_PORT])
+            for row in orphans
+            if self._owners.why_missing(row[INODE], row[GROUP]) != "not permitted"
+        }
         if not asked:
             return set()
         if len(asked) > _FEW_PORTS:
             asked = {(transport, 0) for transport, _port in asked}
         now = [sockets.read(transport, netlink.EVERY, local_port=port) for transport, port in asked]
-        return {row[9] for row in orphans}.difference([row[9] for rows in now for row in rows])
+        return {row[INODE] for row in orphans}.difference([row[INODE] for rows in now for row in rows])
 
     def _report(self, orphans: list[Row], incomplete: list[Incomplete]) -> None:
         """Note how many owners were refused."""
-        reasons = [self._owners.why_missing(row[9], row[10]) for row in orphans if row[9] not in self._gone]
+        reasons = [self._owners.why_missing(row[INODE], row[GROUP]) for row in orphans if row[INODE] not in self._gone]
         hints = {
             "not permitted": "run as root"
             if os.geteuid()
@@ -239,7 +248,7 @@ class Territory:
                 "closed before it could be read" if inode in self._gone else self._owners.why_missing(inode, group)
             )
         path, unit, container = self._places[group]
-        if path in _VAGUE and processes:
+        if processes and _is_vague(path):
             path, unit, container = _place(self._facts.groups.get(processes[-1].pid) or path)
         ipv4 = family == _socket.AF_INET
         return Observation(
@@ -276,7 +285,12 @@ class Territory:
 
 
 def _peer(row: Row) -> tuple[int, str, bytes]:
-    return row[3], row[1], row[4]
+    return row[PEER_PORT], row[TRANSPORT], row[PEER]
+
+
+def _is_vague(path: str | None) -> bool:
+    """Tell whether a control group says nothing: unknown, all there is, or systemd on behalf of a service."""
+    return path is None or path == "/" or path.endswith("/init.scope")
 
 
 def _place(path: str | None) -> tuple[str | None, str | None, str | None]:

@@ -18,9 +18,25 @@ from os import strerror
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from portulan.model import Transport
 
     Row = tuple[int, Transport, bytes, int, bytes, int, int, int, int, int, int, int]
+
+# Where a row has what.
+LOCAL_PORT: Final = 0
+TRANSPORT: Final = 1
+LOCAL: Final = 2
+PEER_PORT: Final = 3
+PEER: Final = 4
+FAMILY: Final = 5
+STATE: Final = 6
+INTERFACE: Final = 7
+UID: Final = 8
+INODE: Final = 9
+GROUP: Final = 10
+IPV6_ONLY: Final = 11
 
 # include/net/tcp_states.h; UDP uses two of them: 1 for a connected socket, 7 for any other.
 ESTABLISHED = 1
@@ -229,7 +245,7 @@ class SockDiag:
         rows: list[Row] = []
         for family in _FAMILIES[transport]:
             rows += self._dump(transport, family, states, local_port, any_port)
-        return [row for row in rows if row[0] == local_port] if local_port else rows
+        return [row for row in rows if row[LOCAL_PORT] == local_port] if local_port else rows
 
     def _dump(self, transport: Transport, family: int, states: int, local_port: int, any_port: int) -> list[Row]:
         """Ask once, and again (three times at most) where the dump was interrupted."""

@@ -56,7 +56,7 @@ class Owners:
     def processes(self, inode: int) -> tuple[Process, ...]:
         """Return the processes that hold a socket, by pid."""
         processes = self._held.get(_link(inode), ())
-        return tuple(sorted(processes, key=_pid)) if processes[1:] else processes
+        return tuple(sorted(processes, key=_pid)) if len(processes) > 1 else processes
 
     def why_missing(self, inode: int, group: int) -> ProcessesMissing | None:
         """Say why no process is known to hold a socket; None if one is."""
@@ -77,23 +77,19 @@ class Owners:
             if 0 in pids:
                 self._foreign.add(group)
             self._search([pid for pid in pids if pid], {_link(inode) for inode in inodes if inode})
-        left = self._left()
+        if left := self._left():
+            self._search(read_pids(), left)
         # systemd keeps the sockets that it hands over to services, which must be found as well.
-        activated = any(owners[0].name == "systemd" for owners in self._held.values() if owners and not owners[1:])
-        if left or activated:
-            pids = read_pids()
-            self._search(pids, left)
-            if activated:
-                for pid in pids:
-                    self._ask(pid, _PASSED_ON)
-            self._search_threads(pids)
+        if any(owners[0].name == "systemd" for owners in self._held.values() if owners and not owners[1:]):
+            for pid in read_pids():
+                self._ask(pid, _PASSED_ON)
+        self._search_threads()
 
     def search_every(self) -> None:
         """Read all links of all processes."""
-        pids = read_pids()
-        for pid in pids:
+        for pid in read_pids():
             self._look(pid, None)
-        self._search_threads(pids)
+        self._search_threads()
 
     def _left(self) -> set[bytes]:
         return {link for link, owners in self._held.items() if not owners}
@@ -103,25 +99,31 @@ class Owners:
         left = {link for link in left if not self._held[link]}
         if not left:
             return
-        found: dict[int, set[bytes]] = {}
+        common: set[bytes] = set()
+        read: dict[int, set[bytes]] = {}
         for pid, numbers in _plan(pids):
             if not left:
                 break
             if pid not in self._complete:
-                found.setdefault(pid, set()).update(self._look(pid, left, numbers))
-        common = set().union(*found.values())
+                found = self._look(pid, left, numbers)
+                if len(common) <= _MANY_NUMBERS:
+                    common.update(found)
+                if pid not in self._complete:
+                    read.setdefault(pid, set()).update(found)
         for pid in pids:
             if pid not in self._complete:
-                self._ask(pid, common.difference(found.get(pid, ())))
+                self._ask(pid, common.difference(read.get(pid, ())))
 
-    def _search_threads(self, pids: Sequence[int]) -> None:
+    def _search_threads(self) -> None:
         """Look for the rest in threads that no longer share the open files of their process."""
         left = self._left()
-        self._elsewhere = bool(left) and _may_be_elsewhere()
-        self._refused = self._refused or (bool(left) and _are_hidden())
-        if not left or self._refused:
+        if not left:
             return
-        for pid in pids:
+        self._elsewhere = _may_be_elsewhere()
+        self._refused = self._refused or _are_hidden()
+        if self._refused:
+            return
+        for pid in read_pids():
             for task in _list_threads(pid):
                 if left:
                     self._look(pid, left, task=task)

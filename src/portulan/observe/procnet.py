@@ -12,12 +12,13 @@ from __future__ import annotations
 import _socket
 import sys
 
+from portulan.observe.netlink import LOCAL_PORT, MAPPED, PEER_PORT, STATE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.model import Transport
     from portulan.observe.netlink import Row
 
-_MAPPED = bytes(10) + b"\xff\xff"
 _FILES = (("", _socket.AF_INET), ("6", _socket.AF_INET6))
 
 
@@ -34,9 +35,9 @@ def read(transport: Transport, states: int, *, local_port: int = 0, any_port: in
                 for line in lines:
                     row = parse_line(line, transport, family)
                     if (
-                        states >> row[6] & 1
-                        and (not local_port or row[0] == local_port)
-                        and (not any_port or any_port in {row[0], row[3]})
+                        states >> row[STATE] & 1
+                        and (not local_port or row[LOCAL_PORT] == local_port)
+                        and (not any_port or any_port in {row[LOCAL_PORT], row[PEER_PORT]})
                     ):
                         rows.append(row)
         except FileNotFoundError:
@@ -73,4 +74,4 @@ def _parse_endpoint(text: bytes) -> tuple[bytes, int]:
     packed = bytes.fromhex(words.decode("ascii"))
     if sys.byteorder == "little":
         packed = b"".join([packed[at : at + 4][::-1] for at in range(0, len(packed), 4)])
-    return packed.removeprefix(_MAPPED), int(port, 16)
+    return packed.removeprefix(MAPPED), int(port, 16)

@@ -3,7 +3,8 @@
 A use agrees with an assignment where one of these holds; otherwise it is unofficial:
 
 1. its protocol is the service's name or alias, or is registered under that name by ``data/protocols.csv``, or is its
-   form without TLS (``imap`` on imaps) where the role says that TLS is used;
+   form without TLS (``imap`` on imaps) where the role says that TLS is used; a product that takes a whole range for
+   HTTP agrees with HTTP's own services in it, but not with those that are merely made of HTTP;
 2. a characteristic word of the product, or its initials, stands in the service's name or in the first line of its
    description (a vendor that the product is called after counts: IANA's numbers of a house are used by that house);
 3. a word of the vendor stands there, and so does a characteristic word of the role;
@@ -57,6 +58,9 @@ GENERIC: Final = frozenset(
 )
 """Words that show nothing when two texts share them."""
 
+SUBSTRATES: Final = {"http": ("http", "www"), "https": ("https",)}
+"""Protocols that others are made of, and how the names of their own services begin."""
+
 WORD: Final = 2
 PART: Final = 4
 INITIALS: Final = 3
@@ -76,7 +80,7 @@ class Agreement:
     def __init__(self, protocols: Mapping[str, Iterable[str]]) -> None:
         """Take the IANA service names of each of our protocol names."""
         self._protocols = {letters(ours): frozenset(map(letters, names)) for ours, names in protocols.items()}
-        self._words: dict[Assignment, tuple[frozenset[str], frozenset[str]]] = {}
+        self._read: dict[int, tuple[Assignment, frozenset[str], frozenset[str]]] = {}
 
     def related(self, use: KnownUse, assignments: Iterable[Assignment]) -> KnownUse:
         """Return the use with its relation to the assignments of one (port, transport) pair."""
@@ -90,7 +94,7 @@ class Agreement:
         """Tell whether a use is what an assignment is for."""
         names, there = self.read(assignment)
         role = words(f"{use.role or ''} {use.protocol or ''}")
-        if self._same_protocol(use.protocol, names, tls=not _TLS.isdisjoint(role)):
+        if use.protocol and self._same_protocol(use, names, tls=not _TLS.isdisjoint(role)):
             return True
         if _shared((words(use.product) - GENERIC) | _initials(use.product), names, there):
             return True
@@ -105,24 +109,23 @@ class Agreement:
         """Return the service names of one of our protocol names, as bare letters."""
         return self._protocols.get(letters(protocol), frozenset())
 
-    def _same_protocol(self, protocol: str | None, names: frozenset[str], *, tls: bool) -> bool:
-        if protocol is None:
-            return False
-        ours = letters(protocol)
-        return (
-            ours in names
-            or not names.isdisjoint(self.names_of(ours))
-            or (tls and not names.isdisjoint((f"{ours}s", f"{ours}tls", f"{ours}ssl")))
-        )
+    def _same_protocol(self, use: KnownUse, names: frozenset[str], *, tls: bool) -> bool:
+        ours = letters(use.protocol or "")
+        known = self.names_of(ours)
+        if ours in SUBSTRATES and use.ports.first != use.ports.last:
+            known = frozenset(name for name in known if name.startswith(SUBSTRATES[ours]))
+        with_tls = (f"{ours}s", f"{ours}tls", f"{ours}ssl")
+        return ours in names or not names.isdisjoint(known) or (tls and not names.isdisjoint(with_tls))
 
     def read(self, assignment: Assignment) -> tuple[frozenset[str], frozenset[str]]:
         """Return the names of an assignment as bare letters, and the words that describe it."""
-        read = self._words.get(assignment)
+        # Kept by identity, with the value so that it stays that one's: hashing the fields would cost more than reading.
+        read = self._read.get(id(assignment))
         if read is None:
             names = [name for name in (assignment.service_name, *assignment.aliases) if name]
             text = " ".join([*names, (assignment.description or "").partition("\n")[0]])
-            read = self._words[assignment] = frozenset(map(letters, names)), words(text)
-        return read
+            read = self._read[id(assignment)] = assignment, frozenset(map(letters, names)), words(text)
+        return read[1:]
 
 
 def _shared(ours: frozenset[str], names: frozenset[str], there: frozenset[str]) -> frozenset[str]:

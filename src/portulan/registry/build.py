@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -61,11 +62,17 @@ def former_references(rows: Iterable[Assignment], snapshot: str) -> dict[str, li
     formerly: dict[str, dict[str, None]] = {}
     for path in sorted(IANA.glob("*.csv")):
         if path.stem < snapshot:
-            for row in parse_csv(path.read_bytes()):
-                name = (row.service_name or "").lower()
-                if row.reference and name in cites and row.reference not in cites[name]:
-                    formerly.setdefault(name, {})[f"{row.reference} in {path.stem}"] = None
+            for name, reference in references(path):
+                if name in cites and reference not in cites[name]:
+                    formerly.setdefault(name, {})[f"{reference} in {path.stem}"] = None
     return {name: list(said) for name, said in formerly.items()}
+
+
+@cache
+def references(path: Path) -> tuple[tuple[str, str], ...]:
+    """Return service name, in lower case, and reference of each row of a packaged snapshot that has both."""
+    rows = parse_csv(path.read_bytes())
+    return tuple([(row.service_name.lower(), row.reference) for row in rows if row.service_name and row.reference])
 
 
 def write_atomically(path: Path, data: bytes) -> None:

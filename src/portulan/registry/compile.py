@@ -6,13 +6,13 @@ Pure: rows and facts in, what the index holds out.
 from __future__ import annotations
 
 from functools import cache
-from itertools import groupby
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from portulan.model import PORTS, TRANSPORTS, TransportEntry, replace
 from portulan.registry.agreement import Agreement
 from portulan.registry.grade import grade_all
-from portulan.registry.iana import collapse_aliases, pairs, state_of, strongest
+from portulan.registry.iana import collapse_aliases, state_of, strongest, transports_of
 from portulan.registry.index import names_of
 from portulan.registry.serving import services_of
 
@@ -55,19 +55,8 @@ def compile_registry(rows: Iterable[Assignment], facts: Facts) -> Compiled:
 
 
 def _runs(rows: Sequence[Assignment], facts: Facts, agreement: Agreement) -> Iterator[Run]:
-    """Yield the port numbers in runs of which the same is true.
-
-    Rows and uses are compared by their places, since comparing values 65,536 times takes seconds.
-    """
-    speaks: dict[Transport, list[tuple[int, ...]]] = {each: [()] * PORTS for each in TRANSPORTS}
-    for place, row in enumerate(rows):
-        for port, transport in pairs(row):
-            speaks[transport][port] += (place,)
+    """Yield the port numbers in runs of which the same is true."""
     uses = sorted(facts.uses, key=_order)
-    used: list[tuple[int, ...]] = [()] * PORTS
-    for place, use in enumerate(uses):
-        for port in range(use.ports.first, use.ports.last + 1):
-            used[port] += (place,)
 
     @cache
     def use_among(place: int, spoken: tuple[int, ...]) -> KnownUse:
@@ -79,18 +68,34 @@ def _runs(rows: Sequence[Assignment], facts: Facts, agreement: Agreement) -> Ite
     def entry_of(transport: Transport, spoken: tuple[int, ...], products: frozenset[str]) -> TransportEntry:
         return _transport_entry(transport, [rows[place] for place in spoken], products, facts)
 
-    def what_is_true(port: int) -> tuple[tuple[int, ...], ...]:
-        return (used[port], *[speaks[transport][port] for transport in TRANSPORTS])
-
-    for true, group in groupby(range(PORTS), what_is_true):
-        ports = list(group)
-        spoken = dict(zip(TRANSPORTS, true[1:], strict=True))
-        known = tuple([use_among(place, spoken[uses[place].transport]) for place in true[0]])
+    for first, last, spoken, used in _sweep(rows, uses):
+        known = tuple([use_among(place, spoken[uses[place].transport]) for place in used])
         entries = []
         for transport in TRANSPORTS:
             implementing = [use.product for use in known if (use.transport, use.relation) == (transport, "registered")]
             entries.append(entry_of(transport, spoken[transport], frozenset(implementing)))
-        yield Run(ports[0], ports[-1], tuple(entries), known)
+        yield Run(first, last, tuple(entries), known)
+
+
+def _sweep(
+    rows: Sequence[Assignment], uses: Sequence[KnownUse]
+) -> Iterator[tuple[int, int, dict[Transport, tuple[int, ...]], tuple[int, ...]]]:
+    """Yield each run of numbers with the places of the rows that speak of it, by transport, and of its known uses."""
+    changes: dict[int, list[tuple[bool, Transport | None, int]]] = {0: [], PORTS: []}
+    for place, row in enumerate(rows):
+        if row.ports is not None:
+            for transport in transports_of(row):
+                changes.setdefault(row.ports.first, []).append((True, transport, place))
+                changes.setdefault(row.ports.last + 1, []).append((False, transport, place))
+    for place, use in enumerate(uses):
+        changes.setdefault(use.ports.first, []).append((True, None, place))
+        changes.setdefault(use.ports.last + 1, []).append((False, None, place))
+    active: dict[Transport | None, set[int]] = {key: set() for key in (None, *TRANSPORTS)}
+    for first, after in pairwise(sorted(changes)):
+        for begins, key, place in changes[first]:
+            (active[key].add if begins else active[key].remove)(place)
+        spoken = {transport: tuple(sorted(active[transport])) for transport in TRANSPORTS}
+        yield first, after - 1, spoken, tuple(sorted(active[None]))
 
 
 def _transport_entry(

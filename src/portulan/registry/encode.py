@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from portulan.errors import RegistryError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from portulan.model import Assignment, Executable, Grade, KnownUse, Value
     from portulan.registry.compile import Compiled, Run
 
+
+_MARKS = re.compile(f"[{NONE}{FIELD}{ITEM}]")
 
 SNAPSHOT = 32
 """How many bytes of the header name the snapshot."""
@@ -189,10 +192,11 @@ def _refs(places: Iterable[int]) -> bytes:
 def _text(field: str | tuple[str, ...] | None) -> str:
     if field is None:
         return NONE
-    texts = field if isinstance(field, tuple) else (field,)
-    if any(mark in text for text in texts for mark in (NONE, FIELD, ITEM)):
-        message = f"a text has a control character: {texts!r}"
-        raise RegistryError(message)
+    texts = (field,) if isinstance(field, str) else field
+    for text in texts:
+        if _MARKS.search(text):
+            message = f"a text has a control character: {text!r}"
+            raise RegistryError(message)
     return ITEM.join(texts)
 
 

@@ -14,7 +14,7 @@ from portulan.errors import RegistryError
 from portulan.model import PORTS, TRANSPORTS, Assignment, PortRange, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from portulan.model import State, Transport
 
@@ -167,14 +167,6 @@ def state_of(row: Assignment) -> State:
 def transports_of(row: Assignment) -> tuple[Transport, ...]:
     """Return the transports that a row counts for: its own, or tcp and udp where it names none."""
     return (row.transport,) if row.transport else UNSTATED
-
-
-def pairs(row: Assignment) -> Iterator[tuple[int, Transport]]:
-    """Yield every (port, transport) pair that a row speaks of."""
-    if row.ports is not None:
-        for transport in transports_of(row):
-            for port in range(row.ports.first, row.ports.last + 1):
-                yield port, transport
 
 
 def strongest(states: Iterable[State]) -> State:

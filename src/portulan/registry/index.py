@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     from portulan.model import State
 
+    Run = tuple[int, int, tuple[TransportEntry, ...], tuple[KnownUse, ...]]
+
 INDEX_NAME = "registry.idx"
 SEARCH_NAME = "search.sqlite"
 """The two built files; they lie in one folder."""
@@ -97,7 +99,20 @@ class Index:
     index that was there when this one was built (0, 0 in a packaged one).
     """
 
-    __slots__ = ("_data", "_keys", "_keys_count", "_ports", "_states", "_states_check", "beside", "path", "snapshot")
+    __slots__ = (
+        "_data",
+        "_keys",
+        "_keys_count",
+        "_ports",
+        "_runs",
+        "_states",
+        "_states_check",
+        "_table",
+        "_uses",
+        "beside",
+        "path",
+        "snapshot",
+    )
 
     def __init__(self, path: str) -> None:
         """Map the file and check its header.
@@ -105,6 +120,10 @@ class Index:
         Raises RegistryError where it is no index of this version, or damaged; FileNotFoundError where it is not there.
         """
         self.path = path
+        # A machine asks for thousands of numbers, and most of them say the same: what was read is kept.
+        self._runs: dict[int, Run] = {}
+        self._uses: dict[int, KnownUse] = {}
+        self._table = b""
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
         try:
             size = os.fstat(descriptor).st_size
@@ -142,16 +161,25 @@ class Index:
         if not 0 <= port < PORTS:
             message = f"{port} is not a port number"
             raise UsageError(message, hint="port numbers go from 0 to 65535")
+        place = u32(self._data, self._ports + 4 * port)
+        run = self._runs.get(place)
+        if run is None:
+            run = self._runs[place] = self._run(place)
+        first, last, transports, known_uses = run
+        if not first <= port <= last:
+            raise UnusableIndex(self.path, f"wrong place for port {port}")
+        return Entry(port, tier_of(port), self.snapshot, transports, known_uses)
+
+    def _run(self, place: int) -> Run:
+        """Read what is true of a run of numbers: the first and the last of them, their transports, their known uses."""
         try:
-            record = self._record(u32(self._data, self._ports + 4 * port))
-            if not u16(record, 0) <= port <= u16(record, 2):
-                raise UnusableIndex(self.path, f"wrong place for port {port}")
+            record = self._record(place)
             at = 8 + 8 * len(TRANSPORTS)
             uses = u16(record, at)
             at += 2
             transports = []
-            for place, transport in enumerate(TRANSPORTS):
-                head = 8 + 8 * place
+            for number, transport in enumerate(TRANSPORTS):
+                head = 8 + 8 * number
                 grade = u32(record, head)
                 assignments = u16(record, head + 4)
                 others = u16(record, head + 6)
@@ -160,7 +188,7 @@ class Index:
                 transports.append(
                     TransportEntry(
                         transport,
-                        STATES[record[4 + place]],
+                        STATES[record[4 + number]],
                         self._grade(grade) if grade else None,
                         tuple([self._assignment(u32(record, ref)) for ref in range(at, between, 4)]),
                         tuple([self._assignment(u32(record, ref)) for ref in range(between, after, 4)]),
@@ -170,7 +198,7 @@ class Index:
             known = [self._use(u32(record, ref)) for ref in range(at, at + 4 * uses, 4)]
         except (ValueError, IndexError, TypeError) as error:
             raise UnusableIndex(self.path, str(error)) from None
-        return Entry(port, tier_of(port), self.snapshot, tuple(transports), tuple(known))
+        return u16(record, 0), u16(record, 2), tuple(transports), tuple(known)
 
     def services(self, name: str) -> tuple[Assignment, ...]:
         """Return the assignments of a service, by its name or an alias, in any case; also those without a port."""
@@ -243,6 +271,12 @@ class Index:
         return Assignment(name, _items(aliases), None if first is None else PortRange(int(first), int(last)), *rest)
 
     def _use(self, at: int) -> KnownUse:
+        use = self._uses.get(at)
+        if use is None:
+            use = self._uses[at] = self._read_use(at)
+        return use
+
+    def _read_use(self, at: int) -> KnownUse:
         (
             product,
             vendor,
@@ -302,10 +336,13 @@ class Index:
 
     def _find(self, key: str) -> bytes | None:
         """Return what stands under a key, by binary search."""
-        start, check = self._keys
-        table = self._data[start : start + 4 * self._keys_count]
-        if check_of(table) != check:
-            raise UnusableIndex(self.path, "damaged keys")
+        table = self._table
+        if not table:
+            start, check = self._keys
+            table = self._data[start : start + 4 * self._keys_count]
+            if check_of(table) != check:
+                raise UnusableIndex(self.path, "damaged keys")
+            self._table = table
         wanted = key.encode("utf-8", "surrogatepass")
         low, high = 0, self._keys_count
         while low < high:

@@ -38,28 +38,30 @@ def services_of(
     for use, row in _listening(runs):
         if row.service_name and agreement.agrees(use, row):
             cited.setdefault(use.product, {})[row.service_name] = None
-    return {
-        program: tuple(
-            dict.fromkeys(
-                [
-                    *cited.get(program.product, ()),
-                    *[names[name] for name in _named(program, agreement, servers) if name in names],
-                ]
-            )
-        )
-        for program in programs
-    }
+    served: dict[Executable, tuple[str, ...]] = {}
+    for program in programs:
+        named = [names[name] for name in _named(program, agreement, servers) if name in names]
+        services = dict.fromkeys([*cited.get(program.product, ()), *named])
+        # IANA's own second home of a service: http-alt for http.
+        alternates = [names[letters(f"{name}-alt")] for name in services if letters(f"{name}-alt") in names]
+        served[program] = tuple(dict.fromkeys([*services, *alternates]))
+    return served
 
 
 def _listening(runs: Iterable[Run]) -> Iterator[tuple[KnownUse, Assignment]]:
-    """Yield every use that listens where it agrees with the registry, with each assignment there."""
+    """Yield every use that listens where it agrees with the registry, with each assignment that it covers.
+
+    A use of some numbers of a range is no service of the whole range: sshd forwards X11 on 6010, and is not x11.
+    """
     for run in runs:
         for use in run.known_uses:
             if use.direction == "listen" and use.relation == "registered":
                 for entry in run.transports:
                     if entry.transport == use.transport:
                         for row in entry.assignments:
-                            yield use, row
+                            ports = row.ports
+                            if ports and use.ports.first <= ports.first and ports.last <= use.ports.last:
+                                yield use, row
 
 
 def _named(program: Executable, agreement: Agreement, servers: set[str]) -> list[str]:

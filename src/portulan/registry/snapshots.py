@@ -130,13 +130,14 @@ def update(source: str, *, force: bool = False, snapshot: str | None = None) -> 
     folder = _writable_folder()
     data, modified = read_source(source)
     rows, updated = parse(data)
-    _check(rows, force=force)
+    former = _before()
+    _check(rows, len(former[1]), force=force)
     label = snapshot or updated or modified or newest_date(rows)
     if label is None:
         message = f"{source} has no date"
         raise RegistryError(message, hint="give one with --date 2026-02")
     try:
-        _install(folder, rows, label, source)
+        _install(folder, rows, label, source, former)
     except OSError as error:
         message = f"the snapshot cannot be written to {folder}: {error.strerror or error}"
         raise RegistryError(
@@ -158,11 +159,10 @@ def newest_date(rows: Iterable[Assignment]) -> str | None:
     return max((text[:7] for text in dates if _DATE.fullmatch(text)), default=None)
 
 
-def _check(rows: list[Assignment], *, force: bool) -> None:
+def _check(rows: list[Assignment], before: int, *, force: bool) -> None:
     if not any(row.service_name and row.ports for row in rows):
         message = "the file assigns no port"
         raise RegistryError(message, hint="it is cut off, or not IANA's registry of service names and port numbers")
-    before = len(_before()[1])
     if len(rows) < before * (1 - MAX_SHRINKING) and not force:
         message = f"the file has {len(rows)} rows, the current snapshot {before}"
         raise RegistryError(message, hint="it may be cut off; take it nevertheless with --force")
@@ -177,9 +177,11 @@ def _before() -> tuple[str, list[Assignment]]:
         return newest.stem, parse_csv(newest.read_bytes())
 
 
-def _install(folder: Path, rows: list[Assignment], label: str, source: str) -> None:
+def _install(
+    folder: Path, rows: list[Assignment], label: str, source: str, former: tuple[str, list[Assignment]]
+) -> None:
     """Make every file aside, then put them in place; the snapshot in use becomes the former one."""
-    former_label, former_rows = _before()
+    former_label, former_rows = former
     notes = {
         CURRENT: {
             "snapshot": label,
