@@ -150,7 +150,7 @@ def test_no_import_goes_where_the_house_does_not_allow() -> None:
         ("portulan.judge.weigh", "if TYPE_CHECKING:\n    pass\nelse:\n    import portulan.registry\n", 4),
         ("portulan.judge.weigh", "import importlib\nimportlib.import_module('portulan.observe')\n", 2),
         ("portulan.atlas.pages", "from portulan.cli import text\n", 1),
-        ("portulan.answer", "from portulan.cli.text import page\n", 1),
+        ("portulan.answer", "from portulan.cli.page import render_page\n", 1),
         ("portulan.answer", "from portulan.registry.index import open_index\n", 1),
         ("portulan.cli", "from portulan.answer import ask\n", 1),
         ("portulan.model", "from portulan.errors import UsageError\n", 1),

@@ -8,7 +8,6 @@ interrupted, 2 usage, configuration or data error, 1 a verdict says `investigate
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -58,7 +57,6 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a test may have put something simpler there
             stream.reconfigure(errors="backslashreplace")
-    gc.disable()  # one answer makes no garbage that counting references misses, and looking for it takes a fifth
     try:
         code = run(words)
         sys.stdout.flush()
@@ -75,8 +73,6 @@ def main(argv: list[str] | None = None) -> int:
         _forget_stdout()
         say_error(f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}")
         return 2
-    finally:
-        gc.enable()
     return code
 
 
@@ -211,19 +207,23 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
 
 def _print_text(answer: Answer | NameAnswer, *, map_wanted: bool, territory: bool) -> None:
     """Print an answer as text."""
-    from portulan.answer import Answer  # noqa: PLC0415  # start-up
-    from portulan.cli import text  # noqa: PLC0415  # start-up
-    from portulan.cli.terminal import Style  # noqa: PLC0415
+    from portulan.cli.terminal import Style  # noqa: PLC0415  # start-up
 
     style = Style(sys.stdout)
-    if not map_wanted:
-        for result in answer.results:
-            if result.observations or len(answer.results) == 1:
-                sys.stdout.write(f"{result.port}\n{text.render_territory(result, style)}\n")
-    elif isinstance(answer, Answer):
-        sys.stdout.write(text.render_page(answer, style))
-    else:
-        sys.stdout.write(text.render_name(answer, style, territory=territory))
+    if map_wanted:
+        from portulan.answer import Answer  # noqa: PLC0415  # start-up
+        from portulan.cli.page import render_name, render_page  # noqa: PLC0415
+
+        if isinstance(answer, Answer):
+            sys.stdout.write(render_page(answer, style))
+        else:
+            sys.stdout.write(render_name(answer, style, territory=territory))
+        return
+    from portulan.cli.sockets import render_territory  # noqa: PLC0415  # start-up
+
+    for result in answer.results:
+        if result.observations or len(answer.results) == 1:
+            sys.stdout.write(f"{result.port}\n{render_territory(result, style)}\n")
 
 
 def exit_code(answer: Answer | NameAnswer, *, only_territory: bool) -> int:

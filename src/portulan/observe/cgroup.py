@@ -12,7 +12,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _MOUNTS = (b"/sys/fs/cgroup", b"/sys/fs/cgroup/unified")  # version 2 alone; beside version 1 ("hybrid")
 _UNITS = (".service", ".scope", ".socket", ".mount", ".swap")
@@ -85,6 +85,8 @@ def _find_paths(mount: bytes, wanted: set[int]) -> dict[int, bytes]:
         for number, path in _list_groups(mount, (slices or units).pop(0)):
             if number in wanted:
                 paths[number] = path
+                if len(paths) == len(wanted):
+                    break
             if path.endswith(_LEAVES):
                 units.append(path)
             elif path == b"/system.slice":
@@ -94,15 +96,15 @@ def _find_paths(mount: bytes, wanted: set[int]) -> dict[int, bytes]:
     return paths
 
 
-def _list_groups(mount: bytes, parent: bytes) -> list[tuple[int, bytes]]:
-    """Return the ids and paths of the groups directly below one."""
+def _list_groups(mount: bytes, parent: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the ids and paths of the groups directly below one."""
     try:
         with os.scandir(mount + parent + b"/") as children:
-            return [
-                (child.inode(), parent + b"/" + child.name) for child in children if child.is_dir(follow_symlinks=False)
-            ]
+            for child in children:
+                if child.is_dir(follow_symlinks=False):
+                    yield child.inode(), parent + b"/" + child.name
     except OSError:  # removed in between
-        return []
+        return
 
 
 def parse_membership(content: bytes) -> str | None:

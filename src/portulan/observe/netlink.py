@@ -13,16 +13,21 @@ where the kernel does not say. Rows sort by port, transport, address.
 from __future__ import annotations
 
 import _socket
-import struct
 from os import strerror
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import struct
     from typing import Final
 
     from portulan.model import Transport
 
     Row = tuple[int, Transport, bytes, int, bytes, int, int, int, int, int, int, int]
+else:  # the C module itself: the one around it only gives it a name
+    try:
+        import _struct as struct
+    except ImportError:
+        import struct
 
 # Where a row has what.
 LOCAL_PORT: Final = 0

@@ -155,8 +155,8 @@ class Index:
     def entry(self, port: int) -> Entry:
         """Return what the map says of one port number, over all four transports.
 
-        Known uses stand documented before reported, default before optional, then by product. Raises UsageError
-        for a number that is no port.
+        Known uses of the number itself stand before pools, documented before reported, default before optional, then
+        by product. Raises UsageError for a number that is no port.
         """
         if not 0 <= port < PORTS:
             message = f"{port} is not a port number"

@@ -1,4 +1,4 @@
-"""Answers as text for people: the page of a port, of a name, and its parts."""
+"""The page of a port or a name, as text for people."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from portulan.cli.terminal import clean, wrap
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from portulan.answer import Answer, NameAnswer
     from portulan.cli.terminal import Style
-    from portulan.model import Assignment, Endpoint, Entry, KnownUse, Observation, Process, TransportEntry, Verdict
+    from portulan.model import Assignment, Entry, KnownUse, TransportEntry, Verdict
 
 SHOWN_USES = 8
 """A page shows this many known uses and says how many more there are; `lookup --format json` has all."""
@@ -35,6 +34,8 @@ def render_page(answer: Answer, style: Style) -> str:
         parts.append(render_map(answer, entry, style))
         parts.append(render_uses(entry.known_uses, style))
     if answer.observations is not None:
+        from portulan.cli.sockets import render_territory  # noqa: PLC0415  # `lookup` does without
+
         heading = style.paint("Here, now", "heading")
         parts.append(f"{heading}\n{render_territory(answer, style)}")
         parts.append(render_by_hand(answer, style))
@@ -125,134 +126,6 @@ def render_uses(uses: tuple[KnownUse, ...], style: Style) -> str:
     return "\n".join(lines)
 
 
-# ----------------------------------------------------------------------------------------------------- the territory
-
-
-def render_territory(answer: Answer, style: Style) -> str:
-    """Render who is there, and, where verdicts were asked, what that means; numbers lead from one to the other."""
-    observations = answer.observations or ()
-    if not observations:
-        seen = ", as far as this user may see" if answer.incomplete else ""
-        return f"  no socket holds or dials {answer.query if answer.transport else answer.port}{seen}"
-    verdicts: tuple[Verdict | None, ...] = answer.verdicts or (None,) * len(observations)
-    meanings: dict[object, tuple[Verdict, int]] = {}
-    alike: dict[tuple[int, object], list[Observation]] = {}
-    for level in ("investigate", "look", "ok"):
-        for found in answer.verdicts or ():
-            if found.attention == level:
-                meanings.setdefault(_meaning(found), (found, len(meanings) + 1))
-    for observation, verdict in zip(observations, verdicts, strict=True):
-        number = meanings[_meaning(verdict)][1] if verdict is not None else 0
-        alike.setdefault((number, _likeness(observation)), []).append(observation)
-    lines: list[str] = []
-    for (number, _), group in alike.items():
-        lines += _render_group(group, f"[{number}] " if number else "", style)
-    if meanings:
-        lines += ["", style.paint("What that means", "heading")]
-        for meaning, number in meanings.values():
-            lines += _render_verdict(meaning, number, style)
-    return "\n".join(lines)
-
-
-def _meaning(verdict: Verdict) -> object:
-    """Return what two verdicts share if they need to be said only once."""
-    said = tuple([item.statement for item in verdict.because if item.weight != "context"])
-    return verdict.rule, said, verdict.notes
-
-
-def _likeness(observation: Observation) -> object:
-    """Return what sockets share that are one line of a page: connections of one program to one place."""
-    place = observation.peer if observation.direction == "connect" else observation.local
-    programs = {(process.executable, process.name, process.user) for process in observation.processes}
-    several = observation.direction if observation.direction != "listen" else observation.inode
-    return several, observation.transport, place, frozenset(programs), observation.processes_missing, observation.cgroup
-
-
-def _render_group(group: list[Observation], mark: str, style: Style) -> list[str]:
-    """Render sockets that are alike, and the processes that hold them."""
-    first = group[0]
-    verb = {"listen": "holds", "connect": "dials", "accept": "serves"}[first.direction]
-    if first.direction == "connect" and first.peer is not None:
-        where = f"{say_address(first.peer)} from " + _count(group, say_address(first.local), "connections")
-    elif first.peer is not None:
-        where = f"{say_address(first.local)} to " + _count(group, say_address(first.peer), "peers")
-    else:
-        where = say_address(first.local)
-    extra = ["v6 only" if first.ipv6_only else "", f"on {first.interface}" if first.interface else ""]
-    states = dict.fromkeys([observation.socket_state or "" for observation in group])
-    state = ", ".join([text for text in (*states, *extra) if text])
-    lines = [wrap(clean(f"{mark}{verb} {first.transport} {where} ({state})"), style.width, "  ", "    ")]
-
-    owners: dict[object, list[Process]] = {}
-    for observation in group:
-        for process in observation.processes:
-            same = owners.setdefault((process.executable, process.executable_status, process.name, process.user), [])
-            if process not in same:
-                same.append(process)
-    for processes in owners.values():
-        lines.append(wrap(clean(_say_processes(processes)), style.width, "      ", "  "))
-        if processes[0].command_line is not None:
-            words = " ".join(processes[0].command_line)
-            shown = words if len(words) <= 200 else words[:197] + "..."  # noqa: PLR2004  # JSON has it whole
-            lines.append(style.paint(wrap(clean(f"runs as: {shown}"), style.width, "      ", "  "), "faint"))
-    if not owners:
-        made_by = f", made by user {first.socket_user}" if first.socket_user else ""
-        lines.append(clean(f"      owner: {first.processes_missing}{made_by}"))
-    home = [
-        f"unit {first.unit}" if first.unit else "",
-        f"container {first.container[:12]}" if first.container else "",
-        f"package {first.package}" if first.package else "",
-    ]
-    if any(home):
-        lines.append(clean(f"      {', '.join([text for text in home if text])}"))
-    return lines
-
-
-def _count(group: list[Observation], one: str, many: str) -> str:
-    return one if len(group) == 1 else f"{len(group)} {many}"
-
-
-def _say_processes(processes: list[Process]) -> str:
-    first = processes[0]
-    pids = ", ".join([str(process.pid) for process in processes[:4]])
-    more = f" and {len(processes) - 4} more" if len(processes) > 4 else ""  # noqa: PLR2004  # as many as are named
-    began = min([process.started_at for process in processes if process.started_at], default=None)
-    facts = [
-        f"{first.name or 'a process'} (pid{'s' if len(processes) > 1 else ''} {pids}{more})",
-        quoted(first.executable) if first.executable else "executable may not be read",
-        f"user {first.user}" if first.user else "",
-        f"since {local_time(began)}" if began else "",
-        first.executable_status if first.executable_status not in {None, "present"} else "",
-    ]
-    return ", ".join([fact for fact in facts if fact])
-
-
-def quoted(path: str) -> str:
-    """Put a path into quotes where it might be taken for more than one word of the line."""
-    return path if path.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum() else f'"{path}"'
-
-
-def say_address(endpoint: Endpoint) -> str:
-    """Write an endpoint as address:port, IPv6 in brackets (RFC 3986, section 3.2.2)."""
-    address, port = endpoint.address, endpoint.port
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
-def local_time(moment: datetime) -> str:
-    """Write a time as the clock on the wall shows it."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _render_verdict(verdict: Verdict, number: int, style: Style) -> list[str]:
-    squats = f", squats on {verdict.squats_on}" if verdict.squats_on else ""
-    judged = f"{verdict.attention}: {verdict.judgement}{squats} ({verdict.rule})"
-    lines = [f"  [{number}] " + style.paint(clean(judged), verdict.attention)]
-    said = [item.statement for item in verdict.because if item.weight != "context"]  # the page has said the rest above
-    said += [f"note: {note.statement} ({note.rule})" for note in verdict.notes]
-    said += [f"do: {verdict.advice}"] if verdict.advice else []
-    return lines + [wrap(clean(statement), style.width, "      ", "  ") for statement in said]
-
-
 def render_by_hand(answer: Answer, style: Style) -> str:
     """Render how to check the port by hand."""
     from portulan.cli.byhand import commands  # noqa: PLC0415  # the page alone needs it
@@ -285,6 +158,8 @@ def render_name(answer: NameAnswer, style: Style, *, territory: bool) -> str:
             ports = str(row.ports.first)
         lines.append(f"  {ports}{'/' + row.transport if row.transport else ''}\n{_say_assignment(row, style)}")
     if territory and answer.results:
+        from portulan.cli.sockets import render_territory  # noqa: PLC0415  # `lookup` does without
+
         heading = style.paint("Here, now", "heading")
         held = [render_territory(result, style) for result in answer.results if result.observations]
         lines.append("\n".join(["", heading, *(held or ["  no socket holds or dials one of its ports"])]))
