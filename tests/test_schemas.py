@@ -310,6 +310,17 @@ def test_the_list_of_a_machine(held_port: int, words: tuple[str, ...]) -> None:
         check("verdict-1.json", verdict)
 
 
+def test_who_without_a_port(held_port: int) -> None:
+    """`who` alone prints every socket that holds a port, without the map: one document, or a document a socket."""
+    document = asked("who", "--json")
+    check("observations-1.json", document)
+    assert held_port in {observation["local"]["port"] for observation in document["observations"]}
+    observations = lines("who", "--format", "jsonl")
+    assert held_port in {observation["local"]["port"] for observation in observations}
+    for observation in observations:
+        check("observation-1.json", observation)
+
+
 @pytest.mark.parametrize(
     "words", [("voip", "mail"), ("rfc4960",), ("Amitava Dutta",), ("nothing is called like this",)]
 )

@@ -123,7 +123,28 @@ def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment,
     raise NotFound(message, hint=f"try: portulan search {_short(number)}")
 
 
-class Machine:
+class Territory:
+    """The sockets of this machine, one by one as they are read, without the map.
+
+    Iterate to get the observations; `incomplete` is final once that has ended.
+    """
+
+    def __init__(self, survey: Survey, *, with_command_lines: bool) -> None:
+        """Take a survey."""
+        self._survey = survey
+        self._veil = _Veil(with_command_lines=with_command_lines)
+
+    def __iter__(self) -> Iterator[Observation]:
+        """Look."""
+        return map(self._veil.over, self._survey)
+
+    @property
+    def incomplete(self) -> tuple[Incomplete, ...]:
+        """What was refused."""
+        return self._survey.incomplete
+
+
+class Machine(Territory):
     """The sockets of this machine, judged one by one as they are read.
 
     Iterate to get the verdicts; `incomplete` is final once that has ended.
@@ -131,23 +152,17 @@ class Machine:
 
     def __init__(self, survey: Survey, index: Index, *, with_command_lines: bool) -> None:
         """Join a survey with the map."""
-        self._survey = survey
-        self._judge = _Judge(index, with_command_lines=with_command_lines)
+        super().__init__(survey, with_command_lines=with_command_lines)
+        self._judge = _Judge(index, self._veil)
         self.snapshot = index.snapshot
 
-    def __iter__(self) -> Iterator[Verdict]:
+    def __iter__(self) -> Iterator[Verdict]:  # type: ignore[override]  # judged, an observation is a verdict
         """Judge each socket."""
-        for observation in self._survey:
-            yield self._judge(observation)
+        return map(self._judge, self._survey)
 
     def says_the_map_of(self, verdict: Verdict) -> TransportEntry:
         """Return what the map says of the number that a verdict is about."""
         return self._judge.entry_of(verdict.subject).on(verdict.subject.transport)
-
-    @property
-    def incomplete(self) -> tuple[Incomplete, ...]:
-        """What was refused."""
-        return self._survey.incomplete
 
 
 def machine(
@@ -158,6 +173,13 @@ def machine(
 
     seen = survey(connections=connections, accepted=accepted, all_owners=all_owners)
     return Machine(seen, _index(), with_command_lines=with_command_lines)
+
+
+def territory(*, all_owners: bool = False, with_command_lines: bool = False) -> Territory:
+    """Look at what holds ports on this machine, without the map."""
+    from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
+
+    return Territory(survey(all_owners=all_owners), with_command_lines=with_command_lines)
 
 
 def _answer(  # noqa: PLR0917  # private, and always the same seven in this order
@@ -190,25 +212,44 @@ def _answer(  # noqa: PLR0917  # private, and always the same seven in this orde
                 raise
             found = []  # the map still answers
             incomplete = (Incomplete("the sockets of this machine", error.message, error.hint or ""),)
+        veil = _Veil(with_command_lines=with_command_lines)
         if map_wanted:
-            judge = _Judge(_index(), with_command_lines=with_command_lines)
-            verdicts = tuple([judge(observation) for observation in found])
-        observations = tuple(found) if with_command_lines else tuple([_without_command_lines(o) for o in found])
+            verdicts = tuple(map(_Judge(_index(), veil), found))
+        observations = tuple(map(veil.over, found))
     return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete)
+
+
+class _Veil:
+    """Hides command lines, which hold secrets: the judge may weigh them, nobody is shown them unasked."""
+
+    def __init__(self, *, with_command_lines: bool) -> None:
+        self._off = with_command_lines
+        # By the identity of the processes that sockets share; that they are kept keeps the number theirs.
+        self._hidden: dict[int, tuple[tuple[Process, ...], tuple[Process, ...]]] = {}
+
+    def over(self, observation: Observation) -> Observation:
+        """Return an observation as it may be shown."""
+        processes = observation.processes
+        if self._off or not processes:
+            return observation
+        seen, hidden = self._hidden.get(id(processes), (None, processes))
+        if seen is not processes:
+            hidden = tuple([replace(process, command_line=None) for process in processes])
+            self._hidden[id(processes)] = processes, hidden
+        return replace(observation, processes=hidden)
 
 
 class _Judge:
     """The judge with the map at hand; what it looked up once it keeps."""
 
-    def __init__(self, index: Index, *, with_command_lines: bool) -> None:
+    def __init__(self, index: Index, veil: _Veil) -> None:
         from portulan.judge import Namesakes, judge, number_of  # noqa: PLC0415  # rooms are imported when needed
 
         self._index = index
-        self._with_command_lines = with_command_lines
+        self._veil = veil
         self._judge, self._number_of, self._namesakes = judge, number_of, Namesakes
         self._entries: dict[int, Entry] = {}
         self._catalogue: dict[str, Namesakes] = {}
-        self._hidden: dict[int, tuple[tuple[Process, ...], tuple[Process, ...]]] = {}
 
     def entry_of(self, observation: Observation) -> Entry:
         number = self._number_of(observation)
@@ -218,32 +259,13 @@ class _Judge:
         return entry
 
     def __call__(self, observation: Observation) -> Verdict:
-        entry = self.entry_of(observation)
         known = self._catalogue
         for process in observation.processes:
             if process.executable is not None and process.executable not in known:
                 known[process.executable] = self._namesakes(self._index.executables(process.executable))
         if not observation.processes and observation.unit is not None and observation.unit not in known:
             known[observation.unit] = self._namesakes(self._index.executables_of_unit(observation.unit))
-        shown = observation if self._with_command_lines else self._hide(observation)
-        return self._judge(entry, known, observation, shown=shown)
-
-    def _hide(self, observation: Observation) -> Observation:
-        """Hide command lines; processes that hold many sockets are hidden once."""
-        processes = observation.processes
-        seen, hidden = self._hidden.get(id(processes), (None, processes))
-        if seen is not processes:
-            hidden = _without_command_lines(observation).processes
-            self._hidden[id(processes)] = processes, hidden  # which also keeps the id from being used again
-        return observation if hidden is processes else replace(observation, processes=hidden)
-
-
-def _without_command_lines(observation: Observation) -> Observation:
-    """Hide the command lines, which hold secrets: the judge may weigh them, nobody is shown them unasked."""
-    if all(process.command_line is None for process in observation.processes):
-        return observation
-    hidden = tuple([replace(process, command_line=None) for process in observation.processes])
-    return replace(observation, processes=hidden)
+        return self._judge(self.entry_of(observation), known, observation, shown=self._veil.over(observation))
 
 
 def _index() -> Index:

@@ -45,7 +45,6 @@ USAGE = [
     ("ssh/sctp/tcp",),
     ("lookup", ""),
     ("lookup",),
-    ("who",),
     ("search",),
     ("completion",),
     ("completion", "tcsh"),
@@ -183,7 +182,7 @@ def test_words_of_any_bytes(verb: tuple[str, ...], word: bytes) -> None:
 
 def test_a_verb_wins_over_a_service_of_its_name() -> None:
     """`who` and `search` alone are verbs; after `lookup` they are the names that IANA assigned."""
-    assert "needs a port" in portulan("who").stderr
+    assert portulan("who").returncode in {0, 3}  # this machine's sockets
     assert "513" in portulan("lookup", "who").stdout
     assert portulan("lookup", "who").stdout.startswith(portulan("lookup", "513/udp").stdout.splitlines()[0][:3])
 

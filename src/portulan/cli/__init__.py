@@ -90,27 +90,38 @@ def run(words: list[str]) -> int:
 
         return run_verb(words)
     options, rest = parse_options(words, verb)
-    if rest in ([], ["list"]):
-        from portulan.cli.machine import print_machine  # noqa: PLC0415  # as above
-
-        connections = bool(rest) and not options.listening
-        return print_machine(options, connections=connections, accepted=options.accepted)
-    if rest[0] == "list":
-        message = f"list has no place for {rest[1][:40]!r}"
-        raise UsageError(message, hint=f"who holds or dials one port: portulan {rest[1][:40]}")
+    if not rest or rest[0] == "list" or rest == ["who"]:
+        return run_machine(rest, options)
     if rest[0] == "search":
         from portulan.cli.search import run_search  # noqa: PLC0415  # as above
 
         return run_search(rest[1:], options)
-    if rest[0] in {"lookup", "who"}:
-        if len(rest) == 1:
-            message = f"{rest[0]} needs a port or a name"
-            raise UsageError(message, hint=f"portulan {rest[0]} 2528")
-        return answer_all(rest[1:], options, map_wanted=rest[0] == "lookup", territory=rest[0] == "who")
-    if len(rest) > 1 and not all(word[:1].isdigit() for word in rest):
-        message = f"too many words: {' '.join(rest)[:60]}"
-        raise UsageError(message, hint=f"to search for words: portulan search {' '.join(rest)[:60]}")
-    return answer_all(rest, options, map_wanted=True, territory=True)
+    return run_ports(rest, options)
+
+
+def run_machine(words: list[str], options: Options) -> int:
+    """Answer for the whole machine: `portulan`, `list`, `who` without a port."""
+    from portulan.cli.machine import print_machine, print_territory  # noqa: PLC0415  # start-up
+
+    if words == ["who"]:
+        return print_territory(options)
+    if len(words) > 1:
+        message = f"list has no place for {words[1][:40]!r}"
+        raise UsageError(message, hint=f"who holds or dials one port: portulan {words[1][:40]}")
+    return print_machine(options, connections=bool(words) and not options.listening, accepted=options.accepted)
+
+
+def run_ports(words: list[str], options: Options) -> int:
+    """Answer for ports and names: the page, `lookup`, `who`."""
+    if words == ["lookup"]:
+        message = "lookup needs a port or a name"
+        raise UsageError(message, hint="portulan lookup 2528")
+    if words[0] in {"lookup", "who"}:
+        return answer_all(words[1:], options, map_wanted=words[0] == "lookup", territory=words[0] == "who")
+    if len(words) > 1 and not all(word[:1].isdigit() for word in words):
+        message = f"too many words: {' '.join(words)[:60]}"
+        raise UsageError(message, hint=f"to search for words: portulan search {' '.join(words)[:60]}")
+    return answer_all(words, options, map_wanted=True, territory=True)
 
 
 def place_of_verb(words: list[str]) -> int | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from portulan.answer import Answer, Machine
+    from portulan.answer import Answer, Machine, Territory
     from portulan.model import Observation, Verdict
 
 ASSIGNMENT_COLUMNS = (
@@ -52,6 +52,8 @@ SOCKET_COLUMNS = (
     "rule",
     "because",
 )
+SEEN = SOCKET_COLUMNS.index("attention")
+"""How many of the columns tell what was seen; the rest is the verdict."""
 
 
 def print_answer(answer: Answer | NameAnswer, form: str, *, first: bool, alone: bool) -> None:
@@ -102,13 +104,30 @@ def print_verdicts(verdicts: Iterable[Verdict], seen: Machine, form: str) -> Non
     elif form == "csv":
         print_csv(SOCKET_COLUMNS, map(_socket_row, verdicts))
     else:
-        write = sys.stdout.write
-        write(f'{{"schema": "portulan.list/1", "snapshot": {json.dumps(seen.snapshot)}, "verdicts": [')
-        separator = "\n"
-        for verdict in verdicts:
-            write(separator + json.dumps(plain(verdict)))
-            separator = ",\n"
-        write(f'\n], "incomplete": {json.dumps(plain(seen.incomplete))}}}\n')
+        before = f'"schema": "portulan.list/1", "snapshot": {json.dumps(seen.snapshot)}, "verdicts"'
+        _stream(before, map(plain, verdicts), seen)
+
+
+def print_observations(seen: Territory, form: str) -> None:
+    """Print the sockets of a machine without verdicts, as they are read."""
+    if form == "jsonl":
+        for observation in seen:
+            print_json({"schema": "portulan.observation/1", **plain(observation)})
+    elif form == "csv":
+        print_csv(SOCKET_COLUMNS[:SEEN], map(_observed, seen))
+    else:
+        _stream('"schema": "portulan.observations/1", "observations"', map(plain, seen), seen)
+
+
+def _stream(before: str, elements: Iterable[object], seen: Territory) -> None:
+    """Print a document whose list is as long as the machine has sockets, an element a line."""
+    write = sys.stdout.write
+    write(f"{{{before}: [")
+    separator = "\n"
+    for element in elements:
+        write(separator + json.dumps(element))
+        separator = ",\n"
+    write(f'\n], "incomplete": {json.dumps(plain(seen.incomplete))}}}\n')
 
 
 def _print_answer_csv(answer: Answer | NameAnswer, *, first: bool) -> None:

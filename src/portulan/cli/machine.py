@@ -1,4 +1,4 @@
-"""The machine's sockets as a table: who, what the map says, the verdict."""
+"""The machine's sockets as a table: who, what the map says, the verdict; or who alone."""
 
 from __future__ import annotations
 
@@ -7,25 +7,50 @@ from itertools import chain
 
 from portulan.cli import say_incomplete, worse
 from portulan.cli.terminal import Style, align, clean, columns_of, fit
+from portulan.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from portulan.answer import Machine
+    from portulan.answer import Machine, Territory
     from portulan.cli import Options
     from portulan.model import Observation, Process, Verdict
 
-HEADINGS = ("ATTENTION", "PORT", "ADDRESS", "PROGRAM", "USER", "UNIT", "THE MAP SAYS", "VERDICT", "WHY")
-WIDEST = (11, 18, 24, 24, 12, 20, 18, 16, 0)
-"""No column but the last grows wider than this on a terminal."""
+    Row = tuple[str, ...]
+
+ADDRESS = "ADDRESS"
+
+
+class Columns(Value):
+    """The columns of a table: how wide each may grow on a terminal (0: the rest of the line).
+
+    `expendable` are those that go where there is no room for them in full, the first first, with the width that counts
+    as full; the page of the port has them all.
+    """
+
+    headings: tuple[str, ...]
+    widest: tuple[int, ...]
+    expendable: tuple[tuple[str, int], ...]
+
+
+WHO = Columns(
+    ("PORT", ADDRESS, "PROGRAM", "PID", "USER", "UNIT"),
+    (18, 24, 24, 14, 12, 0),
+    (("UNIT", 24), ("USER", 24), (ADDRESS, 24), ("PID", 24)),
+)
+JUDGED = Columns(
+    ("ATTENTION", *WHO.headings, "THE MAP SAYS", "VERDICT", "WHY"),
+    (11, *WHO.widest[:-1], 20, 18, 16, 0),
+    (("WHY", 24), *WHO.expendable, ("VERDICT", 12), ("THE MAP SAYS", 12)),
+)
 
 SAMPLE = 1_000
 """The widths of a table's columns come from its first rows, so that a long table needs no memory of itself."""
 
 
 def print_machine(options: Options, *, connections: bool = False, accepted: bool = False) -> int:
-    """Print the sockets of this machine and return the exit code."""
+    """Print the sockets of this machine with their verdicts, and return the exit code."""
     from portulan.answer import machine  # noqa: PLC0415  # start-up
 
     seen = machine(
@@ -38,20 +63,39 @@ def print_machine(options: Options, *, connections: bool = False, accepted: bool
     counted = _count(seen, tally)
     if options.format == "text":
         style = Style(sys.stdout)
-        if style.terminal:
-            print_table(counted, seen, style)
-        else:
-            print_plain(counted, seen)
+        rows = (row_of(verdict, seen, short=style.terminal) for verdict in counted)
+        print_rows(JUDGED, rows, style)
     else:
         from portulan.cli.formats import print_verdicts  # noqa: PLC0415  # json and csv cost a start-up each
 
         print_verdicts(counted, seen, options.format)
-    sys.stdout.flush()  # so that what was refused comes after what was seen
-    for refused in seen.incomplete:
-        say_incomplete(refused)
+    _end(seen)
     if sys.stdout.isatty():
         say_tally(tally, seen)
     return worse(1 if tally.get("investigate") else 0, 3 if seen.incomplete else 0)
+
+
+def print_territory(options: Options) -> int:
+    """Print the sockets of this machine without the map, and return the exit code."""
+    from portulan.answer import territory  # noqa: PLC0415  # start-up
+
+    seen = territory(all_owners=options.all_owners, with_command_lines=options.with_command_lines)
+    if options.format == "text":
+        style = Style(sys.stdout)
+        print_rows(WHO, (cells_of(observation, short=style.terminal) for observation in seen), style)
+    else:
+        from portulan.cli.formats import print_observations  # noqa: PLC0415  # json and csv cost a start-up each
+
+        print_observations(seen, options.format)
+    _end(seen)
+    return 3 if seen.incomplete else 0
+
+
+def _end(seen: Territory) -> None:
+    """Say what was refused, after what was seen."""
+    sys.stdout.flush()
+    for refused in seen.incomplete:
+        say_incomplete(refused)
 
 
 def _count(verdicts: Iterable[Verdict], tally: dict[str, int]) -> Iterator[Verdict]:
@@ -68,32 +112,46 @@ def say_tally(tally: dict[str, int], seen: Machine) -> None:
     sys.stderr.write(f"{total} sockets: {', '.join(parts) or 'none'} (map of {seen.snapshot})\n")
 
 
-def row_of(verdict: Verdict, seen: Machine, *, short: bool) -> tuple[str, ...]:
-    """Return the cells of one socket; `short` names programs without their folders."""
-    subject = verdict.subject
-    programs = dict.fromkeys([_program(process, short=short) for process in subject.processes])
-    users = dict.fromkeys([process.user or "?" for process in subject.processes])
-    if not programs:
-        programs = {f"({subject.processes_missing or 'owner unknown'})": None}
-        users = {subject.socket_user or "": None}
+def row_of(verdict: Verdict, seen: Machine, *, short: bool) -> Row:
+    """Return the cells of one socket with its verdict."""
     on = seen.says_the_map_of(verdict)
     names = [assignment.service_name for assignment in on.assignments if assignment.service_name]
+    says = clean(", ".join(dict.fromkeys(names))) if names else on.state
     return (
         verdict.attention,
-        _port(subject),
-        _address(subject),
-        clean(", ".join(programs)),
-        clean(", ".join(users)),
-        clean(subject.unit or (f"container {subject.container[:12]}" if subject.container else "")),
-        clean(", ".join(dict.fromkeys(names)) or on.state),
+        *cells_of(verdict.subject, short=short),
+        says,
         verdict.judgement,
-        clean(why(verdict)),
+        clean(why(verdict, short=short)),
     )
 
 
-def why(verdict: Verdict) -> str:
+def cells_of(subject: Observation, *, short: bool) -> Row:
+    """Return the cells of one socket; `short` names programs without their folders, and few of many processes."""
+    processes = subject.processes
+    if len(processes) == 1:
+        process = processes[0]
+        program, pids, user = _program(process, short=short), str(process.pid), process.user or "?"
+    elif processes:
+        program = ", ".join(dict.fromkeys([_program(process, short=short) for process in processes]))
+        shown = processes[:3] if short else processes
+        pids = ",".join([str(process.pid) for process in shown]) + ("..." if len(shown) < len(processes) else "")
+        user = ", ".join(dict.fromkeys([process.user or "?" for process in processes]))
+    else:
+        program, pids = f"({subject.processes_missing or 'owner unknown'})", ""
+        user = subject.socket_user or ""
+    home = subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
+    return _port(subject), _address(subject), clean(program), pids, clean(user), clean(home)
+
+
+def why(verdict: Verdict, *, short: bool) -> str:
     """Return the statements that decided."""
-    return "; ".join([item.statement for item in verdict.because if item.weight in {"decides", "contradicts"}])
+    said = "; ".join([item.statement for item in verdict.because if item.weight in {"decides", "contradicts"}])
+    if short:
+        for process in verdict.subject.processes:
+            if process.executable is not None:
+                said = said.replace(process.executable, process.executable.rpartition("/")[2])
+    return said
 
 
 def _program(process: Process, *, short: bool) -> str:
@@ -120,59 +178,61 @@ def _address(subject: Observation) -> str:
     return clean(f"{address}{interface}{bound}")  # an interface may be called almost anything
 
 
-def print_plain(verdicts: Iterable[Verdict], seen: Machine) -> None:
-    """Print a line a socket, tab-separated and whole, for other programs."""
+def print_rows(columns: Columns, rows: Iterable[Row], style: Style) -> None:
+    """Print a table that fits the terminal; elsewhere a line a socket, tab-separated and whole, for other programs."""
+    if style.terminal:
+        print_table(columns, rows, style)
+        return
     write = sys.stdout.write
-    for verdict in verdicts:
-        write("\t".join(row_of(verdict, seen, short=False)) + "\n")
+    for row in rows:
+        write("\t".join(row) + "\n")
 
 
-def print_table(verdicts: Iterable[Verdict], seen: Machine, style: Style) -> None:
-    """Print a table that fits the terminal; sockets that differ by nothing but their address share a line."""
-    rows = _merge(row_of(verdict, seen, short=True) for verdict in verdicts)
-    sample = [row for _, row in zip(range(SAMPLE), rows, strict=False)]  # in this order, or one row is lost
+def print_table(columns: Columns, rows: Iterable[Row], style: Style) -> None:
+    """Print a table; sockets that differ by nothing but their address share a line."""
+    merged = _merge(rows, columns.headings.index(ADDRESS))
+    sample = [row for _, row in zip(range(SAMPLE), merged, strict=False)]  # in this order, or one row is lost
     if not sample:
         sys.stdout.write("no socket holds a port here\n")
         return
-    keep = _columns(sample, style.width)
-    sizes = [min(size, WIDEST[place] or size) for place, size in zip(keep, _sizes(sample, keep), strict=True)]
-    sizes = fit(sizes, style.width)
-    sys.stdout.write(style.paint(align([HEADINGS[place] for place in keep], sizes), "heading") + "\n")
-    for row in chain(sample, rows):
+    keep = _choose(columns, sample, style.width)
+    wide = _sizes(columns, sample, keep)
+    sizes = fit([min(size, columns.widest[place] or size) for place, size in zip(keep, wide, strict=True)], style.width)
+    sys.stdout.write(style.paint(align([columns.headings[place] for place in keep], sizes), "heading") + "\n")
+    for row in chain(sample, merged):
         line = align([row[place] for place in keep], sizes)
         sys.stdout.write((line if row[0] == "ok" else style.paint(line, row[0])) + "\n")
 
 
-def _columns(sample: Sequence[tuple[str, ...]], width: int) -> list[int]:
-    """Choose the columns: those that say nothing here go first, then, on a narrow terminal, the least telling."""
-    keep = [place for place in range(len(HEADINGS)) if any(row[place] for row in sample)]
-    # Why, unit, user, address go unless there is room for them in full; verdict and map go where nothing else will do.
-    # The page of the port has them all.
-    for place, most in ((8, 24), (5, 24), (4, 24), (2, 24), (7, 12), (6, 12)):
-        widest = [min(size or most, most) for size in WIDEST]
-        sizes = [min(size, widest[kept]) for kept, size in zip(keep, _sizes(sample, keep), strict=True)]
+def _choose(columns: Columns, sample: Sequence[Row], width: int) -> list[int]:
+    """Choose the columns: those that say nothing here go first, then, on a narrow terminal, the expendable."""
+    keep = [place for place in range(len(columns.headings)) if any(row[place] for row in sample)]
+    for heading, most in columns.expendable:
+        place = columns.headings.index(heading)
+        widest = [min(size or most, most) for size in columns.widest]
+        sizes = [min(size, widest[kept]) for kept, size in zip(keep, _sizes(columns, sample, keep), strict=True)]
         if place in keep and sum(sizes) + 2 * len(sizes) > width:
             keep.remove(place)
     return keep
 
 
-def _sizes(sample: Sequence[tuple[str, ...]], keep: Sequence[int]) -> list[int]:
-    return columns_of([[row[place] for place in keep] for row in (HEADINGS, *sample)])
+def _sizes(columns: Columns, sample: Sequence[Row], keep: Sequence[int]) -> list[int]:
+    return columns_of([[row[place] for place in keep] for row in (columns.headings, *sample)])
 
 
-def _merge(rows: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+def _merge(rows: Iterable[Row], address: int) -> Iterator[Row]:
     """Join neighbouring rows that differ by nothing but their address, and count the many."""
-    held: tuple[str, ...] | None = None
+    held: Row | None = None
     addresses: dict[str, int] = {}
     for row in rows:
-        if held is not None and row[:2] + row[3:] == held[:2] + held[3:]:
-            addresses[row[2]] = addresses.get(row[2], 0) + 1
+        if held is not None and row[:address] + row[address + 1 :] == held[:address] + held[address + 1 :]:
+            addresses[row[address]] = addresses.get(row[address], 0) + 1
             continue
         if held is not None:
-            yield (*held[:2], _say_addresses(addresses), *held[3:])
-        held, addresses = row, {row[2]: 1}
+            yield (*held[:address], _say_addresses(addresses), *held[address + 1 :])
+        held, addresses = row, {row[address]: 1}
     if held is not None:
-        yield (*held[:2], _say_addresses(addresses), *held[3:])
+        yield (*held[:address], _say_addresses(addresses), *held[address + 1 :])
 
 
 def _say_addresses(addresses: dict[str, int]) -> str:

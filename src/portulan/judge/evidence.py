@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.judge.rules import NOTES
-from portulan.model import Evidence, Note
+from portulan.model import Evidence, Note, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
     narrow = [
         use
         for use in entry.known_uses
-        if use.transport == observation.transport
-        and use.relation != "malicious"
-        and use.ports.last - use.ports.first < BROAD
+        if use.transport == observation.transport and use.relation != "malicious" and is_narrow(use)
     ]
     held = [use for use in narrow if use.direction == "listen"]
     if not held:
@@ -58,6 +56,11 @@ def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
     if observation.direction == "connect" or len({use.product for use in held}) > CROWD:
         return []
     return held
+
+
+def is_narrow(use: KnownUse) -> bool:
+    """Tell whether a use is cited for the number and not for a pool that has it."""
+    return use.ports.last - use.ports.first < BROAD
 
 
 def is_only_dialled(uses: Sequence[KnownUse]) -> bool:
@@ -104,24 +107,21 @@ def describe_use(use: KnownUse) -> str:
 # ----------------------------------------------------------------------------------------------------- the territory
 
 
-def say_program(program: Program, observation: Observation, row: Executable | None = None) -> Evidence:
-    """State whose program it is, where a row of the catalogue is believed; else what little there is to say."""
-    if row is None:
-        return Evidence("process", program.says, _source_of(program, observation), "decides")
-    why = f" ({program.second_fact})" if program.second_fact and program.path else ""
-    subject = program.path or f"the unit {observation.unit}"
-    statement = f"{subject} is a program of {row.product}{why}"
-    return Evidence("process", statement, _source_of(program, observation), "decides")
+def say_product(program: Program, row: Executable) -> Evidence:
+    """State whose program it is, by a row of the catalogue that is believed."""
+    why = f" ({program.second_fact})" if program.second_fact else ""
+    return replace(program.says, statement=f"{program.path or 'it'} is a program of {row.product}{why}")
 
 
 def say_service_manager(program: Program, observation: Observation) -> Evidence:
     """State that the service manager holds a socket for a unit which it has not started."""
     unit = f" ({observation.unit})" if observation.unit else ""
-    statement = f"{program.path} holds it for a unit{unit} that it starts when somebody connects"
-    return Evidence("process", statement, _source_of(program, observation), "decides")
+    return replace(
+        program.says, statement=f"{program.path} holds it for a unit{unit} that it starts when somebody connects"
+    )
 
 
-def say_not_the_cited(program: Program, against: Sequence[KnownUse], observation: Observation) -> Evidence:
+def say_not_the_cited(program: Program, against: Sequence[KnownUse]) -> Evidence:
     """State that the program is none of the products that the number is cited for."""
     products = list(dict.fromkeys([use.product for use in against]))
     vendors = [use.vendor for use in against if use.vendor]
@@ -133,7 +133,7 @@ def say_not_the_cited(program: Program, against: Sequence[KnownUse], observation
         bundlers = {row.product for row in program.candidates}.intersection(products)
         if bundlers:
             statement += f", which {min(bundlers)} also bundles, and so names nothing by itself"
-    return Evidence("process", statement, _source_of(program, observation), "decides")
+    return replace(program.says, statement=statement)
 
 
 def say_missing_owner(observation: Observation) -> Evidence:
@@ -160,14 +160,6 @@ def say_missing_owner(observation: Observation) -> Evidence:
     unit = f"; its unit is {observation.unit}" if observation.unit else ""
     user = f"; it was made by {observation.socket_user}" if observation.socket_user else ""
     return Evidence("process", f"{why}{unit}{user}", "sock_diag", "decides")
-
-
-def _source_of(program: Program, observation: Observation) -> str:
-    """Return where a statement about a program was read."""
-    if observation.perspective != "live":
-        return observation.perspective
-    holders = [process.pid for process in observation.processes if process.executable == program.path]
-    return f"/proc/{holders[0]}/exe" if holders else f"cgroup:{observation.cgroup}"
 
 
 def say_probe(identification: Identification, weight: Weight) -> Evidence:

@@ -8,7 +8,7 @@ the unit, the package, the folder or the script.
 
 from __future__ import annotations
 
-from portulan.model import Value
+from portulan.model import Evidence, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Program(Value):
     products: tuple[str, ...]
     disbelief: str | None
     in_memory: bool
-    says: str
+    says: Evidence
 
 
 def programs(observation: Observation, catalogue: Mapping[str, Namesakes]) -> list[Program]:
@@ -117,15 +117,23 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     disbelief = disbelief_of(process) if observation.perspective == "live" else None
     if disbelief is not None:
         claimed = disbelief if namesakes.own else None
-        says = _say(path, (), namesakes, claimed, in_memory=in_memory)
+        says = _evidence(_say(path, (), namesakes, claimed, in_memory=in_memory), observation, process)
         return Program(path, (), None, namesakes.rows, namesakes.products, claimed, in_memory, says)
     # A program that is one product's own and also bundled by others speaks for the first alone, unless a second fact
     # speaks for another.
     second, fact = namesakes.with_second_fact(process, observation)
     believed = namesakes.own + second
     rest = tuple([row for row in namesakes.rows if row not in believed]) if believed else namesakes.rows
-    says = _say(path, believed, namesakes, None, in_memory=in_memory)
+    says = _evidence(_say(path, believed, namesakes, None, in_memory=in_memory), observation, process)
     return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says)
+
+
+def _evidence(statement: str, observation: Observation, process: Process | None) -> Evidence:
+    """Make a statement about a program, with where that was seen."""
+    source: str = observation.perspective
+    if source == "live":
+        source = f"cgroup:{observation.cgroup}" if process is None else f"/proc/{process.pid}/exe"
+    return Evidence("process", statement, source, "decides")
 
 
 def _say(
@@ -159,7 +167,7 @@ def unit_program(observation: Observation, catalogue: Mapping[str, Namesakes]) -
     if namesakes is None or not namesakes.own:
         return None
     fact = f"its unit is {observation.unit}"
-    says = _say(None, namesakes.own, namesakes, None, in_memory=False)
+    says = _evidence(_say(None, namesakes.own, namesakes, None, in_memory=False), observation, None)
     return Program(None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says)
 
 

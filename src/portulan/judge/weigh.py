@@ -9,13 +9,14 @@ from __future__ import annotations
 from portulan.judge.evidence import (
     advise,
     contrary,
+    is_narrow,
     is_only_dialled,
     notes_on,
     say_map,
     say_missing_owner,
     say_not_the_cited,
     say_probe,
-    say_program,
+    say_product,
     say_service_manager,
     say_uses,
     uses_like,
@@ -106,9 +107,9 @@ def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each
 ) -> Finding:
     """Judge one program that holds the socket."""
     if program.in_memory:
-        return "PT115", (say_program(program, observation),)
+        return "PT115", (program.says,)
     if program.disbelief is not None:
-        return "PT106", (say_program(program, observation),)
+        return "PT106", (program.says,)
     if program.path in SYSTEMD:
         return "PT110", (say_service_manager(program, observation),)
 
@@ -117,21 +118,21 @@ def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each
         cited = [use for use in uses if use.product == row.product and use.relation != "malicious"]
         registered = [use for use in cited if use.relation == "registered"]
         if registered or any(a.service_name in row.services for a in on.assignments if a.service_name):
-            return "PT101", (*say_uses(registered[:1], "supports"), say_program(program, observation, row))
+            return "PT101", (*say_uses(registered[:1], "supports"), say_product(program, row))
         if cited:
-            return "PT103", (*say_uses(cited[:1], "decides"), say_program(program, observation, row))
+            return "PT103", (*say_uses(cited[:1], "decides"), say_product(program, row))
 
     against = contrary(entry, observation)
     if program.rows and observation.direction != "connect" and not is_only_dialled(against):
         # A known product that was moved is an administrator's choice; but nothing is at home on a number that is only
         # known as one that is dialled elsewhere.
-        return "PT107", (say_program(program, observation, program.rows[0]),)
+        return "PT107", (say_product(program, program.rows[0]),)
     # A program known for one product is not another that bundles it; a shared one might be any of them.
     if against and (program.rows or not any(use.product in program.products for use in against)):
-        return "PT104", (*say_uses(against[:3], "context"), say_not_the_cited(program, against, observation))
-    if program.candidates and not program.rows:
-        return "PT110", (*say_uses(uses[:3], "context"), say_program(program, observation))
-    return "PT105", (*say_uses(uses[:3], "context"), say_program(program, observation))
+        return "PT104", (*say_uses(against[:3], "context"), say_not_the_cited(program, against))
+    rule = "PT110" if program.candidates and not program.rows else "PT105"
+    context = [use for use in uses if is_narrow(use)][:3]
+    return rule, (*say_uses(context, "context"), program.says)
 
 
 def _by_probe(  # noqa: PLR0911  # as above
