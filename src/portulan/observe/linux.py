@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED}
 _FEW_PORTS = 8
+_FEW_ADDRESSES = 64
 _ANY_IPV4 = bytes(4)
 _ANY_IPV6 = bytes(16)
 
@@ -99,12 +100,9 @@ def observe(
         territory = Territory(holders + dials + accepts, sockets, all_owners=all_owners, incomplete=incomplete)
     finally:
         sockets.close()
-    for row in holders:
-        yield territory.observation("listen", row)
-    for row in dials:
-        yield territory.observation("connect", row)
-    for row in accepts:
-        yield territory.observation("accept", row)
+    yield from territory.observations("listen", holders)
+    yield from territory.observations("connect", dials)
+    yield from territory.observations("accept", accepts)
 
 
 def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], list[Row]]:
@@ -177,6 +175,7 @@ class Territory:
     """What turns rows into observations: owners, control groups, names, the time and the place."""
 
     __slots__ = (
+        "_addresses",
         "_facts",
         "_gone",
         "_host",
@@ -191,7 +190,8 @@ class Territory:
         self._now = utc(int(time.time()))
         self._host = os.uname().nodename
         self._namespace = _read_inode("/proc/self/ns/net")
-        self._interfaces: dict[int, str | None] = {0: None}
+        self._interfaces: dict[int, str | None] = {}
+        self._addresses: dict[bytes, str] = {}
         members: dict[int, list[int]] = {}
         for row in rows:
             members.setdefault(row[GROUP], []).append(row[INODE])
@@ -205,7 +205,8 @@ class Territory:
             self._owners.search_every()
         else:
             self._owners.search_groups(groups)
-        orphans = [row for row in rows if row[INODE] and self._owners.why_missing(row[INODE], row[GROUP])]
+        missing = self._owners.missing()
+        orphans = [row for row in rows if row[INODE] in missing] if missing else []
         self._gone = self._find_gone(orphans, sockets)
         self._report(orphans, incomplete)
 
@@ -238,41 +239,55 @@ class Territory:
                 what = f"owners of {count} sockets" if count > 1 else "the owner of one socket"
                 incomplete.append(Incomplete(what, why, hint))
 
-    def observation(self, direction: Direction, row: Row) -> Observation:
-        """Make the observation of one socket."""
-        local_port, transport, local, peer_port, peer, family, state, index, uid, inode, group, ipv6_only = row
-        processes = self._owners.processes(inode)
-        missing: ProcessesMissing | None = None
-        if not processes:
-            missing = (
-                "closed before it could be read" if inode in self._gone else self._owners.why_missing(inode, group)
+    def observations(self, direction: Direction, rows: Iterable[Row]) -> Iterator[Observation]:
+        """Make the observations of some sockets, each when its turn comes."""
+        processes_of, why_missing = self._owners.processes, self._owners.why_missing
+        user_name, groups = self._facts.user_name, self._facts.groups
+        now, host, namespace, gone, places = self._now, self._host, self._namespace, self._gone, self._places
+        vague = {group for group, place in places.items() if _is_vague(place[0])}
+        address, interface = self._address, self._interface
+        listening = direction == "listen"
+        for local_port, transport, local, peer_port, peer, family, state, index, uid, inode, group, ipv6_only in rows:
+            processes = processes_of(inode)
+            missing: ProcessesMissing | None = None
+            if not processes:
+                missing = "closed before it could be read" if inode in gone else why_missing(inode, group)
+            path, unit, container = places[group]
+            if processes and group in vague:
+                path, unit, container = _place(groups.get(processes[-1].pid) or path)
+            ipv4 = family == _socket.AF_INET
+            yield Observation(
+                now,
+                host,
+                "live",
+                direction,
+                transport,
+                Endpoint(address(local), local_port),
+                None if listening else Endpoint(address(peer), peer_port),
+                netlink.STATE_NAMES.get(state) if transport == "tcp" or state != netlink.CLOSE else "unconnected",
+                processes,
+                missing,
+                unit,
+                container,
+                None,
+                namespace,
+                "ipv4" if ipv4 else "ipv6",
+                interface(index) if index else None,
+                None if ipv4 or not listening or ipv6_only < 0 else bool(ipv6_only),
+                inode,
+                user_name(uid) if inode else None,
+                path,
             )
-        path, unit, container = self._places[group]
-        if processes and _is_vague(path):
-            path, unit, container = _place(self._facts.groups.get(processes[-1].pid) or path)
-        ipv4 = family == _socket.AF_INET
-        return Observation(
-            self._now,
-            self._host,
-            "live",
-            direction,
-            transport,
-            Endpoint(_address(local), local_port),
-            Endpoint(_address(peer), peer_port) if direction != "listen" else None,
-            netlink.STATE_NAMES.get(state) if transport == "tcp" or state != netlink.CLOSE else "unconnected",
-            processes,
-            missing,
-            unit,
-            container,
-            None,
-            self._namespace,
-            "ipv4" if ipv4 else "ipv6",
-            self._interface(index),
-            None if ipv4 or direction != "listen" or ipv6_only < 0 else bool(ipv6_only),
-            inode,
-            self._facts.user_name(uid) if inode else None,
-            path,
-        )
+
+    def _address(self, packed: bytes) -> str:
+        """Write an address; few are kept, since most sockets of a machine have one of few."""
+        text = self._addresses.get(packed)
+        if text is None:
+            family = _socket.AF_INET if len(packed) == len(_ANY_IPV4) else _socket.AF_INET6
+            text = _socket.inet_ntop(family, packed)
+            if len(self._addresses) < _FEW_ADDRESSES:
+                self._addresses[packed] = text
+        return text
 
     def _interface(self, index: int) -> str | None:
         """Return the name of the interface that a socket is bound to."""
@@ -296,10 +311,6 @@ def _is_vague(path: str | None) -> bool:
 def _place(path: str | None) -> tuple[str | None, str | None, str | None]:
     """Return a path of control groups with the unit and the container that it names."""
     return (path, None, None) if path is None else (path, cgroup.unit_of(path), cgroup.container_of(path))
-
-
-def _address(packed: bytes) -> str:
-    return _socket.inet_ntop(_socket.AF_INET if len(packed) == len(_ANY_IPV4) else _socket.AF_INET6, packed)
 
 
 def _read_inode(path: str) -> int | None:

@@ -158,7 +158,7 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
             if flags & _NLM_F_DUMP_INTR:
                 raise DumpInterruptedError
             if kind >= _NLMSG_MIN_TYPE and length >= _ATTRIBUTES_AT:
-                rows.append(_parse_socket(data[offset : offset + length], transport, layouts))
+                rows.append(_parse_socket(data, offset, length, transport, layouts))
             elif kind in {_NLMSG_ERROR, _NLMSG_DONE}:
                 error = _INT.unpack_from(data, offset + _HEADER.size)[0] if length >= _HEADER.size + _INT.size else 0
                 if error < 0:
@@ -169,21 +169,20 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
 
 
 def _parse_socket(
-    message: memoryview, transport: Transport, layouts: dict[tuple[int, int, int], tuple[int, int]]
+    data: memoryview, offset: int, length: int, transport: Transport, layouts: dict[tuple[int, int, int], tuple[int, int]]
 ) -> Row:
-    """Parse one message, header included.
+    """Parse the message of some length, header included, that begins at some offset.
 
     `layouts` keeps where the attributes lie: the kernel appends the same ones to all sockets of one family, state and
     length.
     """
     family, state, local_port, peer_port, local, peer, interface, uid, inode = _SOCKET.unpack_from(
-        message, _HEADER.size
+        data, offset + _HEADER.size
     )
-    key = (family, state, len(message))
-    layout = layouts.get(key)
-    if layout is None:
-        layout = layouts[key] = _find_attributes(message)
-    cgroup_at, ipv6_only_at = layout
+    key = (family, state, length)
+    if key not in layouts:
+        layouts[key] = _find_attributes(data[offset : offset + length])
+    cgroup_at, ipv6_only_at = layouts[key]
     if state == CLOSE and transport == "tcp":  # how the kernel reports what was asked for as bound
         state = BOUND
     if family == _socket.AF_INET:
@@ -205,8 +204,8 @@ def _parse_socket(
         interface,
         uid,
         inode,
-        _LONG.unpack_from(message, cgroup_at)[0] if cgroup_at else 0,
-        message[ipv6_only_at] if ipv6_only_at else -1,
+        _LONG.unpack_from(data, offset + cgroup_at)[0] if cgroup_at else 0,
+        data[offset + ipv6_only_at] if ipv6_only_at else -1,
     )
 
 

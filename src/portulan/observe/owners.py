@@ -25,27 +25,29 @@ if TYPE_CHECKING:
 
 _FEW_PROCESSES = 8  # not worth ordering
 _MANY_FILES = 300  # the few processes with more are searched last, and first where listeners usually are
-_EARLY = tuple([b"%d" % number for number in range(3, 64)])
+_FIRST = 3  # behind standard input, output and error
+_EARLY = tuple([b"%d" % number for number in range(_FIRST, 64)])
 _PASSED_ON = frozenset(_EARLY[:8])  # where sd_listen_fds(3) puts the sockets that systemd hands over
 _MANY_NUMBERS = 64
 _USUAL = 16
 _LINKS_OF_ONE_THREAD = 3
+_NUMBER_AT = len("socket:[")
 _INITIAL_PID_NAMESPACE = 4026531836  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 
 
 class Owners:
     """The processes that hold some sockets: search in one of two ways, then ask."""
 
-    __slots__ = ("_complete", "_elsewhere", "_facts", "_foreign", "_held", "_known", "_members", "_refused", "_usual")
+    __slots__ = ("_complete", "_elsewhere", "_facts", "_foreign", "_held", "_known", "_links", "_refused", "_usual")
 
     def __init__(self, members: Mapping[int, Sequence[int]], facts: Facts) -> None:
         """Take the inodes of the sockets (0 for none), by the id of the control group that made them."""
         self._facts = facts
-        self._members = members
-        # Keyed by the text of the link, which spares taking every link apart.
-        self._held: dict[bytes, tuple[Process, ...]] = {
-            _link(inode): () for inodes in members.values() for inode in inodes if inode
-        }
+        # The text of a link stands for its socket, which spares taking every link apart.
+        self._links = {group: [_link(inode) for inode in inodes if inode] for group, inodes in members.items()}
+        self._held: dict[bytes, tuple[Process, ...]] = dict.fromkeys(
+            [link for links in self._links.values() for link in links], ()
+        )
         self._known: dict[int, tuple[Process]] = {}  # by pid; one tuple that all its sockets share
         self._complete: set[int] = set()  # pids of which every link was read
         self._usual: list[bytes] = []  # numbers under which sockets were found: programs of one kind are alike
@@ -58,12 +60,14 @@ class Owners:
         processes = self._held.get(_link(inode), ())
         return tuple(sorted(processes, key=_pid)) if len(processes) > 1 else processes
 
-    def why_missing(self, inode: int, group: int) -> ProcessesMissing | None:
-        """Say why no process is known to hold a socket; None if one is."""
+    def missing(self) -> set[int]:
+        """Return the inodes of the sockets that no process is known to hold."""
+        return {int(link[_NUMBER_AT:-1]) for link in self._left()}
+
+    def why_missing(self, inode: int, group: int) -> ProcessesMissing:
+        """Say why no process is known to hold a socket that is one of these, or has no inode."""
         if not inode:  # the kernel's own business, such as TIME-WAIT
             return "no process holds it"
-        if self._held[_link(inode)]:
-            return None
         if group in self._foreign:
             return "other namespace"
         if self._refused:
@@ -72,11 +76,11 @@ class Owners:
 
     def search_groups(self, groups: Groups) -> None:
         """Look in the control groups of the sockets, then everywhere for those still without an owner."""
-        for group, inodes in self._members.items():
+        for group, links in self._links.items():
             pids = groups.read_processes(group)
             if 0 in pids:
                 self._foreign.add(group)
-            self._search([pid for pid in pids if pid], {_link(inode) for inode in inodes if inode})
+            self._search([pid for pid in pids if pid], links)
         if left := self._left():
             self._search(read_pids(), left)
         # systemd keeps the sockets that it hands over to services, which must be found as well.
@@ -94,9 +98,9 @@ class Owners:
     def _left(self) -> set[bytes]:
         return {link for link, owners in self._held.items() if not owners}
 
-    def _search(self, pids: Sequence[int], left: set[bytes]) -> None:
+    def _search(self, pids: Sequence[int], links: Iterable[bytes]) -> None:
         """Look for some sockets in some processes, and no further; then for those who share what was found."""
-        left = {link for link in left if not self._held[link]}
+        left = {link for link in links if not self._held[link]}
         if not left:
             return
         common: set[bytes] = set()
@@ -152,7 +156,7 @@ class Owners:
 
         All goes through one descriptor, so that the facts are those of the process that had the links.
         """
-        path = b"/proc/%s/fd" % (task or b"%d" % pid)
+        path, up = (b"/proc/%d/fd" % pid, b"../") if task is None else (b"/proc/%s/fd" % task, b"../../../")
         hits: dict[bytes, bytes] = {}
         try:
             folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -160,7 +164,7 @@ class Owners:
                 ended = self._read_links(folder, self._list(path, left) if numbers is None else numbers, left, hits)
                 if ended and numbers is None and task is None:
                     self._complete.add(pid)
-                if hits and self._claim(pid, folder, hits, up=b".." if task is None else b"../../.."):
+                if hits and self._claim(pid, folder, hits, up):
                     return hits.values()
             finally:
                 os.close(folder)
@@ -173,11 +177,21 @@ class Owners:
         return ()
 
     def _list(self, path: bytes, left: set[bytes] | None) -> Iterator[bytes]:
-        """Yield the numbers of open files, the usual ones first: often that is far enough, and listing costs more."""
-        usual = () if left is None else tuple(self._usual)
-        yield from usual
+        """Yield the numbers of open files, likely ones first: often that is far enough, and listing costs more.
+
+        Likely are numbers under which sockets were found; then the low ones, as many as there are open files, since a
+        new file gets the lowest number that is free.
+        """
+        tried: set[bytes] = set()
+        if left is not None:
+            tried.update(self._usual)
+            yield from tuple(self._usual)
+            for number in _EARLY[: max(0, os.stat(path).st_size - _FIRST)]:
+                if number not in tried:
+                    tried.add(number)
+                    yield number
         for number in os.listdir(path):
-            if number not in usual:
+            if number not in tried:
                 yield number
 
     def _read_links(
@@ -200,11 +214,7 @@ class Owners:
 
     def _claim(self, pid: int, folder: int, hits: dict[bytes, bytes], up: bytes) -> bool:
         """Enter a process as owner of what it was seen to hold; say no if it let go or is gone by now."""
-        above = os.open(up, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            process = self._facts.read_process(pid, above)
-        finally:
-            os.close(above)
+        process = self._facts.read_process(pid, folder, up)
         link, number = next(iter(hits.items()))
         if process is None or os.readlink(number, dir_fd=folder) != link:
             return False

@@ -36,9 +36,9 @@ _WRITABLE_BY_OTHERS = 0o002
 
 
 class Facts:
-    """Reads facts of processes, and keeps what many processes share: user names, trusted folders, the time of boot."""
+    """Reads facts of processes, and keeps what many processes share: user names, executables, the time of boot."""
 
-    __slots__ = ("_booted_at_ns", "_untrusted", "_users", "_with_groups", "groups")
+    __slots__ = ("_booted_at_ns", "_executables", "_users", "_with_groups", "groups")
 
     def __init__(self, *, with_groups: bool = False) -> None:
         """Keep nothing yet; `with_groups` reads the control group of each process as well, into `groups` by pid."""
@@ -46,32 +46,33 @@ class Facts:
         self.groups: dict[int, str] = {}
         self._booted_at_ns = 0
         self._users: dict[int, str] = {}
-        self._untrusted: dict[tuple[bytes, int, int], str | None] = {}
+        # What `_read_executable` found, by path, device and inode: two stats less for each process of the same program.
+        self._executables: dict[tuple[bytes, int, int], tuple[str, ExecutableStatus, str | None]] = {}
 
-    def read_process(self, pid: int, folder: int) -> Process | None:
+    def read_process(self, pid: int, folder: int, up: bytes = b"") -> Process | None:
         """Return the facts of the process whose /proc/PID is open as `folder`; None if it is gone.
 
-        A fact that may not be read is None; so are all facts of a kernel thread's executable.
+        `folder` may as well be one below, with the way `up` from there to /proc/PID ("../"): whoever has that open
+        need not open another. A fact that may not be read is None; so are all facts of a kernel thread's executable.
         """
         for _attempt in range(3):
-            path = _read_link(folder)
+            path = _read_link(folder, up)
             try:
-                status = _read(folder, "stat", 1024)
-                command_line = _read(folder, "cmdline", _COMMAND_LINE_BYTES)
+                status = _read(folder, up + b"stat", 1024)
+                command_line = _read(folder, up + b"cmdline", _COMMAND_LINE_BYTES)
                 # Always the effective user's, unlike the files in it (task_dump_owner in the kernel's fs/proc/base.c).
-                user = self.user_name(os.fstat(folder).st_uid)
-                group = parse_membership(_read(folder, "cgroup", 65_536)) if self._with_groups else None
+                user = self.user_name(os.stat(up + b".", dir_fd=folder).st_uid)
+                group = parse_membership(_read(folder, up + b"cgroup", 65_536)) if self._with_groups else None
             except OSError:
                 return None
-            executable = self._read_executable(path, folder)
-            if _read_link(folder) == path:
+            executable = self._read_executable(path, folder, up)
+            if _read_link(folder, up) == path:
                 break
             # It became another program meanwhile (execve): the facts of two do not go together.
         if group:
             self.groups[pid] = group
         name, ticks = parse_stat(status)
-        words = command_line.removesuffix(b"\0").split(b"\0") if command_line else []
-        arguments = tuple([_text(word) for word in words])
+        arguments = tuple(_text(command_line.removesuffix(b"\0")).split("\0")) if command_line else ()
         return Process(pid, name, executable[0], arguments, user, self._started_at(ticks), *executable[1:])
 
     def _started_at(self, ticks: int) -> datetime:
@@ -100,50 +101,30 @@ class Facts:
         return name
 
     def _read_executable(
-        self, path: bytes | None, folder: int
+        self, path: bytes | None, folder: int, up: bytes
     ) -> tuple[str | None, ExecutableStatus | None, str | None]:
         """Return the path of the running file, whether it is still there, and what of its path others can write."""
         try:
-            running = os.stat(b"exe", dir_fd=folder)
+            running = os.stat(up + b"exe", dir_fd=folder)
         except OSError:
             path = None
         if path is None:
             return None, None, None
+        key = (path, running.st_dev, running.st_ino)
+        if key in self._executables:
+            return self._executables[key]
+        root = up + b"root"
         # As this process sees the path; then as that one does, which may have another root or other mounts.
-        for root in (b"", b"root"):
-            if _is_same(running, root + path, folder):
-                return _text(path), "present", self._find_writable(root, path, running, folder)
+        if _is_same(running, path, folder):
+            found = self._executables[key] = (_text(path), "present", _find_writable(b"", path, running, folder))
+            return found
+        if _is_same(running, root + path, folder):
+            return _text(path), "present", _find_writable(root, path, running, folder)
         # The kernel's mark is believed only now, since a file may really be called "x (deleted)".
         path = path.removesuffix(_DELETED)
         if path.startswith(b"/memfd:") and not running.st_nlink:
             return _text(path), "in-memory", None
-        return _text(path), "deleted", self._find_writable(b"root", path, running, folder)
-
-    def _find_writable(self, root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
-        """Return the first part of a path that somebody other than root can write.
-
-        The last part, the file, is the one that runs, whatever lies there now.
-        """
-        here = not root
-        key = (path, running.st_dev, running.st_ino)
-        if here and key in self._untrusted:
-            return self._untrusted[key]
-        found = None
-        end = 0
-        while end >= 0 and found is None:
-            part = path[:end] or b"/"
-            try:
-                if is_writable(os.stat(root + part, dir_fd=folder)):
-                    found = part
-            except OSError:  # removed with the file
-                break
-            end = path.find(b"/", end + 1)
-        if found is None and is_writable(running):
-            found = path
-        text = None if found is None else _text(found)
-        if here:
-            self._untrusted[key] = text
-        return text
+        return _text(path), "deleted", _find_writable(root, path, running, folder)
 
 
 def utc(seconds: int) -> datetime:
@@ -171,8 +152,7 @@ def parse_passwd(content: bytes) -> dict[int, str]:
     """Map user ids to names; the first line of an id counts. See passwd(5)."""
     names: dict[int, str] = {}
     for line in content.splitlines():
-        name, _, rest = line.partition(b":")
-        uid = rest.partition(b":")[2].partition(b":")[0]
+        name, _password, uid, *_rest = *line.split(b":", 3), b"", b""
         if uid.isdigit():
             names.setdefault(int(uid), _text(name))
     return names
@@ -202,15 +182,32 @@ def _is_same(running: os.stat_result, path: bytes, folder: int) -> bool:
     return found.st_ino == running.st_ino and found.st_dev == running.st_dev
 
 
-def _read_link(folder: int) -> bytes | None:
+def _find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
+    """Return the first part of a path below a root that somebody other than root can write.
+
+    The last part, the file, is the one that runs, whatever lies there now.
+    """
+    end = 0
+    while end >= 0:
+        part = path[:end] or b"/"
+        try:
+            if is_writable(os.stat(root + part, dir_fd=folder)):
+                return _text(part)
+        except OSError:  # removed with the file
+            break
+        end = path.find(b"/", end + 1)
+    return _text(path) if is_writable(running) else None
+
+
+def _read_link(folder: int, up: bytes) -> bytes | None:
     """Return where the link to the running file points; None if it may not be read, or for a kernel thread."""
     try:
-        return os.readlink(b"exe", dir_fd=folder)
+        return os.readlink(up + b"exe", dir_fd=folder)
     except OSError:
         return None
 
 
-def _read(folder: int, name: str, size: int) -> bytes:
+def _read(folder: int, name: bytes, size: int) -> bytes:
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     try:
         return os.read(descriptor, size)
