@@ -232,6 +232,7 @@ def test_the_contract_of_2528() -> None:
         "default": True,
         "citation": {"title": "Svetek: 3CX deploy on Azure, copy of the 3CX ports table"},
         "attestation": "reported",
+        "program_known": True,
     }
     document = asked("lookup", "2528", "--json")
     url = document["known_uses"][0]["citation"].pop("url")

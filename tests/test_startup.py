@@ -124,7 +124,7 @@ def test_the_launcher_imports_nothing_but_the_door() -> None:
     if not launcher.exists():
         pytest.skip("portulan is not installed beside this interpreter")
     imports = {line for line in launcher.read_text().splitlines() if line.startswith(("import ", "from "))}
-    assert imports == {"import sys", "from portulan.cli import main"}
+    assert imports == {"import sys", "from portulan.__main__ import program"}
 
 
 @pytest.fixture

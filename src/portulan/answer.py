@@ -117,8 +117,7 @@ def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment,
             raise _no_transport(suffix)
     if not any(character.isalpha() for character in number):
         message = f"{_short(query)!r} is neither a port number nor a service name"
-        digits = "".join([character for character in number if "0" <= character <= "9"])
-        raise UsageError(message, hint=f"write {digits}" if 0 < len(digits) <= 5 else "write a number such as 2528")  # noqa: PLR2004  # as above
+        raise UsageError(message, hint=_suggest(number))
     message = f"no service is called {_short(query)!r}"
     raise NotFound(message, hint=f"try: portulan search {_short(number)}")
 
@@ -284,8 +283,20 @@ def _is_number(text: str) -> bool:
     return bool(text) and all("0" <= character <= "9" for character in text)
 
 
+def _suggest(text: str) -> str:
+    """Say what to write instead of what is no port number."""
+    digits = text.replace("_", "").replace(" ", "")
+    if _is_number(digits) and len(digits) <= 5:  # noqa: PLR2004  # as many as a port number has
+        return f"write {digits}"
+    if text.startswith("-"):
+        return f"port numbers go from 0 to {PORTS - 1}"
+    return "write each number as a word of its own: portulan 22 80/tcp"
+
+
 def _no_transport(suffix: str) -> UsageError:
-    return UsageError(f"{_short(suffix)!r} is not a transport", hint=f"the transports are {', '.join(TRANSPORTS)}")
+    lower = suffix.lower()
+    hint = f"write it as {lower}" if lower in TRANSPORTS else f"the transports are {', '.join(TRANSPORTS)}"
+    return UsageError(f"{_short(suffix)!r} is not a transport", hint=hint)
 
 
 def _short(text: str) -> str:

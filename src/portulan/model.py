@@ -208,7 +208,10 @@ class Grade(Value):
 
 
 class KnownUse(Value):
-    """What a product is cited to do with a port: hold it (listen) or dial it on a peer (connect)."""
+    """What a product is cited to do with a port: hold it (listen) or dial it on a peer (connect).
+
+    `program_known`: the catalogue knows a program of the product on Linux, so that another program can be told from it.
+    """
 
     product: str
     vendor: str | None
@@ -221,12 +224,14 @@ class KnownUse(Value):
     default: bool
     citation: Citation
     attestation: Attestation
+    program_known: bool = False
 
 
 class Executable(Value):
     """A program of a product. A `shared` one (interpreter, bundled ...) names nothing without a second fact.
 
-    `services` are the IANA service names that the product is cited or named to serve.
+    `services` are the IANA service names that the product is cited or named to serve; `serves` tells whether it is
+    cited to hold any port at all, or runs as a unit.
     """
 
     name: str
@@ -240,6 +245,7 @@ class Executable(Value):
     services: tuple[str, ...]
     citation: Citation
     attestation: Attestation
+    serves: bool = False
 
 
 class TransportEntry(Value):

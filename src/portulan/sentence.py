@@ -59,5 +59,6 @@ def say_entry(entry: Entry, transport: str | None) -> str:
     uses = [use for use in entry.known_uses if use.relation != "malicious"]
     if not uses:
         return f"{said}. No use of it is known."
-    more = f" ({len(uses)} known uses)" if len(uses) > 1 else ""
+    others = len({use.product for use in uses}) - 1
+    more = f", and {others} other product{'s are' if others > 1 else ' is'} cited for it" if others else ""
     return f"{said}. {describe_use(uses[0])}{more}."

@@ -9,6 +9,7 @@ import pytest
 from portulan.judge import Namesakes, judge
 from portulan.judge.rules import RULES
 from portulan.model import (
+    PORTS,
     Endpoint,
     Identification,
     Observation,
@@ -183,13 +184,53 @@ def test_interpreter(index: Index) -> None:
     assert "its name does not tell which" in verdict.because[-1].statement
 
 
-def test_script_is_a_second_fact(index: Index) -> None:
-    """An interpreter that runs a product's script is that product, and the reason is given."""
-    verdict = judged(
-        index, socket("listen", 8000, process("/usr/bin/python3.11", "python3", "/usr/bin/uvicorn", "x:y"))
-    )
-    assert short(verdict)[:2] == ("known-unofficial", "ok")
-    assert "script uvicorn" in verdict.because[-1].statement
+def test_script_proves_nothing(index: Index) -> None:
+    """The script that an interpreter was told to run is mentioned and proves nothing: whoever starts it chooses it."""
+    owner = process("/usr/bin/python3.11", "python3", "/tmp/uvicorn.py", "x:y")  # noqa: S108  # a path to be distrusted
+    verdict = judged(index, socket("listen", 8000, owner))
+    assert short(verdict)[:2] == ("unexplained", "look")
+    assert "its command line names Uvicorn" in verdict.because[-1].statement
+
+
+def test_command_line_makes_nobody_3cx(index: Index) -> None:
+    """A program that 3CX bundles does not become 3CX by an argument that is called like it."""
+    nginx = process("/usr/sbin/nginx", "nginx", "-p", "/home/eve/3CX Phone System", "-c", "x.conf")
+    assert short(judged(index, socket("connect", 2528, nginx))) == ("unexplained", "investigate", "ncr-ccl")
+    postgres = process("/usr/lib/postgresql/15/bin/postgres", "postgres", "-D", "/home/eve/3cxphonesystem")
+    assert short(judged(index, socket("connect", 2528, postgres))) == ("unexplained", "investigate", "ncr-ccl")
+
+
+@pytest.mark.parametrize("tool", ["/usr/bin/curl", "/usr/bin/wget", "/usr/bin/socat", "/usr/bin/nc.openbsd"])
+def test_tools_are_at_home_nowhere(index: Index, tool: str) -> None:
+    """A tool that serves nothing of its own is not `elsewhere` on a number: it might do anything there."""
+    assert judged(index, socket("listen", 24999, process(tool))).attention == "look"
+
+
+def test_unreadable_owner_beside_a_known_one(index: Index) -> None:
+    """Of two owners the one that may not be read keeps the socket from being as it should be."""
+    hidden = process(None)
+    assert judged(index, socket("listen", 80, process("/usr/sbin/nginx"), hidden)).rule == "PT111"
+
+
+def test_3cx_holds_what_it_dials(index: Index) -> None:
+    """A program of the cited product on its number is never told that it is not of that product."""
+    verdict = judged(index, socket("listen", 2528, process("/usr/sbin/3CXGatewayService")))
+    assert verdict.attention == "ok"
+    assert "is not an executable" not in str(verdict.because)
+
+
+def test_relay_squats_on_nothing(index: Index) -> None:
+    """What passes connections on may well pass on what the number is for."""
+    assert short(judged(index, socket("listen", 5432, process("/usr/bin/docker-proxy")))) == ("elsewhere", "ok", None)
+
+
+def test_nobody_is_accused_of_not_being_an_unknown_program(index: Index) -> None:
+    """Where no program of a cited product is known, nothing speaks against a stranger."""
+    stranger = process("/usr/local/bin/stranger")
+    for port in range(1, PORTS):
+        uses = [use for use in index.entry(port).known_uses if use.transport == "tcp" and not use.program_known]
+        if any(use.direction == "listen" and use.ports.first == use.ports.last for use in uses):
+            assert judged(index, socket("listen", port, stranger)).rule != "PT104", port
 
 
 def test_unit_without_owner(index: Index) -> None:
@@ -198,6 +239,14 @@ def test_unit_without_owner(index: Index) -> None:
         "listen", 22, unit="ssh.service", cgroup="/system.slice/ssh.service", processes_missing="not permitted"
     )
     assert short(judged(index, seen)) == ("registered", "ok", None)
+
+
+def test_unit_away_from_home(index: Index) -> None:
+    """A unit proves nothing away from its number: its control group also holds what it started."""
+    seen = socket(
+        "listen", 31337, unit="ssh.service", cgroup="/system.slice/ssh.service", processes_missing="not permitted"
+    )
+    assert short(judged(index, seen))[:2] == ("unknown", "look")
 
 
 def test_user_unit_proves_nothing(index: Index) -> None:
@@ -285,9 +334,9 @@ def test_probe_does_not_clear_a_disguise(index: Index) -> None:
 
 
 def test_malware_history_is_a_note(index: Index) -> None:
-    """A number's history with malware is told and decides nothing."""
-    verdict = judged(index, socket("connect", 22, process("/usr/bin/ssh")))
-    assert verdict.attention != "investigate"
+    """A number's history with malware is told where nothing is explained, and decides nothing."""
+    verdict = judged(index, socket("connect", 22, process("/usr/local/bin/thing")))
+    assert verdict.attention == "look"
     assert "PT303" in [note.rule for note in verdict.notes]
 
 

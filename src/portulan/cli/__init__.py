@@ -232,9 +232,13 @@ def _print_text(answer: Answer | NameAnswer, *, map_wanted: bool, territory: boo
         return
     from portulan.cli.sockets import render_territory  # noqa: PLC0415  # start-up
 
-    for result in answer.results:
-        if result.observations or len(answer.results) == 1:
-            sys.stdout.write(f"{result.port}\n{render_territory(result, style)}\n")
+    held = [result for result in answer.results if result.observations]
+    for result in held or answer.results[:1]:
+        sys.stdout.write(f"{result.port}\n{render_territory(result, style)}\n")
+    if not held and len(answer.results) > 1:
+        sys.stdout.write(f"... nor any other port up to {answer.results[-1].port}\n")
+    if not answer.results:
+        sys.stdout.write(f"{answer.query} has no port\n")
 
 
 def exit_code(answer: Answer | NameAnswer, *, only_territory: bool) -> int:
@@ -257,16 +261,23 @@ def say_error(message: str, hint: str | None = None) -> None:
     """Say on standard error what happened, and what to do."""
     from portulan.cli.terminal import clean  # noqa: PLC0415  # start-up
 
-    sys.stderr.write(f"error: {clean(message)}\n")
-    if hint:
-        sys.stderr.write(f"hint: {clean(hint)}\n")
+    _say(f"error: {clean(message)}\n" + (f"hint: {clean(hint)}\n" if hint else ""))
 
 
 def say_incomplete(refused: Incomplete) -> None:
     """Say on standard error what was refused."""
     from portulan.cli.terminal import clean  # noqa: PLC0415  # start-up
 
-    sys.stderr.write(f"incomplete: {clean(refused.what)}: {clean(refused.why)}\nhint: {clean(refused.hint)}\n")
+    _say(f"incomplete: {clean(refused.what)}: {clean(refused.why)}\nhint: {clean(refused.hint)}\n")
+
+
+def _say(text: str) -> None:
+    """Write to standard error; where that is full or closed, the exit code says it alone."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
 
 
 def _forget_stdout() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-PROGRAM = "@{n='Program';e={(Get-Process -Id $_.OwningProcess).Path}}"
+QUIETLY = " -ErrorAction SilentlyContinue | Select-Object "
+PROGRAM = "OwningProcess,@{n='Program';e={(Get-Process -Id $_.OwningProcess).Path}}"
 
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     # (system, transport, what it shows, command)
@@ -11,26 +12,28 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("Linux", "udp", "holds", "sudo ss -Hlunp 'sport = :{port}'"),
     ("Linux", "udp", "dials", "sudo ss -Hunp 'dport = :{port}'"),
     ("macOS", "tcp", "holds", "sudo lsof -nP -iTCP:{port} -sTCP:LISTEN"),
-    ("macOS", "tcp", "dials", "sudo lsof -nP -iTCP:{port} -sTCP:ESTABLISHED"),
-    ("macOS", "udp", "both", "sudo lsof -nP -iUDP:{port}"),
+    # lsof does not tell the two ends of a connection apart, nor a UDP socket that waits from one that dials.
+    ("macOS", "tcp", "dials or serves", "sudo lsof -nP -iTCP:{port} -sTCP:^LISTEN"),
+    ("macOS", "udp", "holds or dials", "sudo lsof -nP -iUDP:{port}"),
     (
         "Windows",
         "tcp",
         "holds",
-        "Get-NetTCPConnection -State Listen -LocalPort {port} | Select-Object LocalAddress,OwningProcess," + PROGRAM,
+        "Get-NetTCPConnection -State Listen -LocalPort {port}" + QUIETLY + "LocalAddress," + PROGRAM,
     ),
     (
         "Windows",
         "tcp",
         "dials",
-        "Get-NetTCPConnection -RemotePort {port} | Select-Object RemoteAddress,State,OwningProcess," + PROGRAM,
+        "Get-NetTCPConnection -RemotePort {port}" + QUIETLY + "RemoteAddress,State," + PROGRAM,
     ),
     (
         "Windows",
         "udp",
         "holds",
-        "Get-NetUDPEndpoint -LocalPort {port} | Select-Object LocalAddress,OwningProcess," + PROGRAM,
+        "Get-NetUDPEndpoint -LocalPort {port}" + QUIETLY + "LocalAddress," + PROGRAM,
     ),
+    # Windows keeps no peer of a UDP socket: who dials cannot be seen there.
 )
 
 

@@ -109,7 +109,8 @@ def say_tally(tally: dict[str, int], seen: Machine) -> None:
     """Say how many sockets there were, by attention."""
     total = sum(tally.values())
     parts = [f"{tally[level]} {level}" for level in ("investigate", "look", "ok") if level in tally]
-    sys.stderr.write(f"{total} sockets: {', '.join(parts) or 'none'} (map of {seen.snapshot})\n")
+    more = "; why, and more: portulan PORT" if total else ""
+    sys.stderr.write(f"{total} sockets: {', '.join(parts) or 'none'} (map of {seen.snapshot}){more}\n")
 
 
 def row_of(verdict: Verdict, seen: Machine, *, short: bool) -> Row:
@@ -164,6 +165,8 @@ def _program(process: Process, *, short: bool) -> str:
 def _port(subject: Observation) -> str:
     if subject.direction == "connect" and subject.peer is not None:
         return f"-> {subject.peer.port}/{subject.transport}"
+    if subject.direction == "accept":
+        return f"<- {subject.local.port}/{subject.transport}"
     return f"{subject.local.port}/{subject.transport}"
 
 

@@ -140,7 +140,7 @@ def render_by_hand(answer: Answer, style: Style) -> str:
         if row_system != system:
             system = row_system
             lines.append(f"  {system}" + (" (PowerShell as administrator)" if system == "Windows" else ""))
-        lines.append(f"    {transport} {shows}  {command}")
+        lines.append(f"    {transport} {shows:15}  {command}")
     return "\n".join(lines)
 
 

@@ -23,9 +23,14 @@ def info(flags: Namespace) -> int:
 
 def update(flags: Namespace) -> int:
     """Take a newer snapshot and show what there is then."""
-    sys.stderr.write("reading, checking and indexing; the former snapshot is kept\n")
-    _show(snapshots.update(flags.source, force=flags.force, snapshot=flags.date), flags.format)
+    told = snapshots.update(flags.source, force=flags.force, snapshot=flags.date, opened=_say_what_is_done)
+    _show(told, flags.format)
     return 0
+
+
+def _say_what_is_done() -> None:
+    sys.stderr.write("reading, checking and indexing; the former snapshot is kept\n")
+    sys.stderr.flush()
 
 
 def _show(told: snapshots.Info, form: str) -> None:

@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from portulan.judge.program import Program
-    from portulan.model import Entry, Executable, Identification, KnownUse, Observation, TransportEntry, Weight
+    from portulan.model import (
+        Attention,
+        Entry,
+        Executable,
+        Identification,
+        KnownUse,
+        Observation,
+        TransportEntry,
+        Weight,
+    )
 
 CROWD = 3
 """A number that more products than this are cited to hold is so shared that none of them speaks against another."""
@@ -23,7 +32,7 @@ ADVICE = {
     "PT104": "Find out what {program} {does}.",
     "PT106": "Find out who put {program} there, and what it {does}.",
     "PT109": "Find out why {program} speaks another protocol there than the map leads to expect.",
-    "PT110": "Look at the script or module that {program} runs (ps -ww -p PID -o args).",
+    "PT110": "Look at the script or module that {program} runs: ps -ww -o args -p {pid}",
     "PT115": "Find out what started the program, and what it {does}; its memory is all there is of it.",
 }
 """What to do next, by rule."""
@@ -43,13 +52,16 @@ def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
 
     A number that is only ever cited as dialled by somebody belongs to that conversation: whoever else dials or holds it
     is out of place. A number that products are cited to hold may be dialled by any client of theirs; another holder is
-    out of place unless the number is shared by a crowd.
+    out of place unless the number is shared by a crowd. Nothing speaks against anybody where the catalogue knows no
+    program of one of the products: it might be that one.
     """
     narrow = [
         use
         for use in entry.known_uses
         if use.transport == observation.transport and use.relation != "malicious" and is_narrow(use)
     ]
+    if not all(use.program_known for use in narrow):
+        return []
     held = [use for use in narrow if use.direction == "listen"]
     if not held:
         return narrow
@@ -124,8 +136,8 @@ def say_service_manager(program: Program, observation: Observation) -> Evidence:
 def say_not_the_cited(program: Program, against: Sequence[KnownUse]) -> Evidence:
     """State that the program is none of the products that the number is cited for."""
     products = list(dict.fromkeys([use.product for use in against]))
-    vendors = [use.vendor for use in against if use.vendor]
-    whose = vendors[0] if len(products) == 1 and vendors else " or ".join(products[:CROWD])
+    vendor = against[0].vendor or ""
+    whose = vendor if len(products) == 1 and vendor and vendor in products[0] else " or ".join(products[:CROWD])
     statement = f"{program.path or 'the program'} is not an executable of {whose}"
     own = next((row.product for row in program.rows), None)
     if own is not None:
@@ -174,19 +186,18 @@ def say_probe(identification: Identification, weight: Weight) -> Evidence:
 
 def advise(rule: str, observation: Observation) -> str | None:
     """Say what to do next, where there is something to do."""
-    if rule == "PT111" and observation.processes_missing == "not permitted":
-        return "Ask again as root to see the owner."
     if rule not in ADVICE:
         return None
-    program = next((process.executable for process in observation.processes if process.executable), "the program")
+    process = next((process for process in observation.processes if process.executable), None)
+    program, pid = (process.executable, process.pid) if process else ("the program", "PID")
     if observation.direction == "connect" and observation.peer is not None:
         does = f"sends to {observation.peer.address} port {observation.peer.port}"
     else:
         does = f"serves on port {observation.local.port}"
-    return ADVICE[rule].format(program=program, does=does)
+    return ADVICE[rule].format(program=program, pid=pid, does=does)
 
 
-def notes_on(entry: Entry, on: TransportEntry, observation: Observation) -> tuple[Note, ...]:
+def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attention: Attention) -> tuple[Note, ...]:
     """Collect what is worth knowing and does not decide."""
     notes: list[Note] = []
     for process in observation.processes:
@@ -194,11 +205,13 @@ def notes_on(entry: Entry, on: TransportEntry, observation: Observation) -> tupl
             notes.append(_note("PT301", f"{process.executable_writable} can be written by others than root"))
         if process.executable_status == "deleted":
             notes.append(_note("PT302", f"{process.executable} was deleted or replaced after the process started"))
-    for use in entry.known_uses:
+    # A number's history says nothing against somebody who has explained himself.
+    for use in entry.known_uses if attention != "ok" else ():
         if use.relation == "malicious" and use in uses_like(entry, observation):
             statement = f"{use.product} has used this number ({use.role}): history, not proof"
             notes.append(Note("PT303", statement, use.citation.url))
     reported = [row.unauthorized_use_reported for row in on.assignments if row.unauthorized_use_reported]
+    reported = [text for text in reported if str(entry.port) in text or not any(map(str.isdigit, text))]
     notes += [_note("PT304", f"IANA notes: {one_line(text)}") for text in reported]
     return tuple(dict.fromkeys(notes)) if notes else ()
 

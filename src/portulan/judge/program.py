@@ -3,7 +3,8 @@
 The executable (/proc/PID/exe) counts; the name a process gives itself and its command line never do by themselves. A
 product's own name is believed where nobody but root could have put the file there and the file is still what was
 started. The name of an interpreter, or of a program that several products bundle, names nothing without a second fact:
-the unit, the package, the folder or the script.
+the unit, the package or the folder. The script that an interpreter was told to run is mentioned, and proves nothing:
+whoever starts the interpreter chooses it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Namesakes:
         self._by_unit = _telling(rows, lambda row: row.unit)
         self._by_package = _telling(rows, lambda row: row.package)
         self._by_script = _telling(rows, lambda row: slug(row.product))
-        self._by_path = _telling(rows, lambda row: row.path)
+        # Where a tool lies tells only which of several tools of one name it is.
+        self._by_path = _telling(rows, lambda row: row.path) if len(self.products) > 1 else {}
 
     def recognise(self, process: Process, observation: Observation) -> Program:
         """Weigh the rows for a process of this name; once, for all the sockets that it holds in one place."""
@@ -42,6 +44,11 @@ class Namesakes:
         if program is None:
             program = self._seen[key] = recognise(process, self, observation)
         return program
+
+    def named_by_script(self, process: Process) -> str | None:
+        """Return the product whose script an interpreter was told to run; none for what is itself a product."""
+        script = None if self.own else script_of(process)
+        return self._by_script[script][0].product if script in self._by_script else None
 
     def with_second_fact(self, process: Process, observation: Observation) -> tuple[tuple[Executable, ...], str | None]:
         """Return the shared rows of the one product that a second fact speaks for, and that fact."""
@@ -53,9 +60,6 @@ class Namesakes:
                 return found, f"its unit is {observation.unit}"
         if observation.package is not None and observation.package in self._by_package:
             return self._by_package[observation.package], f"it is of the package {observation.package}"
-        script = script_of(process)
-        if script is not None and script in self._by_script:
-            return self._by_script[script], f"it runs the script {script}"
         if process.executable in self._by_path:
             return self._by_path[process.executable], f"it is the file {process.executable}"
         return (), None
@@ -76,6 +80,9 @@ def _telling(
         if all(row.product == found[0].product and row.distinct == "shared" for row in found)
     }
 
+
+RELAYS = frozenset({"docker-proxy", "haproxy", "inetd", "socat", "ssh", "sslh", "stunnel4", "systemd-socket-proxyd"})
+"""Programs that hold a number for something else, which may well be what the number is for."""
 
 NOBODY = Namesakes(())
 """A name that the catalogue does not have."""
@@ -117,14 +124,14 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     disbelief = disbelief_of(process) if observation.perspective == "live" else None
     if disbelief is not None:
         claimed = disbelief if namesakes.own else None
-        says = _evidence(_say(path, (), namesakes, claimed, in_memory=in_memory), observation, process)
+        says = _evidence(_say(process, (), namesakes, claimed), observation, process)
         return Program(path, (), None, namesakes.rows, namesakes.products, claimed, in_memory, says)
     # A program that is one product's own and also bundled by others speaks for the first alone, unless a second fact
     # speaks for another.
     second, fact = namesakes.with_second_fact(process, observation)
     believed = namesakes.own + second
     rest = tuple([row for row in namesakes.rows if row not in believed]) if believed else namesakes.rows
-    says = _evidence(_say(path, believed, namesakes, None, in_memory=in_memory), observation, process)
+    says = _evidence(_say(process, believed, namesakes, None), observation, process)
     return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says)
 
 
@@ -136,26 +143,25 @@ def _evidence(statement: str, observation: Observation, process: Process | None)
     return Evidence("process", statement, source, "decides")
 
 
-def _say(
-    path: str | None, believed: tuple[Executable, ...], namesakes: Namesakes, disbelief: str | None, *, in_memory: bool
-) -> str:
+def _say(process: Process, believed: tuple[Executable, ...], namesakes: Namesakes, disbelief: str | None) -> str:
     """Say what the program is, or why it names nothing."""
-    if in_memory:
+    path, products = process.executable, namesakes.products
+    if process.executable_status == "in-memory":
         return f"{path} runs from memory: there is no file to look at"
     if disbelief is not None:
-        product = namesakes.own[0].product
-        return f"{path} has the name of a program of {product}, but is not believed: {disbelief}"
+        return f"{path} has the name of a program of {namesakes.own[0].product}, but is not believed: {disbelief}"
     if believed:
-        return f"{path or 'the program'} is a program of {believed[0].product}, which is not cited for this number"
-    products = namesakes.products
+        return f"{path} is a program of {believed[0].product}, which is not cited for this number"
     if not products:
         return f"{path} is not in the catalogue of known programs"
     if len(products) == 1:
-        return f"{path} is also what {products[0]} runs on: its name alone does not tell that it is there"
+        return f"{path} has a name that is known from {products[0]}, but not from it alone: the name tells nothing"
     shown = f"{', '.join(products[:3])} ..." if len(products) > 3 else ", ".join(products)  # noqa: PLR2004  # a taste
+    named = namesakes.named_by_script(process)
+    told = f"; its command line names {named}, which anybody can write there" if named else ""
     return (
         f"{path} is what {len(products)} known products run on ({shown}): "
-        "its name does not tell which of them this is, if any"
+        f"its name does not tell which of them this is, if any{told}"
     )
 
 
@@ -167,7 +173,8 @@ def unit_program(observation: Observation, catalogue: Mapping[str, Namesakes]) -
     if namesakes is None or not namesakes.own:
         return None
     fact = f"its unit is {observation.unit}"
-    says = _evidence(_say(None, namesakes.own, namesakes, None, in_memory=False), observation, None)
+    statement = f"it is a program of {namesakes.own[0].product} ({fact})"
+    says = _evidence(statement, observation, None)
     return Program(None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says)
 
 

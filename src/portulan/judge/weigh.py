@@ -21,7 +21,7 @@ from portulan.judge.evidence import (
     say_uses,
     uses_like,
 )
-from portulan.judge.program import programs, unit_program
+from portulan.judge.program import RELAYS, programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
 from portulan.model import Verdict
 
@@ -41,6 +41,7 @@ SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
 """The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
 
 AGREES = frozenset({"PT101", "PT102"})
+AT_HOME = frozenset({"PT101", "PT103"})
 EXPLAINED = frozenset({"PT101", "PT103", "PT107"})
 DISGUISED = frozenset({"PT106", "PT115"})
 
@@ -75,12 +76,12 @@ def judge(
     return Verdict(
         shown or observation,
         judgement,
-        _squats_on(rule, on),
+        _squats_on(rule, on, observation),
         attention,
         rule,
         (say_map(entry, on, agrees=rule in AGREES), *because),
         advise(rule, observation),
-        notes_on(entry, on, observation),
+        notes_on(entry, on, observation, attention),
     )
 
 
@@ -89,14 +90,18 @@ def _by_program(
 ) -> Finding:
     """Judge by who holds the socket."""
     found = programs(observation, catalogue)
-    if not found:
-        by_unit = unit_program(observation, catalogue)
-        found = [by_unit] if by_unit is not None else []
     if found:
         of_service = [program for program in found if program.path not in SYSTEMD] or found
         findings = [_one_program(entry, on, observation, program) for program in of_service]
+        if any(process.executable is None for process in observation.processes):
+            findings.append(("PT111", (say_missing_owner(observation),)))
         return findings[0] if len(findings) == 1 else max(findings, key=lambda finding: SEVERITY[RULES[finding[0]][2]])
     because = (say_missing_owner(observation),)
+    by_unit = unit_program(observation, catalogue)
+    if by_unit is not None:
+        finding = _one_program(entry, on, observation, by_unit)
+        if finding[0] in AT_HOME:  # elsewhere, a process of the unit may be anything that it started
+            return finding
     if observation.processes_missing != "no process holds it":
         return "PT111", because
     return ("PT113" if observation.socket_state in ENDING_STATES else "PT112"), because
@@ -122,9 +127,11 @@ def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each
         if cited:
             return "PT103", (*say_uses(cited[:1], "decides"), say_product(program, row))
 
-    against = contrary(entry, observation)
-    if program.rows and observation.direction != "connect" and not is_only_dialled(against):
-        # A known product that was moved is an administrator's choice; but nothing is at home on a number that is only
+    own = {row.product for row in program.rows}
+    against = [use for use in contrary(entry, observation) if use.product not in own]
+    serves = observation.direction != "connect" and any(row.serves for row in program.rows)
+    if serves and not is_only_dialled(against):
+        # A known server that was moved is an administrator's choice; but nothing is at home on a number that is only
         # known as one that is dialled elsewhere.
         return "PT107", (say_product(program, program.rows[0]),)
     # A program known for one product is not another that bundles it; a shared one might be any of them.
@@ -163,8 +170,16 @@ def _by_probe(  # noqa: PLR0911  # as above
     return "PT108", (*because, say_probe(identification, "decides"))
 
 
-def _squats_on(rule: str, on: TransportEntry) -> str | None:
-    """Name the assigned service whose number this is, where the evidence says that something else is there."""
+def _squats_on(rule: str, on: TransportEntry, observation: Observation) -> str | None:
+    """Name the assigned service whose number this is, where the evidence says that something else is there.
+
+    Of several the one that cites the best document. A relay is no evidence: what it passes on may be the service.
+    """
     if rule not in {"PT103", "PT104", "PT107", "PT108", "PT109", "PT114"}:
         return None
-    return next((assignment.service_name for assignment in on.assignments if assignment.service_name), None)
+    names = [process.executable.rpartition("/")[2] for process in observation.processes if process.executable]
+    if rule == "PT107" and names and RELAYS.issuperset(names):
+        return None
+    named = [assignment for assignment in on.assignments if assignment.service_name]
+    best = max(named, key=lambda row: ("RFC" in (row.reference or ""), bool(row.reference)), default=None)
+    return None if best is None else best.service_name

@@ -84,7 +84,7 @@ def _find_paths(mount: bytes, wanted: set[int]) -> dict[int, bytes]:
     while len(paths) < len(wanted) and (slices or units):
         parent = (slices or units).pop(0)
         children = _list(mount + parent + b"/")
-        # A folder may have hundreds, and most often this is the last one: 3 us less for each than all in one loop.
+        # A folder may have hundreds, and most often it is the last: one loop for both steps takes twice as long.
         paths.update({child.inode(): parent + b"/" + child.name for child in children if child.inode() in wanted})
         if len(paths) == len(wanted):
             break

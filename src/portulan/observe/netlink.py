@@ -169,7 +169,11 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
 
 
 def _parse_socket(
-    data: memoryview, offset: int, length: int, transport: Transport, layouts: dict[tuple[int, int, int], tuple[int, int]]
+    data: memoryview,
+    offset: int,
+    length: int,
+    transport: Transport,
+    layouts: dict[tuple[int, int, int], tuple[int, int]],
 ) -> Row:
     """Parse the message of some length, header included, that begins at some offset.
 

@@ -115,8 +115,8 @@ class Owners:
                 if pid not in self._complete:
                     read.setdefault(pid, set()).update(found)
         for pid in pids:
-            if pid not in self._complete:
-                self._ask(pid, common.difference(read.get(pid, ())))
+            if pid not in self._complete and (unread := common.difference(read.get(pid, ()))):
+                self._ask(pid, unread)
 
     def _search_threads(self) -> None:
         """Look for the rest in threads that no longer share the open files of their process."""
@@ -198,10 +198,10 @@ class Owners:
         self, folder: int, numbers: Iterable[bytes], left: set[bytes] | None, hits: dict[bytes, bytes]
     ) -> bool:
         """Note in `hits` which wanted links are there, and where; say whether all were read."""
-        held = self._held
+        held, readlink = self._held, os.readlink
         for number in numbers:
             try:
-                link = os.readlink(number, dir_fd=folder)
+                link = readlink(number, dir_fd=folder)
             except FileNotFoundError:
                 continue
             if link in held:
@@ -221,13 +221,16 @@ class Owners:
         owner = self._known.get(pid)
         if owner is None or owner[0] != process:
             owner = self._known[pid] = (process,)
-        for link, number in hits.items():
+        for link in hits:
             others = self._held[link]
             if not others:
                 self._held[link] = owner
             elif all(other.pid != pid for other in others):
                 self._held[link] = others + owner
-            if len(self._usual) < _USUAL and number not in self._usual:
+        for number in hits.values():
+            if len(self._usual) == _USUAL:
+                break
+            if number not in self._usual:
                 self._usual.append(number)
         return True
 

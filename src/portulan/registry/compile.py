@@ -56,7 +56,8 @@ def compile_registry(rows: Iterable[Assignment], facts: Facts) -> Compiled:
 
 def _runs(rows: Sequence[Assignment], facts: Facts, agreement: Agreement) -> Iterator[Run]:
     """Yield the port numbers in runs of which the same is true."""
-    uses = sorted(facts.uses, key=_order)
+    with_program = {program.product for program in facts.executables if program.system == "linux"}
+    uses = [replace(use, program_known=use.product in with_program) for use in sorted(facts.uses, key=_order)]
 
     @cache
     def use_among(place: int, spoken: tuple[int, ...]) -> KnownUse:
@@ -146,8 +147,10 @@ def _services(rows: Iterable[Assignment]) -> dict[str, tuple[Assignment, ...]]:
 def _executables(facts: Facts, runs: Sequence[Run], agreement: Agreement) -> dict[str, tuple[Executable, ...]]:
     """Return programs by the keys that the index finds them under: Windows does not tell cases apart; and by unit."""
     programs: dict[str, list[Executable]] = {}
+    serving = {use.product for use in facts.uses if use.direction == "listen"}
+    serving.update(program.product for program in facts.executables if program.unit)
     for program, services in services_of(facts.executables, runs, agreement).items():
-        told = replace(program, services=services)
+        told = replace(program, services=services, serves=bool(services) or program.product in serving)
         # Facts name the version that was looked at (php-fpm8.2); the next one has the same name without it.
         for name in names_of(program.name):
             key = f"w:{name.lower()}" if program.system == "windows" else f"x:{name}"

@@ -154,6 +154,7 @@ def _use(use: KnownUse) -> Iterable[str | None]:
         use.citation.url,
         use.citation.title,
         use.attestation,
+        "yes" if use.program_known else "no",
     )
 
 
@@ -171,6 +172,7 @@ def _executable(program: Executable) -> Iterable[str | tuple[str, ...] | None]:
         program.citation.url,
         program.citation.title,
         program.attestation,
+        "yes" if program.serves else "no",
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from portulan.errors import RegistryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from http.client import HTTPMessage
     from typing import IO
 
@@ -37,18 +38,19 @@ class Stream(Protocol):
         """Return up to `size` bytes, none at the end."""
 
 
-def read_source(source: str) -> tuple[bytes, str | None]:
+def read_source(source: str, opened: Callable[[], None] = lambda: None) -> tuple[bytes, str | None]:
     """Return the bytes of a file or https address, and the date that the server gives them.
 
+    `opened` is called once there is something to read.
     Raises RegistryError where it cannot be read, is larger than a registry can be, or is on another kind of address.
     """
     scheme = _SCHEME.match(source)
     if scheme is None:
-        return _read_file(source), None
+        return _read_file(source, opened), None
     if scheme[1].lower() != "https":
         message = f"{source} is not read: only https addresses are"
         raise RegistryError(message, hint="give an https address or the path of a file")
-    return _read_address(source)
+    return _read_address(source, opened)
 
 
 def read_capped(stream: Stream, name: str, deadline: float | None = None) -> bytes:
@@ -67,9 +69,10 @@ def read_capped(stream: Stream, name: str, deadline: float | None = None) -> byt
     return b"".join(pieces)
 
 
-def _read_file(path: str) -> bytes:
+def _read_file(path: str, opened: Callable[[], None]) -> bytes:
     try:
         with Path(path).open("rb") as file:
+            opened()
             return read_capped(file, path)
     except (OSError, ValueError) as error:
         message = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
@@ -88,7 +91,7 @@ class _OnlyHttps(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _read_address(address: str) -> tuple[bytes, str | None]:
+def _read_address(address: str, opened: Callable[[], None]) -> tuple[bytes, str | None]:
     opener = urllib.request.build_opener(
         urllib.request.HTTPSHandler(context=ssl.create_default_context()), _OnlyHttps()
     )
@@ -96,6 +99,7 @@ def _read_address(address: str) -> tuple[bytes, str | None]:
     try:
         request = urllib.request.Request(address, headers={"User-Agent": "portulan"})  # noqa: S310  # https, above
         with opener.open(request, timeout=TIMEOUT_S) as answer:
+            opened()
             data = read_capped(answer, address, deadline)
             if answer.length:  # bytes that were announced and never came
                 message = f"{address} broke off after {len(data)} bytes"

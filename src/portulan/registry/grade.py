@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from portulan.model import Grade
+from portulan.model import Grade, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,15 +36,15 @@ def rfcs_of(row: Assignment) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_RFC.findall(row.reference or "")))
 
 
-def reasons_of(row: Assignment) -> tuple[str, ...]:
-    """Say why the row has its registration grade."""
+def reasons_of(row: Assignment, called: str = "IANA's row") -> tuple[str, ...]:
+    """Say why the row, called so, has its registration grade; what it cites is the last reason."""
     rfcs = rfcs_of(row)
     if rfcs:
-        return (f"IANA's row cites {' and '.join(f'RFC {number}' for number in rfcs)}",)
+        return (f"{called} cites {' and '.join(f'RFC {number}' for number in rfcs)}",)
     if row.reference:
-        return (f"IANA's row cites {' '.join(row.reference.split())}",)
-    dated = f"IANA's row is dated {row.registration_date}" if row.registration_date else "IANA's row has no date"
-    return dated, "IANA's row cites no document"
+        return (f"{called} cites {' '.join(row.reference.split())}",)
+    dated = f"{called} is dated {row.registration_date}" if row.registration_date else f"{called} has no date"
+    return dated, f"{called} cites no document"
 
 
 def grade(assignment: Assignment, specification: Citation | None, implemented_by: Iterable[str]) -> Grade:
@@ -58,10 +58,19 @@ def grade_all(
     """Grade a (port, transport) pair: the best of its assignments; None without any.
 
     `specification` tells the citation for a service name and transport. Where two assignments are registered equally
-    well, the one with a specification is better, then the one that IANA lists first.
+    well, the one with a specification is better, then the one that IANA lists first. Of several, the reasons name each
+    row: the best one's, then what the others cite.
     """
     products = tuple(implemented_by)
-    graded = [grade(row, specification(row.service_name or "", transport), products) for row in assignments]
-    return max(
-        graded, key=lambda one: (REGISTRATIONS.index(one.registration), one.specification is not None), default=None
+    rows = tuple(assignments)
+    graded = [grade(row, specification(row.service_name or "", transport), products) for row in rows]
+    if len(graded) < 2:  # noqa: PLR2004  # several
+        return graded[0] if graded else None
+    best = max(
+        range(len(rows)),
+        key=lambda place: (REGISTRATIONS.index(graded[place].registration), graded[place].specification is not None),
     )
+    named = [reasons_of(row, f"IANA's row of {row.service_name or 'no name'}") for row in rows]
+    others = [reason[-1] for place, reason in enumerate(named) if place != best]
+    several: Grade = replace(graded[best], reasons=(*named[best], *others))
+    return several

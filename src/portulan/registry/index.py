@@ -291,7 +291,8 @@ class Index:
             url,
             title,
             attestation,
-        ) = self._fields(at, 13)
+            program_known,
+        ) = self._fields(at, 14)
         return KnownUse(
             product,
             vendor,
@@ -304,12 +305,12 @@ class Index:
             default == "yes",
             Citation(url, title),
             attestation,
+            program_known == "yes",
         )
 
     def _executable(self, at: int) -> Executable:
-        name, system, product, vendor, distinct, package, path, unit, services, url, title, attestation = self._fields(
-            at, 12
-        )
+        *facts, services, url, title, attestation, serves = self._fields(at, 13)
+        name, system, product, vendor, distinct, package, path, unit = facts
         return Executable(
             name,
             system,
@@ -322,6 +323,7 @@ class Index:
             _items(services),
             Citation(url, title),
             attestation,
+            serves == "yes",
         )
 
     def _grade(self, at: int) -> Grade:

@@ -25,7 +25,7 @@ from portulan.registry.ianaxml import parse_xml
 from portulan.registry.index import INDEX_NAME, SEARCH_NAME, data_folder, open_index, packaged_folder, stamp_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from portulan.model import Assignment
     from portulan.registry.index import Index
@@ -117,18 +117,21 @@ def _ignored(notes: dict[str, Any], snapshot: str) -> str | None:
     return f"{mine}: Portulan was upgraded since, and came with {snapshot}" if mine else None
 
 
-def update(source: str, *, force: bool = False, snapshot: str | None = None) -> Info:
+def update(
+    source: str, *, force: bool = False, snapshot: str | None = None, opened: Callable[[], None] = lambda: None
+) -> Info:
     """Take another snapshot of IANA's registry, from a file or an https address, into the user's data folder.
 
-    The file may be IANA's CSV or XML. It is checked first; `force` lets it be more than five percent smaller than the
-    current one. `snapshot` names its date (2026-02 or 2026-02-14) where it is known; else the XML tells, then the
-    server, then the newest row. Raises RegistryError and leaves the current snapshot where anything is wrong.
+    The file may be IANA's CSV or XML. It is checked first; `force` lets it be older or more than five percent smaller
+    than the current one. `snapshot` names its date (2026-02 or 2026-02-14) where it is known; else the XML tells, then
+    the server, then the newest row. `opened` is called once there is something to read. Raises RegistryError and leaves
+    the current snapshot where anything is wrong.
     """
     if snapshot is not None and not _DATE.fullmatch(snapshot):
         message = f"{snapshot!r} is not a date"
         raise UsageError(message, hint="write 2026-02 or 2026-02-14")
     folder = _writable_folder()
-    data, modified = read_source(source)
+    data, modified = read_source(source, opened)
     rows, updated = parse(data)
     former = _before()
     _check(rows, len(former[1]), force=force)
@@ -136,6 +139,9 @@ def update(source: str, *, force: bool = False, snapshot: str | None = None) -> 
     if label is None:
         message = f"{source} has no date"
         raise RegistryError(message, hint="give one with --date 2026-02")
+    if _is_older(label, former[0]) and not force:
+        message = f"the file is of {label}, older than the current snapshot of {former[0]}"
+        raise RegistryError(message, hint="give its date with --date if it is newer; else take it with --force")
     try:
         _install(folder, rows, label, source, former)
     except OSError as error:
@@ -157,6 +163,12 @@ def newest_date(rows: Iterable[Assignment]) -> str | None:
     """Return the newest month in which a row was registered or modified."""
     dates = (text for row in rows for text in (row.registration_date, row.modification_date) if text)
     return max((text[:7] for text in dates if _DATE.fullmatch(text)), default=None)
+
+
+def _is_older(one: str, other: str) -> bool:
+    """Compare two dates, by the month where one names only that."""
+    known = min(len(one), len(other))
+    return one[:known] < other[:known]
 
 
 def _check(rows: list[Assignment], before: int, *, force: bool) -> None:
