@@ -297,3 +297,15 @@ def test_a_connection_that_waits(listener: socket.socket) -> None:
     with socket.create_connection(listener.getsockname()):
         (waiting,) = [seen for seen in survey(port_of(listener)) if seen.direction == "accept"]
     assert (waiting.inode, waiting.processes, waiting.processes_missing) == (0, (), "no process holds it")
+
+
+def test_bound_beside_a_listener() -> None:
+    """A socket that is only bound, beside a listener on its number, is found unless the quick question is asked."""
+    with socket.socket() as listening, socket.socket() as bound:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        bound.bind(("127.0.0.2", port))
+        states = sorted(str(found.socket_state) for found in survey(port))
+        assert states == ["bound", "listen"]
+        assert [found.socket_state for found in survey(port, bound_too=False)] == ["listen"]

@@ -191,7 +191,8 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
             missing = missing or error
     if missing is not None:
         raise missing
-    survey_options = {"all_owners": True} if options.all_owners else {}
+    # `who` is the quick question; the page, and --all-owners, also look for what is only bound beside a listener.
+    survey_options = {"all_owners": options.all_owners, "bound_too": map_wanted or options.all_owners}
     code = 0
     show_command_lines = options.with_command_lines or (options.format == "text" and sys.stdout.isatty())
     for number, query in enumerate(queries):

@@ -52,9 +52,15 @@ def worst(verdicts: Iterable[Verdict]) -> str:
 # ---------------------------------------------------------------------------------------------------------- the map
 
 
-def render_map(answer: Answer, entry: Entry, style: Style) -> str:
-    """Render what IANA's registry says, transport by transport; transports that say the same share a paragraph."""
-    lines = [style.paint(f"The map: {entry.port}, {entry.tier} port", "heading") + f"  (IANA, {entry.snapshot})"]
+def render_map(answer: Answer, entry: Entry, style: Style, *, last: int | None = None) -> str:
+    """Render what IANA's registry says, transport by transport; transports that say the same share a paragraph.
+
+    `last` is the last of the ports of which all this is true.
+    """
+    ports = (
+        f"{entry.port}, {entry.tier} port" if last in {None, entry.port} else f"{entry.port}-{last}, {entry.tier} ports"
+    )
+    lines = [style.paint(f"The map: {ports}", "heading") + f"  (IANA, {entry.snapshot})"]
     said: dict[str, list[str]] = {}
     for on in entry.transports:
         if answer.transport in {None, on.transport}:
@@ -148,19 +154,34 @@ def render_by_hand(answer: Answer, style: Style) -> str:
 
 
 def render_name(answer: NameAnswer, style: Style, *, territory: bool) -> str:
-    """Render a service: the one page it has, or its assignments and what is on each of its ports."""
+    """Render a service: the one page it has, or what is the same for each run of its ports and what is there."""
     if len(answer.results) == 1:
         return render_page(answer.results[0], style)
-    lines = [style.paint(f"{clean(answer.query)}: {len(answer.results)} ports", "heading")]
-    for row in answer.services:
-        ports = "no port" if row.ports is None else f"{row.ports.first}-{row.ports.last}"
-        if row.ports is not None and row.ports.first == row.ports.last:
-            ports = str(row.ports.first)
-        lines.append(f"  {ports}{'/' + row.transport if row.transport else ''}\n{_say_assignment(row, style)}")
-    if territory and answer.results:
+    count = f"{len(answer.results)} ports" if answer.results else "a service without a port"
+    parts = [style.paint(clean(f"{answer.query}: {count}"), "heading")]
+    if not answer.results:
+        parts += [_say_assignment(row, style) for row in answer.services]
+        return "\n".join(parts) + "\n"
+    runs: list[list[Answer]] = []
+    for result in answer.results:
+        if runs and runs[-1][-1].port + 1 == result.port and _rows_of(runs[-1][-1]) == _rows_of(result):
+            runs[-1].append(result)
+        else:
+            runs.append([result])
+    for run in runs:
+        if run[0].entry is not None:
+            parts.append(render_map(run[0], run[0].entry, style, last=run[-1].port))
+    if territory:
         from portulan.cli.sockets import render_territory  # noqa: PLC0415  # `lookup` does without
 
-        heading = style.paint("Here, now", "heading")
         held = [render_territory(result, style) for result in answer.results if result.observations]
-        lines.append("\n".join(["", heading, *(held or ["  no socket holds or dials one of its ports"])]))
-    return "\n".join(lines) + "\n"
+        here = held or ["  no socket holds or dials one of its ports"]
+        parts.append("\n".join([style.paint("Here, now", "heading"), *here]))
+    parts.append(f"Known uses, and how to check by hand: portulan {answer.results[0].port}")
+    parts.append(style.paint(wrap(CAVEAT, style.width, ""), "faint"))
+    return "\n\n".join(parts) + "\n"
+
+
+def _rows_of(answer: Answer) -> object:
+    """Return what IANA's rows say of a port; known uses may differ from port to port."""
+    return answer.entry and [(on.assignments, on.other_rows) for on in answer.entry.transports]

@@ -10,6 +10,7 @@ from portulan.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.cli import Options
+    from portulan.registry.search import Hit
 
 
 def run_search(words: list[str], options: Options) -> int:
@@ -27,9 +28,14 @@ def run_search(words: list[str], options: Options) -> int:
 
         print_data_rows("portulan.search/1", [plain(hit) for hit in hits], options.format, query=asked)
     else:
-        rows = [(hit.ports or "no port", "/".join(hit.transports), hit.name, hit.description or "") for hit in hits]
+        rows = [(hit.ports or "no port", "/".join(hit.transports), hit.name, _what(hit)) for hit in hits]
         print_rows(("PORT", "TRANSPORT", "NAME", "WHAT"), rows, Style(sys.stdout))
     if not hits:
         sys.stderr.write(f"nothing is found for {clean(asked)[:80]!r}\n")
         return 1
     return 0
+
+
+def _what(hit: Hit) -> str:
+    """Return what was found, and in parentheses what matched where that is not to be seen."""
+    return " ".join(text for text in (hit.description, f"({hit.matched})" if hit.matched else "") if text)

@@ -112,9 +112,14 @@ def programs(observation: Observation, catalogue: Mapping[str, Namesakes]) -> li
     for process in observation.processes:
         if process.executable is not None:
             program = catalogue.get(process.executable, NOBODY).recognise(process, observation)
-            if not found or program not in found:
+            if not found or all(_differ(program, other) for other in found):
                 found.append(program)
     return found
+
+
+def _differ(one: Program, other: Program) -> bool:
+    """Tell whether two programs are to be weighed apart; two processes of one file, believed alike, are not."""
+    return (one.path, one.disbelief, one.second_fact) != (other.path, other.disbelief, other.second_fact)
 
 
 def recognise(process: Process, namesakes: Namesakes, observation: Observation) -> Program:

@@ -83,7 +83,13 @@ class Sockets:
 
 
 def observe(
-    port: int | None, *, connections: bool, accepted: bool, all_owners: bool, incomplete: list[Incomplete]
+    port: int | None,
+    *,
+    connections: bool,
+    accepted: bool,
+    all_owners: bool,
+    bound_too: bool,
+    incomplete: list[Incomplete],
 ) -> Iterator[Observation]:
     """Look now; see `portulan.observe.survey`. What was refused is appended to `incomplete`."""
     sockets = Sockets(incomplete)
@@ -93,7 +99,7 @@ def observe(
             dials = dials if connections else []
             accepts = accepts if accepted else []
         else:
-            holders, dials, accepts = read_port(sockets, port)
+            holders, dials, accepts = read_port(sockets, port, bound_too=bound_too)
         holders.sort()
         dials.sort(key=_peer)  # what a dial is about is its peer
         accepts.sort()
@@ -115,7 +121,7 @@ def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], 
     return holders, *Held(holders).divide(talkers)
 
 
-def read_port(sockets: Sockets, port: int) -> tuple[list[Row], list[Row], list[Row]]:
+def read_port(sockets: Sockets, port: int, *, bound_too: bool) -> tuple[list[Row], list[Row], list[Row]]:
     """Return who holds a port, who dials it or has it as the local end of a dial, and whom its holders accepted."""
     if not port:  # nothing can hold port 0, and to the kernel it means any
         return [], [], []
@@ -126,8 +132,8 @@ def read_port(sockets: Sockets, port: int) -> tuple[list[Row], list[Row], list[R
         towards: list[Row] = []
         states = netlink.EVERY
         # The kernel looks through all connections to find one bound socket, and where somebody listens there is none
-        # but by SO_REUSEPORT or on another address: who PORT would be slower by a third, for next to nothing.
-        if transport == "tcp" and sockets.read("tcp", 1 << netlink.LISTEN, local_port=port):
+        # but by SO_REUSEPORT or on another address: a quick answer would be slower by a third, for next to nothing.
+        if transport == "tcp" and not bound_too and sockets.read("tcp", 1 << netlink.LISTEN, local_port=port):
             states ^= 1 << netlink.BOUND
         for row in sockets.read(transport, states, any_port=port):
             (towards if row[LOCAL_PORT] != port else holders if holding >> row[STATE] & 1 else talkers).append(row)

@@ -6,7 +6,9 @@ The file is what `search` reads:
 - ``words``: FTS5 over whole words and their beginnings, weighted by column;
 - ``pieces``: FTS5 trigrams of names and descriptions, for parts of words;
 - ``names``: the documents of an exact name;
-- ``synonyms``: what else a word may be called.
+- ``numbers``: the documents of a port number;
+- ``spellings``: the words of names and descriptions, to find the one that was misspelt;
+- ``synonyms``: what else a word may be called, the likeliest first.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from portulan.errors import RegistryError
 from portulan.model import TRANSPORTS
 from portulan.registry.compile import POOL
+from portulan.registry.grade import REGISTRATIONS, registration_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,6 +48,8 @@ CREATE TABLE documents (
   reference TEXT NOT NULL     -- searched: IANA's reference
 );
 CREATE TABLE names (name TEXT NOT NULL, document INTEGER NOT NULL, PRIMARY KEY (name, document)) WITHOUT ROWID;
+CREATE TABLE numbers (first INTEGER, last INTEGER, document INTEGER, PRIMARY KEY (first, last, document)) WITHOUT ROWID;
+CREATE TABLE spellings (word TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE synonyms (word TEXT PRIMARY KEY, also TEXT NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(
   called, ports, said, people, reference,
@@ -57,7 +62,11 @@ CREATE VIRTUAL TABLE pieces USING fts5(
 
 _INSERT = "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_NAME = "INSERT OR IGNORE INTO names VALUES (?, ?)"
-_INSERT_PROTOCOL = "INSERT OR IGNORE INTO names SELECT ?, id FROM documents WHERE kind = 'service' AND name = ?"
+_INSERT_NUMBERS = "INSERT OR IGNORE INTO numbers VALUES (?, ?, ?)"
+_INSERT_SPELLING = "INSERT OR IGNORE INTO spellings VALUES (?)"
+_INSERT_PROTOCOL = """
+INSERT OR IGNORE INTO names SELECT ?, id FROM documents WHERE kind = 'service' AND name = ? AND first NOT NULL
+"""
 _INSERT_SYNONYM = "INSERT INTO synonyms VALUES (?, ?)"
 _FILL = """
 INSERT INTO words (words) VALUES ('rebuild');
@@ -65,6 +74,10 @@ INSERT INTO pieces (pieces) VALUES ('rebuild');
 INSERT INTO words (words) VALUES ('optimize');
 INSERT INTO pieces (pieces) VALUES ('optimize');
 """
+
+
+MISSPELT = 4
+"""How many letters a word must have for another to be taken for its misspelling."""
 
 
 class Document(NamedTuple):
@@ -99,9 +112,12 @@ def write_search(
                 file.execute(_INSERT, (number, *document))
                 called = document.called.split("\n")
                 file.executemany(_INSERT_NAME, [(name.casefold(), number) for name in called])
-            # Our protocol names find the services that IANA has under another name: dns is domain.
+                file.executemany(_INSERT_NUMBERS, [(*span, number) for span in _spans(document.ports)])
+                file.executemany(_INSERT_SPELLING, [(word,) for word in _words(document)])
+            # Our protocol names find the services that IANA has under another name: dns is domain. A name without a
+            # port does not hide that smb is microsoft-ds.
             for protocol, services in compiled.protocols.items():
-                if protocol not in compiled.services:
+                if not any(row.ports for row in compiled.services.get(protocol, ())):
                     file.executemany(_INSERT_PROTOCOL, [(protocol, service) for service in services])
             file.executemany(_INSERT_SYNONYM, [(word, " ".join(also)) for word, also in sorted(synonyms.items())])
             file.execute("COMMIT")
@@ -120,11 +136,12 @@ def _documents(compiled: Compiled, formerly: Mapping[str, Iterable[str]]) -> Ite
     for run in compiled.runs:
         for entry in run.transports:
             if entry.grade:
-                for row in entry.assignments:
-                    name = (row.service_name or "").lower()
-                    products.setdefault(name, set()).update(entry.grade.implemented_by)
-                    if entry.grade.specification:
-                        specified.add(name)
+                # Of several rows one is what the products speak: http, not www-http; submissions, not urd.
+                best = max(entry.assignments, key=lambda row: REGISTRATIONS.index(registration_of(row)))
+                name = (best.service_name or "").lower()
+                products.setdefault(name, set()).update(entry.grade.implemented_by)
+                if entry.grade.specification:
+                    specified.add(name)
     services: dict[str, list[Assignment]] = {}
     for name, rows in compiled.services.items():
         if rows[0].service_name and rows[0].service_name.lower() == name:
@@ -168,7 +185,7 @@ def _service(rows: Sequence[Assignment], formerly: Iterable[str], weight: float)
 
 
 def _use(use: KnownUse) -> Document:
-    verb = {"listen": "listens", "connect": "dials", "accept": "accepts"}[use.direction]
+    verb = "dials" if use.direction == "connect" else "holds"
     what = ", ".join(text for text in (use.role, use.protocol) if text)
     return Document(
         "use",
@@ -177,12 +194,30 @@ def _use(use: KnownUse) -> Document:
         _ports(use.ports.first, use.ports.last),
         use.transport,
         f"{verb}: {what}" if what else verb,
-        (1.0 if use.default else 0.8) * (0.7 if use.ports.last - use.ports.first >= POOL else 1.0),
+        # Who searches for a product looks for what it holds before what it dials, as it is installed.
+        (1.0 if use.default else 0.8)
+        * (1.0 if verb == "holds" else 0.8)
+        * (0.7 if use.ports.last - use.ports.first >= POOL else 1.0),
         use.product,
         " ".join(text for text in (use.role, use.protocol) if text),
         use.vendor or "",
         "",
     )
+
+
+def _words(document: Document) -> Iterator[str]:
+    """Yield the words of name and description that may be misspelt."""
+    text = f"{document.called} {document.said}".casefold()
+    for word in "".join(letter if letter.isalnum() else " " for letter in text).split():
+        if len(word) >= MISSPELT and word.isalpha():
+            yield word
+
+
+def _spans(ports: str) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of numbers in the text of a document's ports."""
+    for span in ports.split(", ") if ports else ():
+        first, _, last = span.partition("-")
+        yield int(first), int(last or first)
 
 
 def _ports(first: int, last: int) -> str:

@@ -7,7 +7,7 @@ directly, since the package around it imports what a search does not need.
 from __future__ import annotations
 
 from portulan.errors import RegistryError
-from portulan.model import Value
+from portulan.model import PORTS, TRANSPORTS, Value
 from portulan.registry.index import INDEX_NAME, SEARCH_NAME, open_index
 
 try:
@@ -27,12 +27,22 @@ MAX_WORDS = 12
 MAX_LETTERS = 40
 """More words than this, or longer ones, find nothing that fewer would not."""
 
+NOISE = frozenset({"port", "ports", "service", "services", "number", "protocol"})
+"""Words that say nothing here beside others."""
+
+ENDS = frozenset({"server", "servers", "daemon", "client", "clients"})
+"""Words that are left out where a name is looked for: what an ssh server speaks is called ssh."""
+
+MAX_OF_PRODUCT = 3
+"""How many hits one product may have that was not asked for by its name."""
+
 
 class Hit(Value):
     """Something found: a service of IANA's, or what a product is cited to do.
 
-    `ports` is text ("2528", "6000-6063", "5060, 5061", "" without a port), those of one product joined; `matched` is
-    the text in which the words were found, if that is not the name or description; a higher `rank` is likelier.
+    `ports` is text ("2528", "6000-6063", "5060, 5061", "" without a port), those of one product that it holds or dials
+    for the same reason joined; `matched` is the text in which the words were found, if that is not the name or
+    description; a higher `rank` is likelier.
     """
 
     kind: Literal["service", "use"]
@@ -60,22 +70,34 @@ SELECT d.*, d.weight AS likely
 FROM names JOIN documents AS d ON d.id = names.document
 WHERE names.name = ? ORDER BY d.kind, likely DESC, d.id LIMIT ?
 """
+# The number itself before a range of numbers, a service before a use.
+_NUMBERS = """
+SELECT d.*, d.weight + 2 * (d.kind = 'service') - (numbers.last - numbers.first) / 100.0 AS likely
+FROM numbers JOIN documents AS d ON d.id = numbers.document
+WHERE numbers.first <= ?1 AND numbers.last >= ?1 ORDER BY likely DESC, d.id LIMIT ?2
+"""
+_SPELLINGS = "SELECT word FROM spellings WHERE word >= ? AND word < ? AND length(word) BETWEEN ? AND ?"
 
 TRIGRAM = 3
 """How many letters a part of a word must have."""
 
 _EXACT = 1000.0
-"""What an exact name is worth above any match of words."""
+"""What an exact name or number is worth above any match of words."""
+
+_MEANT = 500.0
+"""What an exact name of what a word stands for is worth: smtp, where mail was asked for."""
 
 
 def search(words: str, limit: int = 20) -> tuple[Hit, ...]:
-    """Return what the words find, likeliest first, one hit per service and per product.
+    """Return what the words find, likeliest first: a hit per service, and per product and what it holds or dials for.
 
-    An exact name comes first. All words must be found, each as the beginning of a word or of one of its synonyms; if
-    nothing has them all, any of them will do; if that finds nothing either, any part of a word.
-    Raises RegistryError where the search file cannot be used.
+    An exact name or number comes first, unless it is a name without a port; then the names that the words stand for.
+    All words must be found, each as the beginning of a word or of one of its synonyms. If nothing has them all, any
+    part of a word will do; then each word that is unknown is taken for a misspelling; at last any of the words will do.
+    A transport ("2528/tcp") leaves out what is not on it, if anything is. Raises RegistryError where the search file
+    cannot be used.
     """
-    asked = _split(words)
+    asked, on = _read(_split(words))
     if not asked:
         return ()
     path = open_index().path.removesuffix(INDEX_NAME) + SEARCH_NAME
@@ -85,10 +107,12 @@ def search(words: str, limit: int = 20) -> tuple[Hit, ...]:
             rows = _find(file, words.strip().casefold(), asked, 8 * limit)
         finally:
             file.close()
+        rows = [row for row in rows if on & {*row[5].split()}] or rows
         return _hits(rows, asked, limit)
     except (sqlite.Error, AttributeError, TypeError, ValueError) as error:
         message = f"the search file {path} cannot be used: {error}"
-        raise RegistryError(message, hint="install portulan again, or run `portulan registry update`") from None
+        hint = "install portulan again, or run `portulan registry update FILE` (IANA's CSV or XML)"
+        raise RegistryError(message, hint=hint) from None
 
 
 def _open(path: str) -> Connection:
@@ -97,33 +121,10 @@ def _open(path: str) -> Connection:
     return sqlite.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True)
 
 
-def _find(file: Connection, name: str, asked: list[str], limit: int) -> list[Row]:
-    named = file.execute(_NAMES, (name if name.isprintable() else "", limit)).fetchall()
-    named = [(*row[:-1], _EXACT + row[-1]) for row in named]
-    alternatives = [_alternatives(file, word) for word in asked]
-    found = file.execute(_WORDS, (" AND ".join(alternatives), limit)).fetchall()
-    if not found and not named and len(asked) > 1:
-        found = file.execute(_WORDS, (" OR ".join(alternatives), limit)).fetchall()
-    if not found and not named:
-        pieces = " AND ".join(f'"{word}"' for word in asked if len(word) >= TRIGRAM)
-        found = file.execute(_PIECES, (pieces, limit)).fetchall() if pieces else []
-    return named + found
-
-
-def _alternatives(file: Connection, word: str) -> str:
-    """Return the full-text expression for one word: its beginning, or that of a synonym; a number as it is."""
-    if word.isdecimal():
-        return f'"{word}"'
-    also = file.execute("SELECT also FROM synonyms WHERE word = ?", (word,)).fetchone()
-    every = [word, *(also[0].split() if also else ())]
-    return "(" + " OR ".join(f'"{each}"*' for each in every) + ")"
-
-
 def _split(words: str) -> list[str]:
     """Return the words asked for: runs of letters and digits, in lower case; "RFC 4960" is one."""
-    letters = "".join(letter if letter.isalnum() else " " for letter in words[: MAX_WORDS * 4 * MAX_LETTERS].casefold())
     found: list[str] = []
-    for word in letters.split():
+    for word in _letters(words[: MAX_WORDS * 4 * MAX_LETTERS]).split():
         if found and found[-1] == "rfc" and word.isdecimal():
             found[-1] += word
         elif word not in found:
@@ -131,23 +132,147 @@ def _split(words: str) -> list[str]:
     return found[:MAX_WORDS]
 
 
+def _letters(text: str) -> str:
+    """Return a text in lower case with spaces for everything but letters and digits."""
+    return "".join([letter if letter.isalnum() else " " for letter in text.casefold()])
+
+
+def _read(words: list[str]) -> tuple[list[str], set[str]]:
+    """Return what is to be found, and on which transports; a word is noise or a transport only beside others."""
+    on = {word for word in words if word in TRANSPORTS}
+    telling = [word for word in words if word not in on and word not in NOISE]
+    return (telling, on) if telling else (words, set())
+
+
+def _find(file: Connection, name: str, asked: list[str], limit: int) -> list[Row]:
+    """Return rows, likeliest first; one may come twice."""
+    synonyms = {word: _synonyms(file, word) for word in asked}
+    named = _numbered(file, asked, limit) or _named(file, name, synonyms, limit)
+    every = [_alternatives(word, also) for word, also in synonyms.items()]
+    found = _matching(file, _WORDS, " AND ".join(every), limit)
+    if not found and not named:
+        pieces = [f'"{word}"' for word in asked if len(word) >= TRIGRAM]
+        found = _matching(file, _PIECES, " AND ".join(pieces), limit)
+    if not found and not named:
+        every = [_alternatives(word, _respelt(file, word)) for word in asked]
+        found = _matching(file, _WORDS, " AND ".join(every), limit) or _matching(
+            file, _WORDS, " OR ".join(every), limit
+        )
+    return sorted(named + found, key=lambda row: -row[-1])
+
+
+def _matching(file: Connection, query: str, expression: str, limit: int) -> list[Row]:
+    return file.execute(query, (expression, limit)).fetchall() if expression else []
+
+
+def _numbered(file: Connection, asked: list[str], limit: int) -> list[Row]:
+    """Return what has the numbers, where only numbers are asked for."""
+    if not all(word.isdecimal() and int(word) < PORTS for word in asked):
+        return []
+    rows = [row for word in asked for row in file.execute(_NUMBERS, (int(word), limit)).fetchall()]
+    return [(*row[:-1], _EXACT + row[-1]) for row in rows]
+
+
+def _named(file: Connection, name: str, synonyms: dict[str, list[str]], limit: int) -> list[Row]:
+    """Return what is called as asked for, and where nothing with a port is, what is called as all the words mean."""
+    words = [word for word in synonyms if word not in ENDS]
+    rows = []
+    for each in dict.fromkeys([name if name.isprintable() else "", " ".join(synonyms), " ".join(words)]):
+        for row in file.execute(_NAMES, (each, limit)).fetchall():
+            # The name may be one that the row does not show; it is noted with those that it does.
+            rows.append((*row[:8], f"{row[8]}\n{each}", *row[9:-1], _EXACT * bool(row[4]) + row[-1]))  # noqa: PERF401
+    if any(row[4] for row in rows) or not words:
+        return rows
+    meant = [also for also in synonyms[words[0]] if all(also in synonyms[word] for word in words)]
+    for place, word in enumerate(meant):
+        likely = _MEANT - 10 * place  # they stand with the likeliest first
+        for row in file.execute(_NAMES, (word, limit)).fetchall():
+            if row[4] and (row[1] == "use" or row[7] > 1):  # nothing that only happens to be called so
+                rows.append((*row[:-1], likely + row[-1]))
+    return rows
+
+
+def _synonyms(file: Connection, word: str) -> list[str]:
+    also = file.execute("SELECT also FROM synonyms WHERE word = ?", (word,)).fetchone()
+    return also[0].split() if also else []
+
+
+def _alternatives(word: str, also: Iterable[str]) -> str:
+    """Return the full-text expression for one word: itself, its beginning, or that of a synonym; a number as it is."""
+    if word.isdecimal():
+        return f'"{word}"'
+    return "(" + " OR ".join([f'"{word}"', *[f'"{each}"*' for each in (word, *also)]]) + ")"
+
+
+def _respelt(file: Connection, word: str) -> list[str]:
+    """Return the known words that a word is nearest to, if it begins like them and is near enough."""
+    if not word.isalpha() or not word.isascii() or file.execute(_KNOWN, (f'"{word}"*',)).fetchone():
+        return []
+    most = 1 if len(word) < _LONG else 2
+    first = word[0]
+    span = (first, chr(ord(first) + 1), len(word) - most, len(word) + most)
+    near = [(_distance(word, other, most), other) for (other,) in file.execute(_SPELLINGS, span)]
+    least = min(near, default=(most + 1, ""))[0]
+    return [other for distance, other in near if distance == least <= most]
+
+
+_KNOWN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
+
+_LONG = 8
+"""A word of so many letters may have two wrong, a shorter one one."""
+
+
+def _distance(one: str, other: str, most: int) -> int:
+    """Return how many letters are missing, wrong, too many or the wrong way round; any number above `most` is as good.
+
+    The optimal string alignment distance: Damerau's edits, none of them twice at one place.
+    """
+    if len(set(one) ^ set(other)) > 2 * most:  # each edit changes two letters of the set at most
+        return most + 1
+    before: list[int] = []
+    row = [*range(len(other) + 1)]
+    for place, letter in enumerate(one, 1):
+        last, before, row = before, row, [place]
+        for there, another in enumerate(other, 1):
+            cost = min(before[there] + 1, row[-1] + 1, before[there - 1] + (letter != another))
+            swapped = place > 1 and there > 1 and letter == other[there - 2] and one[place - 2] == another
+            row.append(min(cost, last[there - 2] + 1) if swapped else cost)
+        if min(row) > most:
+            return most + 1
+    return row[-1]
+
+
 def _hits(rows: Iterable[Row], asked: list[str], limit: int) -> tuple[Hit, ...]:
-    """Turn rows into hits; the ports of one product are one hit, at the place of its best."""
-    groups: dict[tuple[object, object], dict[object, Row]] = {}
+    """Turn rows into hits; what a product holds or dials for one reason is one hit, at the place of its best."""
+    groups: dict[tuple[str, str, str], dict[object, Row]] = {}
     for row in rows:
-        number, kind, name = row[:3]
-        groups.setdefault((kind, name), {}).setdefault(number, row)
-    return tuple([_hit(list(group.values()), asked) for group in list(groups.values())[:limit]])
+        number, kind, name, description = row[0], row[1], row[2], row[6]
+        groups.setdefault((kind, name, description), {}).setdefault(number, row)
+    hits: list[Hit] = []
+    of_product: dict[str, int] = {}
+    for (kind, name, _), group in groups.items():
+        if len(hits) == limit:
+            break
+        of_product[name] = of_product.get(name, 0) + 1
+        if kind == "service" or of_product[name] <= MAX_OF_PRODUCT or _is_asked_for(name, asked):
+            hits.append(_hit([*group.values()], asked))
+    return tuple(hits)
+
+
+def _is_asked_for(product: str, asked: list[str]) -> bool:
+    """Tell whether a product was named: all that is asked for stands in its name, and so does its first word."""
+    called = _split(product)
+    return bool(called) and called[0] in asked and {*asked} <= {*called}
 
 
 def _hit(group: list[Row], asked: list[str]) -> Hit:
-    _, kind, name, _, _, _, description, _, called, _, people, reference, rank = group[0]
-    ports = dict.fromkeys([row[4] for row in group if row[4]])
-    on = dict.fromkeys([transport for row in group for transport in row[5].split()])
-    shown = f"{called} {description}".casefold()
-    matched = None
-    for text in (people, reference):
-        if any(word not in shown and word in text.casefold() for word in asked):
-            matched = " ".join(text.split())
-            break
-    return Hit(kind, name, ", ".join(ports), tuple(on), description, matched, rank)
+    _, kind, name, _, _, _, description, _, called, said, people, reference, rank = group[0]
+    ports = dict.fromkeys([row[4] for row in sorted(group, key=lambda row: row[3] or 0) if row[4]])
+    on = {transport for row in group for transport in row[5].split()}
+    transports = tuple([transport for transport in TRANSPORTS if transport in on])
+    shown = f"{name} {description} {' '.join(ports)}".casefold()
+    unseen = [f" {word}" for word in asked if word not in shown]
+    texts = [text for several in (called, said, people) for text in several.split("\n")] if unseen else []
+    found = (text for text in (*texts, reference) if any(word in f" {_letters(text)}" for word in unseen))
+    matched = " ".join(next(found, "").split()) or None
+    return Hit(kind, name, ", ".join(ports), transports, description, matched, rank)
