@@ -107,6 +107,7 @@ def places(portulan: str, python: str, *, small: bool) -> list[Place]:
         ends = ("(", "sport", "=", dialled, "or", "dport", "=", dialled, ")")
         listeners = ("ss", "-tulnpH")
         comparisons = [
+            Comparison("owners", ours("who"), listeners, 3),
             Comparison("listening", ours("list", "--listening"), listeners, 3),
             Comparison("page", ours(), listeners, 3),
             Comparison("connections", ours("list", "--all"), ("ss", "-tanpH")),

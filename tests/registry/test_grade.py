@@ -68,6 +68,27 @@ def test_a_pair_has_the_grade_of_its_best_row() -> None:
     assert grade_all([], "tcp", known, []) is None
 
 
+def test_the_reasons_of_several_rows_name_the_row() -> None:
+    """Where a pair has several rows, a reason says of which it speaks: the best one's first, then what others cite."""
+
+    def unknown(_name: str, _transport: str) -> None:
+        return None
+
+    several = grade_all([row("urd"), row("submissions", reference="[RFC8314]")], "tcp", unknown, [])
+    assert several is not None
+    assert several.reasons == ("IANA's row of submissions cites RFC 8314", "IANA's row of urd cites no document")
+    bare = grade_all([row("a"), row("b", date="1999-01")], "tcp", unknown, [])
+    assert bare is not None
+    assert bare.reasons == (
+        "IANA's row of b is dated 1999-01",
+        "IANA's row of b cites no document",
+        "IANA's row of a cites no document",
+    )
+    one = grade_all([row("a")], "tcp", unknown, [])
+    assert one is not None
+    assert one.reasons == ("IANA's row has no date", "IANA's row cites no document")
+
+
 def test_grades_are_ordered() -> None:
     """From a name alone to an RFC."""
     assert REGISTRATIONS == ("name-only", "dated", "referenced", "specified")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from portulan.errors import RegistryError
 from portulan.registry.index import INDEX_NAME, SEARCH_NAME
-from portulan.registry.search import Hit, search
+from portulan.registry.search import MAX_OF_PRODUCT, Hit, _distance, search
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,15 +78,135 @@ def test_what_matched_is_shown_where_it_is_not_seen() -> None:
     """A hit found by its assignee shows the assignee."""
     assert search("Amitava Dutta")[0].matched == "[Amitava_Dutta]"
     assert search("postgres")[0].matched is None
+    assert search("ncr_ccl")[0].matched == "ncr_ccl"
+    assert search("rdp")[0].matched == "rdp"
 
 
-def test_a_product_is_one_hit() -> None:
-    """3CX has two dozen cited ports; they are one line."""
-    hits = [hit for hit in search("3cx") if hit.name == "3CX Phone System"]
-    assert len(hits) == 1
-    ports = hits[0].ports.split(", ")
-    assert {"2528", "5060", "5061"} <= set(ports)
-    assert len(ports) == len(set(ports))
+def test_the_ports_of_a_hit_are_for_what_it_says() -> None:
+    """A hit of a product has the ports that it holds, or dials, for one reason; all of one product, if it was named."""
+    hits = {hit.description: hit for hit in search("3cx", 50) if hit.name == "3CX Phone System"}
+    assert len(hits) > MAX_OF_PRODUCT
+    assert all(description.startswith(("holds: ", "dials: ")) for description in hits)
+    (web,) = [hit for description, hit in hits.items() if description.startswith("holds: web client")]
+    assert (web.ports, web.transports) == ("5001", ("tcp",))
+    (push,) = [hit for description, hit in hits.items() if description.startswith("dials: Apple push")]
+    assert "2528" not in push.ports
+    several = [hit.ports.split(", ") for hit in search("3cx", 50) if ", " in hit.ports]
+    assert several
+    assert all(ports == sorted(set(ports), key=lambda span: int(span.partition("-")[0])) for ports in several)
+
+
+@pytest.mark.parametrize("words", ["mail", "voip", "k8s", "e", "web", "monitoring"])
+def test_no_product_floods_the_list(words: str) -> None:
+    """A product that was not asked for by its name has three hits at most."""
+    names = [hit.name for hit in search(words, 60) if hit.kind == "use"]
+    assert max(map(names.count, names)) <= MAX_OF_PRODUCT
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("3cx", {("3CX Phone System", "443")}),
+        ("camera", {("rtsp", "554")}),
+        ("chat", {("irc", "194"), ("xmpp-client", "5222")}),
+        ("database", {("postgresql", "5432"), ("mysql", "3306")}),
+        ("dns", {("domain", "53")}),
+        ("docker", {("docker", "2375"), ("docker-s", "2376")}),
+        ("file sharing", {("Samba", "445"), ("Linux NFS server", "2049")}),
+        ("game server", {("Minecraft Java server", "25565")}),
+        ("iot", {("mqtt", "1883"), ("coap", "5683")}),
+        ("k8s", {("Kubernetes", "6443")}),
+        ("kubernetes", {("Kubernetes", "6443"), ("Kubernetes", "10250")}),
+        ("mail", {("smtp", "25"), ("imap", "143"), ("pop3", "110")}),
+        ("minecraft", {("Minecraft Java server", "25565"), ("Minecraft Bedrock server", "19132")}),
+        ("mysql port", {("mysql", "3306")}),
+        ("plex", {("plex", "32400")}),
+        ("printer", {("printer", "515"), ("ipp", "631")}),
+        ("rdp", {("ms-wbt-server", "3389")}),
+        ("redis", {("redis", "6379")}),
+        ("remote desktop", {("ms-wbt-server", "3389"), ("rfb", "5900")}),
+        ("smb", {("microsoft-ds", "445")}),
+        ("ssh", {("ssh", "22")}),
+        ("ssh server", {("ssh", "22"), ("OpenSSH server", "22")}),
+        ("torrent", {("BitTorrent clients", "6881-6889")}),
+        ("vpn", {("WireGuard", "51820"), ("openvpn", "1194")}),
+        ("web", {("http", "80"), ("https", "443")}),
+        ("web server", {("http", "80"), ("https", "443")}),
+        ("wireguard", {("WireGuard", "51820")}),
+    ],
+)
+def test_everyday_words_find_what_is_expected(words: str, expected: set[tuple[str, str]]) -> None:
+    """What most people mean is among the first three."""
+    assert expected <= {(hit.name, hit.ports) for hit in search(words)[:3]}
+
+
+@pytest.mark.parametrize(
+    "words", ["2528", "port 2528", "2528/tcp", "TCP port 2528", "service on 2528".replace("on ", "")]
+)
+def test_a_number_comes_first(words: str) -> None:
+    """A number, however it is written, finds the service and the product that have it before anything else."""
+    assert [hit.name for hit in search(words)[:2]] == ["ncr-ccl", "3CX Phone System"]
+
+
+def test_a_number_in_a_range_is_found() -> None:
+    """6005 is one of the numbers of x11, whose text it is not in."""
+    assert search("6005")[0].name == "x11"
+
+
+def test_a_transport_leaves_out_the_others() -> None:
+    """With a transport, what is not on it is left out, unless nothing is on it; alone it is a word."""
+    assert all("udp" in hit.transports for hit in search("dns udp"))
+    assert search("53/udp")[0].name == "domain"
+    assert search("2528/dccp")[0].name == "ncr-ccl"
+    assert "tcpmux" in {hit.name for hit in search("tcp")}
+
+
+def test_a_name_without_a_port_is_behind_what_has_one() -> None:
+    """IANA has the names mail, iot, smb and rdp without a port; who asks wants a port."""
+    for words in ("mail", "iot", "smb", "rdp"):
+        hits = search(words, 200)
+        assert all(hit.ports for hit in hits[:3])
+        assert words in {hit.name for hit in hits if not hit.ports}
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("postgress", "postgresql"),
+        ("postgress database", "postgresql"),
+        ("minecaft", "Minecraft Java server"),
+        ("kuberntes", "Kubernetes"),
+        ("wiregaurd", "WireGuard"),
+        ("elasticsaerch", "Elasticsearch"),
+        ("reids", "redis"),
+    ],
+)
+def test_misspelt_words_are_found(words: str, name: str) -> None:
+    """One letter wrong, missing, too many or swapped, two in a long word: the nearest words are meant."""
+    assert name in {hit.name for hit in search(words)[:3]}
+
+
+@pytest.mark.parametrize("words", ["zzzzqqqq", "nosuchword", "blorptang", "xqj", "qwxzvk wvutqz", "99999"])
+def test_what_is_like_nothing_finds_nothing(words: str) -> None:
+    """Where no word is near, there is no hit."""
+    assert search(words) == ()
+
+
+@given(one=st.text("abc", max_size=7), other=st.text("abc", max_size=7), most=st.integers(0, 3))
+@settings(deadline=None)
+def test_the_distance_is_that_of_single_edits(one: str, other: str, most: int) -> None:
+    """The distance is symmetric, 0 for the same word only, and 1 where one edit leads from one to the other."""
+    distance = _distance(one, other, most)
+    assert (distance <= most) == (_distance(other, one, most) <= most)
+    assert (distance == 0) == (one == other)
+    edits = {
+        *(one[:at] + one[at + 1 :] for at in range(len(one))),
+        *(one[:at] + letter + one[at:] for at in range(len(one) + 1) for letter in "abc"),
+        *(one[:at] + letter + one[at + 1 :] for at in range(len(one)) for letter in "abc"),
+        *(one[:at] + one[at + 1] + one[at] + one[at + 2 :] for at in range(len(one) - 1)),
+    }
+    if most:
+        assert (distance == 1) == (other in edits and one != other)
 
 
 def test_a_number_finds_what_uses_it() -> None:
@@ -116,7 +236,7 @@ def test_hits_are_ranked_and_limited() -> None:
     hits = search("server", 7)
     assert len(hits) == 7
     assert [hit.rank for hit in hits] == sorted((hit.rank for hit in hits), reverse=True)
-    assert len({(hit.kind, hit.name) for hit in hits}) == 7
+    assert len({(hit.kind, hit.name, hit.description) for hit in hits}) == 7
 
 
 @pytest.mark.parametrize(

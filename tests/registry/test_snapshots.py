@@ -62,7 +62,7 @@ def test_an_update_answers_and_keeps_the_former(data_folder: Path, tmp_path: Pat
     assert search("ncr-new")[0].name == "ncr-new"
     assert sorted(tree(data_folder)) == ["current.csv", "former.csv", INDEX_NAME, SEARCH_NAME, "snapshots.json"]
     assert parse_csv((data_folder / "former.csv").read_bytes()) == parse_csv(NEWEST.read_bytes())
-    again = snapshots.update(str(NEWEST))
+    again = snapshots.update(str(NEWEST), force=True)
     assert (again.snapshot, again.former) == ("2026-02", "2026-11-20")
     difference = snapshots.diff("former", "current")
     assert (difference.before, difference.after) == ("2026-11-20", "2026-02")
@@ -171,6 +171,18 @@ def test_a_shrunk_snapshot_is_taken_only_by_force(data_folder: Path, tmp_path: P
     assert snapshots.update(str(fewer)).former is not None
 
 
+def test_an_older_snapshot_is_taken_only_by_force(data_folder: Path) -> None:
+    """A file older than the snapshot in use is refused, whoever says its date; a month is not older than its days."""
+    for source, given in ((IANA / "2025-11.csv", None), (NEWEST, "2025-11-30"), (NEWEST, "2026-01")):
+        with pytest.raises(RegistryError, match="older than the current snapshot of 2026-02") as caught:
+            snapshots.update(str(source), snapshot=given)
+        assert "--force" in (caught.value.hint or "")
+        assert tree(data_folder) == {}
+    assert snapshots.update(str(NEWEST), snapshot="2026-02-01").snapshot == "2026-02-01"
+    assert snapshots.update(str(NEWEST)).snapshot == "2026-02"
+    assert snapshots.update(str(IANA / "2025-11.csv"), force=True).snapshot == "2025-11"
+
+
 @pytest.mark.parametrize("snapshot", ["", "yesterday", "2026-13", "2026-2", "2026-02-30x"])
 def test_a_date_that_is_none_is_refused(data_folder: Path, snapshot: str) -> None:
     """The label of a snapshot is a month or a day."""
@@ -199,7 +211,7 @@ def test_after_an_upgrade_the_newer_snapshot_answers(
     shutil.copytree(built, package)
     monkeypatch.setattr("portulan.registry.index.packaged_folder", lambda: str(package))
     monkeypatch.setattr("portulan.registry.snapshots.packaged_folder", lambda: str(package))
-    snapshots.update(str(IANA / "2025-11.csv"))
+    snapshots.update(str(IANA / "2025-11.csv"), force=True)
     assert open_index().snapshot == "2025-11"
     os.utime(package / INDEX_NAME, (1, 1))
     assert open_index().path == f"{package}/{INDEX_NAME}"
@@ -235,7 +247,7 @@ import sys
 from portulan.errors import RegistryError
 from portulan.registry import snapshots
 try:
-    snapshots.update(sys.argv[1])
+    snapshots.update(sys.argv[1], force=True)
 except RegistryError as error:
     print(error.message, "|", error.hint)
     sys.exit(2)
@@ -245,7 +257,7 @@ except RegistryError as error:
 @pytest.mark.slow  # builds the whole index
 def test_a_full_disk_leaves_the_former_intact(data_folder: Path) -> None:
     """Where files cannot grow as far as they must, nothing of the snapshot in use is touched."""
-    snapshots.update(str(IANA / "2025-11.csv"))
+    snapshots.update(str(IANA / "2025-11.csv"), force=True)
     before = tree(data_folder)
 
     def no_large_files() -> None:
