@@ -14,7 +14,7 @@ def found(*words: str) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     ("words", "why"),
-    [("Amitava Dutta", "([Amitava_Dutta])"), ("rfc9260", "[RFC9260]"), ("ncr_ccl", "(ncr_ccl)"), ("smb", "(smb)")],
+    [("Amitava Dutta", "([Amitava_Dutta])"), ("rfc9260", "[RFC9260]"), ("dns", "(dns)"), ("smb", "(smb)")],
 )
 def test_what_matched_is_said_where_it_is_not_seen(words: str, why: str) -> None:
     """A hit by person, document or other name says so in parentheses behind what it is."""

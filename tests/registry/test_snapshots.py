@@ -172,15 +172,21 @@ def test_a_shrunk_snapshot_is_taken_only_by_force(data_folder: Path, tmp_path: P
 
 
 def test_an_older_snapshot_is_taken_only_by_force(data_folder: Path) -> None:
-    """A file older than the snapshot in use is refused, whoever says its date; a month is not older than its days."""
+    """A file older than the snapshot in use is refused, whoever says its date."""
     for source, given in ((IANA / "2025-11.csv", None), (NEWEST, "2025-11-30"), (NEWEST, "2026-01")):
         with pytest.raises(RegistryError, match="older than the current snapshot of 2026-02") as caught:
             snapshots.update(str(source), snapshot=given)
         assert "--force" in (caught.value.hint or "")
         assert tree(data_folder) == {}
+
+
+@pytest.mark.slow  # builds the whole index
+def test_a_month_is_not_older_than_its_days(data_folder: Path) -> None:
+    """2026-02 and 2026-02-01 may follow each other; with force anything may follow."""
     assert snapshots.update(str(NEWEST), snapshot="2026-02-01").snapshot == "2026-02-01"
     assert snapshots.update(str(NEWEST)).snapshot == "2026-02"
-    assert snapshots.update(str(IANA / "2025-11.csv"), force=True).snapshot == "2025-11"
+    assert snapshots.update(str(IANA / "2025-11.csv"), force=True).former == "2026-02"
+    assert sorted(tree(data_folder)) == ["current.csv", "former.csv", INDEX_NAME, SEARCH_NAME, "snapshots.json"]
 
 
 @pytest.mark.parametrize("snapshot", ["", "yesterday", "2026-13", "2026-2", "2026-02-30x"])

@@ -76,10 +76,14 @@ SELECT d.*, d.weight + 2 * (d.kind = 'service') - (numbers.last - numbers.first)
 FROM numbers JOIN documents AS d ON d.id = numbers.document
 WHERE numbers.first <= ?1 AND numbers.last >= ?1 ORDER BY likely DESC, d.id LIMIT ?2
 """
+_KNOWN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
 _SPELLINGS = "SELECT word FROM spellings WHERE word >= ? AND word < ? AND length(word) BETWEEN ? AND ?"
 
 TRIGRAM = 3
 """How many letters a part of a word must have."""
+
+_LONG = 8
+"""A word of so many letters may have two wrong, a shorter one only one."""
 
 _EXACT = 1000.0
 """What an exact name or number is worth above any match of words."""
@@ -139,7 +143,7 @@ def _letters(text: str) -> str:
 
 def _read(words: list[str]) -> tuple[list[str], set[str]]:
     """Return what is to be found, and on which transports; a word is noise or a transport only beside others."""
-    on = {word for word in words if word in TRANSPORTS}
+    on: set[str] = {word for word in words if word in TRANSPORTS}
     telling = [word for word in words if word not in on and word not in NOISE]
     return (telling, on) if telling else (words, set())
 
@@ -155,9 +159,8 @@ def _find(file: Connection, name: str, asked: list[str], limit: int) -> list[Row
         found = _matching(file, _PIECES, " AND ".join(pieces), limit)
     if not found and not named:
         every = [_alternatives(word, _respelt(file, word)) for word in asked]
-        found = _matching(file, _WORDS, " AND ".join(every), limit) or _matching(
-            file, _WORDS, " OR ".join(every), limit
-        )
+        both = _matching(file, _WORDS, " AND ".join(every), limit)
+        found = both or _matching(file, _WORDS, " OR ".join(every), limit)
     return sorted(named + found, key=lambda row: -row[-1])
 
 
@@ -186,9 +189,10 @@ def _named(file: Connection, name: str, synonyms: dict[str, list[str]], limit: i
     meant = [also for also in synonyms[words[0]] if all(also in synonyms[word] for word in words)]
     for place, word in enumerate(meant):
         likely = _MEANT - 10 * place  # they stand with the likeliest first
-        for row in file.execute(_NAMES, (word, limit)).fetchall():
-            if row[4] and (row[1] == "use" or row[7] > 1):  # nothing that only happens to be called so
-                rows.append((*row[:-1], likely + row[-1]))
+        found = file.execute(_NAMES, (word, limit)).fetchall()
+        # No service that only happens to be called so: nobody implements it, and nothing specifies it.
+        telling = [row for row in found if row[4] and (row[1] == "use" or row[7] > 1)]
+        rows += [(*row[:-1], likely + row[-1]) for row in telling]
     return rows
 
 
@@ -211,15 +215,9 @@ def _respelt(file: Connection, word: str) -> list[str]:
     most = 1 if len(word) < _LONG else 2
     first = word[0]
     span = (first, chr(ord(first) + 1), len(word) - most, len(word) + most)
-    near = [(_distance(word, other, most), other) for (other,) in file.execute(_SPELLINGS, span)]
+    near: list[tuple[int, str]] = [(_distance(word, other, most), other) for (other,) in file.execute(_SPELLINGS, span)]
     least = min(near, default=(most + 1, ""))[0]
     return [other for distance, other in near if distance == least <= most]
-
-
-_KNOWN = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
-
-_LONG = 8
-"""A word of so many letters may have two wrong, a shorter one one."""
 
 
 def _distance(one: str, other: str, most: int) -> int:
@@ -230,7 +228,7 @@ def _distance(one: str, other: str, most: int) -> int:
     if len(set(one) ^ set(other)) > 2 * most:  # each edit changes two letters of the set at most
         return most + 1
     before: list[int] = []
-    row = [*range(len(other) + 1)]
+    row: list[int] = [*range(len(other) + 1)]
     for place, letter in enumerate(one, 1):
         last, before, row = before, row, [place]
         for there, another in enumerate(other, 1):
@@ -248,15 +246,33 @@ def _hits(rows: Iterable[Row], asked: list[str], limit: int) -> tuple[Hit, ...]:
     for row in rows:
         number, kind, name, description = row[0], row[1], row[2], row[6]
         groups.setdefault((kind, name, description), {}).setdefault(number, row)
+    parts = [part for group in groups.values() for part in _with_same_ports([*group.values()])]
     hits: list[Hit] = []
     of_product: dict[str, int] = {}
-    for (kind, name, _), group in groups.items():
+    for part in sorted(parts, key=_likely, reverse=True):
         if len(hits) == limit:
             break
+        kind, name = part[0][1:3]
         of_product[name] = of_product.get(name, 0) + 1
         if kind == "service" or of_product[name] <= MAX_OF_PRODUCT or _is_asked_for(name, asked):
-            hits.append(_hit([*group.values()], asked))
+            hits.append(_hit(part, asked))
     return tuple(hits)
+
+
+def _likely(part: list[Row]) -> float:
+    likely: float = part[0][-1]
+    return likely
+
+
+def _with_same_ports(group: list[Row]) -> Iterable[list[Row]]:
+    """Divide rows so that each port of a part is meant on each of its transports: 6881/tcp and 4444/udp are two."""
+    by_transport: dict[str, list[Row]] = {}
+    for row in group:
+        by_transport.setdefault(row[5], []).append(row)
+    parts: dict[frozenset[str], list[Row]] = {}
+    for rows in by_transport.values():
+        parts.setdefault(frozenset([row[4] for row in rows]), []).extend(rows)
+    return parts.values()
 
 
 def _is_asked_for(product: str, asked: list[str]) -> bool:
