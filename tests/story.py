@@ -99,8 +99,8 @@ def dialled_by(pid: int) -> bool:
 
 def portulan(*words: str) -> dict[str, object]:
     """Run the command line as a user does."""
-    code = "import sys; from portulan.cli import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-m", "portulan", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
 
 

@@ -176,4 +176,7 @@ def observations(draw: st.DrawFn) -> Observation:
         inode=draw(st.none() | st.integers(0, 2**32)),
         socket_user=draw(maybe_texts),
         cgroup=draw(st.none() | texts.map("/{}".format)),
+        network_namespace_name=draw(maybe_texts),
+        reachable_from=draw(st.sampled_from([None, "namespace", "host", "outside"])),
+        in_flight=() if owners else tuple(draw(st.lists(processes, max_size=1))),
     )

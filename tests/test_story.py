@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+IN_NAMESPACES = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
+"""A network of its own, and processes that end with the first of them, however that ends."""
+
 PARTS = ("unshare", "ip", "ss", "exim4", "nginx", "bash")
 MISSING = [part for part in PARTS if shutil.which(part) is None]
 
@@ -26,7 +29,7 @@ pytestmark = [
 def story() -> dict[str, Any]:
     """Play the story once."""
     script = Path(__file__).with_name("story.py")
-    words = ["unshare", "--net", "--", sys.executable, str(script)]
+    words = [*IN_NAMESPACES, sys.executable, str(script)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=110)
     assert done.returncode == 0, done.stderr
     played: dict[str, Any] = json.loads(done.stdout)

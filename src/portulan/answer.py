@@ -165,20 +165,28 @@ class Machine(Territory):
 
 
 def machine(
-    *, connections: bool = False, accepted: bool = False, all_owners: bool = False, with_command_lines: bool = False
+    *,
+    connections: bool = False,
+    accepted: bool = False,
+    all_owners: bool = False,
+    everywhere: bool = True,
+    with_command_lines: bool = False,
 ) -> Machine:
-    """Judge what holds ports on this machine, and with `connections` what dials elsewhere."""
+    """Judge what holds ports on this machine, and with `connections` what dials elsewhere.
+
+    All network namespaces are looked into, or with `everywhere` false only that of this process.
+    """
     from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
-    seen = survey(connections=connections, accepted=accepted, all_owners=all_owners)
+    seen = survey(connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere)
     return Machine(seen, _index(), with_command_lines=with_command_lines)
 
 
-def territory(*, all_owners: bool = False, with_command_lines: bool = False) -> Territory:
-    """Look at what holds ports on this machine, without the map."""
+def territory(*, all_owners: bool = False, everywhere: bool = False, with_command_lines: bool = False) -> Territory:
+    """Look at what holds ports in this network namespace, or in all, without the map."""
     from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
-    return Territory(survey(all_owners=all_owners), with_command_lines=with_command_lines)
+    return Territory(survey(all_owners=all_owners, everywhere=everywhere), with_command_lines=with_command_lines)
 
 
 def _answer(  # noqa: PLR0917  # private, and always the same seven in this order

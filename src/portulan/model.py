@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Distinct = Literal["own", "shared"]
     Perspective = Literal["live", "imported", "declared"]
     ExecutableStatus = Literal["present", "deleted", "in-memory"]
+    Reach = Literal["namespace", "host", "outside"]
     ProcessesMissing = Literal[
         "not permitted", "other namespace", "no process holds it", "closed before it could be read"
     ]
@@ -306,6 +307,11 @@ class Observation(Value):
     `accept` is a connection of a listener here. `processes_missing` says why no owner is known.
     `socket_user` is the user who made the socket, known even where the process may not be read; `ipv6_only` is None but
     for IPv6 listeners; `cgroup` is the path of the control group, from which unit and container are read.
+    `network_namespace_name` is what a namespace other than the looker's is called, by its number if nobody named it;
+    `reachable_from` who can reach a listener, packet filters aside: programs of its namespace alone, others of the
+    machine too, or other machines.
+    `in_flight` are processes to which files have been sent that they have not taken yet: a socket that no process holds
+    may be among those.
     """
 
     observed_at: datetime
@@ -328,6 +334,9 @@ class Observation(Value):
     inode: int | None = None
     socket_user: str | None = None
     cgroup: str | None = None
+    network_namespace_name: str | None = None
+    reachable_from: Reach | None = None
+    in_flight: tuple[Process, ...] = ()
 
 
 class Incomplete(Value):

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMMAND = (sys.executable, "-c", "import sys; from portulan.cli import main; sys.exit(main())")
+COMMAND = (sys.executable, "-m", "portulan")
 
 CODES = {0, 1, 2, 3}
 """Every exit code of a question that nobody interrupted."""

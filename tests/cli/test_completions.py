@@ -30,6 +30,8 @@ CASES = [
     ("portulan list --al", {"--all", "--all-owners"}),
     ("portulan --format json reg", {"registry"}),
     ("portulan 2528 --w", {"--with-command-lines"}),
+    ("portulan list --th", {"--this-namespace"}),
+    ("portulan who --all-n", {"--all-namespaces"}),
     ("portulan completion ", {"bash", "zsh", "fish"}),
 ]
 

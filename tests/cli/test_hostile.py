@@ -67,7 +67,7 @@ def test_a_row_stays_a_row(port: str) -> None:
     """A line feed or a tab in a name makes no further row and no further cell."""
     rows = [line.split("\t") for line in portulan().stdout.splitlines()]
     assert len({len(row) for row in rows}) == 1
-    assert [row[3] for row in rows if row[1] == f"{port}/tcp"][0].count("\\n") == 1  # noqa: RUF015  # exactly the first
+    assert [row[5] for row in rows if row[1] == f"{port}/tcp"][0].count("\\n") == 1  # noqa: RUF015  # exactly the first
     table = list(csv.DictReader(io.StringIO(portulan("--format", "csv").stdout)))
     assert [row["executables"] for row in table if row["local_port"] == port][0].endswith("evil")  # noqa: RUF015
 

@@ -54,7 +54,7 @@ def test_into_a_pipe_rows_are_whole(words: tuple[str, ...], port: int) -> None:
     assert not {"ATTENTION", "PORT"}.intersection(rows[0])
     if not words:
         mine = next(row for row in rows if row[1] == f"{port}/tcp")
-        assert mine[3].endswith("/a-program-with-quite-a-long-name-so-that-it-must-be-cut")
+        assert mine[5].endswith("/a-program-with-quite-a-long-name-so-that-it-must-be-cut")
         assert mine[0] in {"ok", "look", "investigate"}
 
 

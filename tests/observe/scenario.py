@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from portulan.observe import Survey
 
 NOBODY = 65534
+INSIDE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 IPPROTO_MPTCP = 262
 CLONE_FILES = 0x400
 PR_SET_NAME = 15
@@ -357,15 +358,23 @@ def look_as_nobody() -> dict[str, Any]:
 
 def look_from_inside() -> dict[str, Any]:
     """Do a survey from a pid namespace within, which does not show the owners."""
-    seen: dict[str, Any] = json.loads(
-        run("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-m", __spec__.name, "inside")
-    )
+    seen: dict[str, Any] = json.loads(run(*INSIDE, sys.executable, "-m", __spec__.name, "inside"))
     return seen
 
 
 def run(*command: str, user: int | None = None) -> str:
-    """Run a program and return what it says."""
-    return subprocess.run(command, capture_output=True, check=False, user=user, text=True, errors="replace").stdout
+    """Run a program, perhaps as another user, and return what it says."""
+    groups: list[int] | None = None if user is None else []
+    return subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        user=user,
+        group=user,
+        extra_groups=groups,
+        text=True,
+        errors="replace",
+    ).stdout
 
 
 def build(folder: Path) -> str | None:
@@ -405,7 +414,10 @@ def main() -> None:
             "ss listening": run("ss", "-tulnpH"),
             "ss tcp": run("ss", "-tanpH"),
             "ss udp": run("ss", "-uanpH"),
-            "ss nobody": run("ss", "-tulnpH", user=NOBODY),
+            "ss tcp nobody": run("ss", "-tanpH", user=NOBODY),
+            "ss udp nobody": run("ss", "-uanpH", user=NOBODY),
+            "ss tcp inside": run(*INSIDE, "ss", "-tanpH"),
+            "ss udp inside": run(*INSIDE, "ss", "-uanpH"),
             "lsof": run("lsof", "-nP", "-i", "-F", "pftPnT"),
         }
         print(json.dumps(report))  # noqa: T201

@@ -30,7 +30,13 @@ SWITCHES = {
     "--with-command-lines": "with_command_lines",
     "--listening": "listening",
     "--all": "accepted",
+    "--all-namespaces": "all_namespaces",
+    "--this-namespace": "this_namespace",
 }
+CONTRADICTIONS = (
+    ("--listening", "--all", "--all adds the connections of listeners"),
+    ("--all-namespaces", "--this-namespace", "the page and the list look into all anyway, who only into this one"),
+)
 ONLY_FOR = {"--listening": "list", "--all": "list", "--limit": "search"}
 """Options that one verb alone understands."""
 
@@ -41,6 +47,8 @@ class Options(Value):
     format: str = "text"
     all_owners: bool = False
     with_command_lines: bool = False
+    all_namespaces: bool = False
+    this_namespace: bool = False
     listening: bool = False
     accepted: bool = False
     limit: int = 20
@@ -133,6 +141,16 @@ def place_of_verb(words: list[str]) -> int | None:
 
 
 def parse_options(words: list[str], verb: str) -> tuple[Options, list[str]]:
+    """Split flags from the other words, and check that they agree with one another."""
+    named, rest = split_options(words, verb)
+    for one, other, hint in CONTRADICTIONS:
+        if SWITCHES[one] in named and SWITCHES[other] in named:
+            message = f"{one} and {other} contradict each other"
+            raise UsageError(message, hint=hint)
+    return Options(**named), rest  # type: ignore[arg-type]  # each by its name below
+
+
+def split_options(words: list[str], verb: str) -> tuple[dict[str, object], list[str]]:
     """Split flags from the other words. A negative number is a word: the answer says that it is no port."""
     named: dict[str, object] = {}
     rest: list[str] = []
@@ -157,10 +175,7 @@ def parse_options(words: list[str], verb: str) -> tuple[Options, list[str]]:
         else:
             message = f"no such option: {word[:40]}"
             raise UsageError(message, hint="portulan --help lists them")
-    if "listening" in named and "accepted" in named:
-        message = "--listening and --all contradict each other"
-        raise UsageError(message, hint="--all adds the connections of listeners")
-    return Options(**named), rest  # type: ignore[arg-type]  # each by its name above
+    return named, rest
 
 
 def parse_format(value: str) -> str:
@@ -191,8 +206,13 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
             missing = missing or error
     if missing is not None:
         raise missing
-    # `who` is the quick question; the page, and --all-owners, also look for what is only bound beside a listener.
-    survey_options = {"all_owners": options.all_owners, "bound_too": map_wanted or options.all_owners}
+    # `who` is the quick question: the page also looks into other network namespaces, and the page and --all-owners for
+    # what is only bound beside a listener.
+    survey_options = {
+        "all_owners": options.all_owners,
+        "bound_too": map_wanted or options.all_owners,
+        "everywhere": options.all_namespaces or (map_wanted and not options.this_namespace),
+    }
     code = 0
     show_command_lines = options.with_command_lines or (options.format == "text" and sys.stdout.isatty())
     for number, query in enumerate(queries):

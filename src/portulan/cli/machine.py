@@ -35,9 +35,9 @@ class Columns(Value):
 
 
 WHO = Columns(
-    ("PORT", ADDRESS, "PROGRAM", "PID", "USER", "UNIT"),
-    (18, 24, 24, 14, 12, 0),
-    (("UNIT", 24), ("USER", 24), (ADDRESS, 24), ("PID", 24)),
+    ("PORT", ADDRESS, "REACH", "NAMESPACE", "PROGRAM", "PID", "USER", "UNIT"),
+    (18, 24, 9, 16, 24, 14, 12, 0),
+    (("REACH", 9), ("UNIT", 24), ("USER", 24), (ADDRESS, 24), ("PID", 24)),
 )
 JUDGED = Columns(
     ("ATTENTION", *WHO.headings, "THE MAP SAYS", "VERDICT", "WHY"),
@@ -57,6 +57,7 @@ def print_machine(options: Options, *, connections: bool = False, accepted: bool
         connections=connections,
         accepted=accepted,
         all_owners=options.all_owners,
+        everywhere=not options.this_namespace,
         with_command_lines=options.with_command_lines,
     )
     tally: dict[str, int] = {}
@@ -79,7 +80,11 @@ def print_territory(options: Options) -> int:
     """Print the sockets of this machine without the map, and return the exit code."""
     from portulan.answer import territory  # noqa: PLC0415  # start-up
 
-    seen = territory(all_owners=options.all_owners, with_command_lines=options.with_command_lines)
+    seen = territory(
+        all_owners=options.all_owners,
+        everywhere=options.all_namespaces,
+        with_command_lines=options.with_command_lines,
+    )
     if options.format == "text":
         style = Style(sys.stdout)
         print_rows(WHO, (cells_of(observation, short=style.terminal) for observation in seen), style)
@@ -142,7 +147,21 @@ def cells_of(subject: Observation, *, short: bool) -> Row:
         program, pids = f"({subject.processes_missing or 'owner unknown'})", ""
         user = subject.socket_user or ""
     home = subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
-    return _port(subject), _address(subject), clean(program), pids, clean(user), clean(home)
+    return (
+        _port(subject),
+        _address(subject),
+        subject.reachable_from or "",
+        clean(namespace_of(subject)),
+        clean(program),
+        pids,
+        clean(user),
+        clean(home),
+    )
+
+
+def namespace_of(subject: Observation) -> str:
+    """Return what to call the network namespace of a socket; nothing for the one that the looker is in."""
+    return subject.network_namespace_name or ""
 
 
 def why(verdict: Verdict, *, short: bool) -> str:

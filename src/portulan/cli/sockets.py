@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from portulan.model import Endpoint, Observation, Process, Verdict
 
 
+REACH = {"namespace": "not reachable from elsewhere", "host": "reachable within the machine", "outside": "reachable"}
+"""How to say who can reach a listener."""
+
+
 def render_territory(answer: Answer, style: Style) -> str:
     """Render who is there, and, where verdicts were asked, what that means; numbers lead from one to the other."""
     observations = answer.observations or ()
@@ -50,7 +54,8 @@ def _likeness(observation: Observation) -> object:
     place = observation.peer if observation.direction == "connect" else observation.local
     programs = {(process.executable, process.name, process.user) for process in observation.processes}
     several = observation.direction if observation.direction != "listen" else observation.inode
-    return several, observation.transport, place, frozenset(programs), observation.processes_missing, observation.cgroup
+    where = observation.network_namespace_name, observation.cgroup
+    return several, observation.transport, place, frozenset(programs), observation.processes_missing, where
 
 
 def _render_group(group: list[Observation], mark: str, style: Style) -> list[str]:
@@ -63,7 +68,12 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
         where = f"{say_address(first.local)} to " + _count(group, say_address(first.peer), "peers")
     else:
         where = say_address(first.local)
-    extra = ["v6 only" if first.ipv6_only else "", f"on {first.interface}" if first.interface else ""]
+    extra = [
+        "v6 only" if first.ipv6_only else "",
+        f"on {first.interface}" if first.interface else "",
+        REACH.get(first.reachable_from or "", ""),
+        f"in the network namespace {first.network_namespace_name}" if first.network_namespace_name else "",
+    ]
     states = dict.fromkeys([observation.socket_state or "" for observation in group])
     state = ", ".join([text for text in (*states, *extra) if text])
     lines = [wrap(clean(f"{mark}{verb} {first.transport} {where} ({state})"), style.width, "  ", "    ")]
@@ -81,8 +91,7 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
             shown = words if len(words) <= 200 else words[:197] + "..."  # noqa: PLR2004  # JSON has it whole
             lines.append(style.paint(wrap(clean(f"runs as: {shown}"), style.width, "      ", "  "), "faint"))
     if not owners:
-        made_by = f", made by user {first.socket_user}" if first.socket_user else ""
-        lines.append(clean(f"      owner: {first.processes_missing}{made_by}"))
+        lines += _say_missing(first, style)
     home = [
         f"unit {first.unit}" if first.unit else "",
         f"container {first.container[:12]}" if first.container else "",
@@ -90,6 +99,17 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
     ]
     if any(home):
         lines.append(clean(f"      {', '.join([text for text in home if text])}"))
+    return lines
+
+
+def _say_missing(observation: Observation, style: Style) -> list[str]:
+    """Say why no process is known, and where a socket may be that is on its way from one to another."""
+    made_by = f", made by user {observation.socket_user}" if observation.socket_user else ""
+    lines = [clean(f"      owner: {observation.processes_missing}{made_by}")]
+    if observation.in_flight:
+        waiting = ", ".join([f"{process.name} (pid {process.pid})" for process in observation.in_flight[:4]])
+        said = clean(f"it may be among files sent and not yet taken by {waiting}")
+        lines.append(wrap(said, style.width, "      ", "  "))
     return lines
 
 

@@ -39,6 +39,8 @@ What is on this port, and is it what belongs there?
 options
   --format text|json|jsonl|csv   --json for --format json
   --all-owners                   look through every descriptor of every process for further owners
+  --all-namespaces               who: look into every network namespace, as the page and the list do
+  --this-namespace               the page and the list: look into this network namespace only
   --with-command-lines           show command lines (they may hold secrets; a terminal shows them on a page)
   --limit N                      at most so many hits of a search (20)
   --version, --help

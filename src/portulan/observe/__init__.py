@@ -27,16 +27,24 @@ class Survey:
     thousand sockets need little memory. Each iteration is a new look. `incomplete` is final once an iteration ended.
     """
 
-    __slots__ = ("_accepted", "_all_owners", "_bound_too", "_connections", "_incomplete", "_port")
+    __slots__ = ("_accepted", "_all_owners", "_bound_too", "_connections", "_everywhere", "_incomplete", "_port")
 
     def __init__(
-        self, port: int | None, *, connections: bool, accepted: bool, all_owners: bool, bound_too: bool
+        self,
+        port: int | None,
+        *,
+        connections: bool,
+        accepted: bool,
+        all_owners: bool,
+        bound_too: bool,
+        everywhere: bool,
     ) -> None:
         self._port = port
         self._connections = connections
         self._accepted = accepted
         self._all_owners = all_owners
         self._bound_too = bound_too
+        self._everywhere = everywhere
         self._incomplete: list[Incomplete] = []
 
     def __iter__(self) -> Iterator[Observation]:
@@ -50,6 +58,7 @@ class Survey:
             accepted=self._accepted,
             all_owners=self._all_owners,
             bound_too=self._bound_too,
+            everywhere=self._everywhere,
             incomplete=self._incomplete,
         )
 
@@ -66,8 +75,9 @@ def survey(
     accepted: bool = False,
     all_owners: bool = False,
     bound_too: bool = True,
+    everywhere: bool = False,
 ) -> Survey:
-    """Look at the sockets of this machine (of this network namespace) and at the processes that hold them.
+    """Look at the sockets of this network namespace, or of the whole machine, and at the processes that hold them.
 
     With `port`: all that holds it or talks to it: listeners, bound sockets, accepted connections, connections that dial
     it, connections that have it as their own port. Without: what listens or is bound; `connections` adds those who
@@ -76,6 +86,8 @@ def survey(
     Without `bound_too` the question about one port is a third quicker on a busy machine, and does not find a socket
     that is only bound beside one that listens there. `all_owners` reads every file descriptor of the machine: it finds
     owners that got a socket under another number or sit in another control group, and costs several times more.
+    `everywhere` looks into all network namespaces of the machine, says who can reach each listener, and where a socket
+    without a process may be waiting to be delivered.
 
     Raises NotSupported where there is no source (not Linux, or neither netlink nor /proc).
     """
@@ -85,4 +97,11 @@ def survey(
     if sys.platform != "linux":
         message = f"Portulan cannot see the sockets of {sys.platform} yet"
         raise NotSupported(message, hint="run it on Linux, or look a port up in the registry: portulan lookup PORT")
-    return Survey(port, connections=connections, accepted=accepted, all_owners=all_owners, bound_too=bound_too)
+    return Survey(
+        port,
+        connections=connections,
+        accepted=accepted,
+        all_owners=all_owners,
+        bound_too=bound_too,
+        everywhere=everywhere,
+    )

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH116  # pathlib is too slow to start for this path
+# ruff: noqa: PTH116, PTH123  # pathlib is too slow to start for this path
 """Linux: from the kernel's sockets to observations, with owners, units and reasons.
 
 One look goes: ask for the sockets that the question is about; decide for each whether it holds a port, dials or was
@@ -15,36 +15,59 @@ from portulan.errors import NotPermitted, NotSupported
 from portulan.model import Endpoint, Incomplete, Observation
 from portulan.observe import cgroup, netlink
 from portulan.observe.netlink import GROUP, INODE, IPV6_ONLY, LOCAL, LOCAL_PORT, PEER, PEER_PORT, STATE, TRANSPORT
-from portulan.observe.owners import Owners
+from portulan.observe.owners import Owners, are_hidden, read_pids
 from portulan.observe.process import Facts, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from portulan.model import Direction, ProcessesMissing, Transport
+    from portulan.model import Direction, Process, ProcessesMissing, Transport
+    from portulan.observe.links import Devices
+    from portulan.observe.namespaces import Namespace
     from portulan.observe.netlink import Row
 
 _HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED}
+HINT_FOR_ROOT = "run as root"
+HINT_FOR_CAPABILITIES = "root alone is not enough here: look with all capabilities"
+_NOBODY = frozenset({"no process holds it", "other namespace"})
 _FEW_PORTS = 8
+_FIRST_EPHEMERAL = 32_768  # net/ipv4/af_inet.c: ip_local_ports.range
 _FEW_ADDRESSES = 64
 _ANY_IPV4 = bytes(4)
 _ANY_IPV6 = bytes(16)
 
 
 class Sockets:
-    """The sockets of this network namespace: from netlink, or from /proc/net where that is refused."""
+    """The sockets of one network namespace: from netlink, or from /proc where that is refused."""
 
-    __slots__ = ("_diag", "_incomplete", "_refused")
+    __slots__ = ("_diag", "_incomplete", "_refused", "devices", "namespace")
 
-    def __init__(self, incomplete: list[Incomplete]) -> None:
+    def __init__(self, incomplete: list[Incomplete], namespace: Namespace | None = None) -> None:
+        """Look into a namespace, and for its devices; or, without one, into that of the looker alone."""
+        self.namespace = namespace
+        self.devices: Devices | None = None
         self._incomplete = incomplete
         self._refused: set[Transport] = set()
         self._diag: netlink.SockDiag | None = None
         try:
-            self._diag = netlink.SockDiag()
+            if namespace is None:
+                self._diag = netlink.SockDiag()
+            else:
+                self._look_into(namespace)
         except OSError as error:
             self._note(error)
+
+    def _look_into(self, namespace: Namespace) -> None:
+        from portulan.observe.links import read_devices  # noqa: PLC0415  # `who` does without
+        from portulan.observe.namespaces import Inside  # noqa: PLC0415
+
+        with Inside(namespace):
+            try:
+                self.devices = read_devices()
+            except OSError:  # netlink is refused, or this family of it: who can reach what is not known
+                self.devices = None
+            self._diag = netlink.SockDiag()
 
     def close(self) -> None:
         """Close what is open."""
@@ -62,24 +85,56 @@ class Sockets:
                     self._note(error)
         from portulan.observe import procnet  # noqa: PLC0415  # seldom needed
 
+        namespace = self.namespace
+        folder = "/proc/net" if namespace is None or namespace.is_here else namespace.folder
+        if not folder:
+            return []  # said when it could not be entered
         try:
-            return procnet.read(transport, states, local_port=local_port, any_port=any_port)
+            return procnet.read(transport, states, local_port=local_port, any_port=any_port, folder=folder)
         except PermissionError as error:
             message = "the sockets of this machine may not be seen"
             raise NotPermitted(message, hint=f"allow netlink sock_diag or the reading of {error.filename}") from error
         except OSError as error:
+            if folder != "/proc/net":
+                return []  # its last process has gone
             message = "this system shows its sockets neither by netlink nor in /proc/net"
             raise NotSupported(message, hint="mount /proc") from error
 
     def _note(self, error: OSError) -> None:
         """Note what cannot be seen without netlink."""
-        self._incomplete.append(
-            Incomplete(
-                "sockets that are bound but do not listen",
-                f"netlink sock_diag is refused: {error.strerror}",
-                "allow AF_NETLINK sockets here (containers and sandboxes can forbid them)",
-            )
-        )
+        namespace = self.namespace
+        if namespace is None or namespace.is_here:
+            what = "sockets that are bound but do not listen"
+            why = f"netlink sock_diag is refused: {error.strerror}"
+            hint = "allow AF_NETLINK sockets here (containers and sandboxes can forbid them)"
+        elif isinstance(error, (FileNotFoundError, ProcessLookupError)):
+            return  # gone meanwhile
+        else:
+            what = "bound sockets of other network namespaces, and all of those without a process"
+            why = f"they may not be entered: {error.strerror}"
+            hint = HINT_FOR_ROOT if os.geteuid() else HINT_FOR_CAPABILITIES
+        refused = Incomplete(what, why, hint)
+        if refused not in self._incomplete:
+            self._incomplete.append(refused)
+
+
+class Look:
+    """What was found in one network namespace: who holds ports, who dials, and whom listeners accepted."""
+
+    __slots__ = ("accepts", "dials", "holders", "sockets")
+
+    def __init__(self, sockets: Sockets, port: int | None, *, talking: bool, bound_too: bool) -> None:
+        self.sockets = sockets
+        found = read_all(sockets, talking=talking) if port is None else read_port(sockets, port, bound_too=bound_too)
+        self.holders, self.dials, self.accepts = found
+        self.holders.sort()
+        self.dials.sort(key=_peer)  # what a dial is about is its peer
+        self.accepts.sort()
+
+    @property
+    def rows(self) -> list[Row]:
+        """All of them."""
+        return self.holders + self.dials + self.accepts
 
 
 def observe(
@@ -89,26 +144,37 @@ def observe(
     accepted: bool,
     all_owners: bool,
     bound_too: bool,
+    everywhere: bool,
     incomplete: list[Incomplete],
 ) -> Iterator[Observation]:
     """Look now; see `portulan.observe.survey`. What was refused is appended to `incomplete`."""
-    sockets = Sockets(incomplete)
+    places: list[Namespace | None] = [None]
+    if everywhere:
+        from portulan.observe.namespaces import find  # noqa: PLC0415  # `who` does without
+
+        places = [*find(read_pids())]
+        if are_hidden():
+            why = "/proc hides the processes of others"
+            incomplete.append(Incomplete("network namespaces of other users' processes", why, HINT_FOR_ROOT))
+    looks: list[Look] = []
     try:
-        if port is None:
-            holders, dials, accepts = read_all(sockets, talking=connections or accepted)
-            dials = dials if connections else []
-            accepts = accepts if accepted else []
-        else:
-            holders, dials, accepts = read_port(sockets, port, bound_too=bound_too)
-        holders.sort()
-        dials.sort(key=_peer)  # what a dial is about is its peer
-        accepts.sort()
-        territory = Territory(holders + dials + accepts, sockets, all_owners=all_owners, incomplete=incomplete)
+        for place in places:
+            sockets = Sockets(incomplete, place)
+            looks.append(Look(sockets, port, talking=connections or accepted, bound_too=bound_too))
+            if port is None and not connections:
+                looks[-1].dials = []
+            if port is None and not accepted:
+                looks[-1].accepts = []
+        territory = Territory(looks, all_owners=all_owners, incomplete=incomplete)
     finally:
-        sockets.close()
-    yield from territory.observations("listen", holders)
-    yield from territory.observations("connect", dials)
-    yield from territory.observations("accept", accepts)
+        for look in looks:
+            look.sockets.close()
+    for look in looks:
+        yield from territory.observations("listen", look.holders, look.sockets)
+    for look in looks:
+        yield from territory.observations("connect", look.dials, look.sockets)
+    for look in looks:
+        yield from territory.observations("accept", look.accepts, look.sockets)
 
 
 def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], list[Row]]:
@@ -152,10 +218,11 @@ def read_port(sockets: Sockets, port: int, *, bound_too: bool) -> tuple[list[Row
 class Held:
     """The addresses that listeners (and unconnected UDP sockets) hold, by port and transport."""
 
-    __slots__ = ("_addresses",)
+    __slots__ = ("_addresses", "_first_ephemeral")
 
     def __init__(self, holders: Iterable[Row]) -> None:
         self._addresses: dict[tuple[int, Transport], set[bytes]] = {}
+        self._first_ephemeral = 0
         for row in holders:
             if row[STATE] != netlink.BOUND:
                 addresses = self._addresses.setdefault(row[:2], set())
@@ -169,12 +236,21 @@ class Held:
         accepts: list[Row] = []
         for row in talkers:
             addresses = self._addresses.get(row[:2])
-            local = row[LOCAL]
-            if addresses and (local in addresses or bytes(len(local)) in addresses):  # all zeros is any address
+            if addresses is None:
+                (accepts if self._has_outlived_its_listener(row) else dials).append(row)
+            elif row[LOCAL] in addresses or bytes(len(row[LOCAL])) in addresses:  # all zeros is any address
                 accepts.append(row)
             else:
                 dials.append(row)
         return dials, accepts
+
+    def _has_outlived_its_listener(self, row: Row) -> bool:
+        """Tell whether a connection was accepted by a listener that has closed: by its numbers, since all else is gone.
+
+        Who dials has an ephemeral number as a rule (RFC 6056, section 2.1), and who listens another.
+        """
+        first = self._first_ephemeral = self._first_ephemeral or _read_first_ephemeral()
+        return row[LOCAL_PORT] < first <= row[PEER_PORT] and (row[PEER_PORT], row[TRANSPORT]) not in self._addresses
 
 
 class Territory:
@@ -185,6 +261,7 @@ class Territory:
         "_facts",
         "_gone",
         "_host",
+        "_in_flight",
         "_interfaces",
         "_namespace",
         "_now",
@@ -192,15 +269,16 @@ class Territory:
         "_places",
     )
 
-    def __init__(self, rows: list[Row], sockets: Sockets, *, all_owners: bool, incomplete: list[Incomplete]) -> None:
+    def __init__(self, looks: list[Look], *, all_owners: bool, incomplete: list[Incomplete]) -> None:
         self._now = utc(int(time.time()))
         self._host = os.uname().nodename
         self._namespace = _read_inode("/proc/self/ns/net")
         self._interfaces: dict[int, str | None] = {}
         self._addresses: dict[bytes, str] = {}
         members: dict[int, list[int]] = {}
-        for row in rows:
-            members.setdefault(row[GROUP], []).append(row[INODE])
+        for look in looks:
+            for row in look.rows:
+                members.setdefault(row[GROUP], []).append(row[INODE])
         groups = cgroup.Groups(members)
         self._places = {group: _place(groups.path(group)) for group in members}
         self._facts = Facts(
@@ -212,31 +290,39 @@ class Territory:
         else:
             self._owners.search_groups(groups)
         missing = self._owners.missing()
-        orphans = [row for row in rows if row[INODE] in missing] if missing else []
-        self._gone = self._find_gone(orphans, sockets)
+        self._gone: set[int] = set()
+        orphans: list[Row] = []
+        for look in looks if missing else ():
+            left = [row for row in look.rows if row[INODE] in missing]
+            self._gone |= self._find_gone(left, look.sockets)
+            orphans += left
+        self._in_flight: tuple[Process, ...] = ()
+        if looks[0].sockets.namespace is not None and missing.difference(self._gone):
+            self._in_flight = self._owners.search_in_flight()
         self._report(orphans, incomplete)
 
     def _find_gone(self, orphans: list[Row], sockets: Sockets) -> set[int]:
-        """Ask again for sockets of which no owner was found though none was refused: return those closed since."""
-        asked = {
-            (row[TRANSPORT], row[LOCAL_PORT])
-            for row in orphans
-            if self._owners.why_missing(row[INODE], row[GROUP]) != "not permitted"
-        }
-        if not asked:
-            return set()
+        """Ask again for sockets of which no owner was found: return those closed since."""
+        asked: dict[tuple[Transport, int], int] = {}
+        for row in orphans:
+            if row[INODE]:
+                states = _HOLDING[row[TRANSPORT]]
+                where = row[TRANSPORT], row[LOCAL_PORT]
+                # Who holds a port does so to the end; a connection may be in any state by now.
+                asked[where] = asked.get(where, 0) | (states if states >> row[STATE] & 1 else netlink.EVERY)
         if len(asked) > _FEW_PORTS:
-            asked = {(transport, 0) for transport, _port in asked}
-        now = [sockets.read(transport, netlink.EVERY, local_port=port) for transport, port in asked]
-        return {row[INODE] for row in orphans}.difference([row[INODE] for rows in now for row in rows])
+            many: dict[tuple[Transport, int], int] = {}
+            for (transport, _port), states in asked.items():
+                many[transport, 0] = many.get((transport, 0), 0) | states
+            asked = many
+        now = [sockets.read(transport, states, local_port=port) for (transport, port), states in asked.items()]
+        return {row[INODE] for row in orphans if row[INODE]}.difference([row[INODE] for rows in now for row in rows])
 
     def _report(self, orphans: list[Row], incomplete: list[Incomplete]) -> None:
-        """Note how many owners were refused."""
+        """Note how many owners were refused, and how many sockets may have further ones."""
         reasons = [self._owners.why_missing(row[INODE], row[GROUP]) for row in orphans if row[INODE] not in self._gone]
         hints = {
-            "not permitted": "run as root"
-            if os.geteuid()
-            else "root alone is not enough here: look with all capabilities",
+            "not permitted": HINT_FOR_ROOT if os.geteuid() else HINT_FOR_CAPABILITIES,
             "other namespace": "look from the host, outside of this container",
         }
         for why, hint in hints.items():
@@ -244,15 +330,23 @@ class Territory:
             if count:
                 what = f"owners of {count} sockets" if count > 1 else "the owner of one socket"
                 incomplete.append(Incomplete(what, why, hint))
+        if count := self._owners.count_doubtful():
+            what = f"further owners of {count} sockets" if count > 1 else "further owners of one socket"
+            incomplete.append(Incomplete(what, "not permitted", hints["not permitted"]))
 
-    def observations(self, direction: Direction, rows: Iterable[Row]) -> Iterator[Observation]:
+    def observations(self, direction: Direction, rows: Iterable[Row], sockets: Sockets) -> Iterator[Observation]:
         """Make the observations of some sockets, each when its turn comes."""
         processes_of, why_missing = self._owners.processes, self._owners.why_missing
         user_name, groups = self._facts.user_name, self._facts.groups
         now, host, namespace, gone, places = self._now, self._host, self._namespace, self._gone, self._places
         vague = {group for group, place in places.items() if _is_vague(place[0])}
-        address, interface = self._address, self._interface
+        address, interface, devices = self._address, self._interface, sockets.devices
         listening = direction == "listen"
+        name = None
+        if sockets.namespace is not None and not sockets.namespace.is_here:
+            namespace = sockets.namespace.inode
+            name = sockets.namespace.name or f"net:[{namespace or '?'}]"
+        in_flight = self._in_flight
         for local_port, transport, local, peer_port, peer, family, state, index, uid, inode, group, ipv6_only in rows:
             processes = processes_of(inode)
             missing: ProcessesMissing | None = None
@@ -278,11 +372,14 @@ class Territory:
                 None,
                 namespace,
                 "ipv4" if ipv4 else "ipv6",
-                interface(index) if index else None,
+                (devices.name(index) if devices else interface(index)) if index else None,
                 None if ipv4 or not listening or ipv6_only < 0 else bool(ipv6_only),
                 inode,
                 user_name(uid) if inode else None,
                 path,
+                name,
+                devices.reach(local, index) if devices and listening else None,
+                in_flight if inode and missing in _NOBODY else (),
             )
 
     def _address(self, packed: bytes) -> str:
@@ -317,6 +414,15 @@ def _is_vague(path: str | None) -> bool:
 def _place(path: str | None) -> tuple[str | None, str | None, str | None]:
     """Return a path of control groups with the unit and the container that it names."""
     return (path, None, None) if path is None else (path, cgroup.unit_of(path), cgroup.container_of(path))
+
+
+def _read_first_ephemeral() -> int:
+    """Return the first number that this system gives to those who dial; Linux's own default if it hides that."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", "rb", buffering=0) as limits:
+            return int(limits.read(64).split()[0])
+    except (OSError, ValueError, IndexError):
+        return _FIRST_EPHEMERAL
 
 
 def _read_inode(path: str) -> int | None:

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH115, PTH116, PTH208  # pathlib is too slow to start for this path, and knows no dir_fd
+# ruff: noqa: PTH115, PTH116, PTH123, PTH208  # pathlib is too slow to start for this path, and knows no dir_fd
 """Who holds a socket: from inode numbers to processes.
 
 The kernel keeps no such index, so somebody must read the links in /proc/PID/fd, and that is nearly all that the
@@ -38,7 +38,19 @@ _INITIAL_PID_NAMESPACE = 4026531836  # PROC_PID_INIT_INO in include/linux/proc_n
 class Owners:
     """The processes that hold some sockets: search in one of two ways, then ask."""
 
-    __slots__ = ("_complete", "_elsewhere", "_facts", "_foreign", "_held", "_known", "_links", "_refused", "_usual")
+    __slots__ = (
+        "_closed",
+        "_complete",
+        "_doubtful",
+        "_elsewhere",
+        "_facts",
+        "_foreign",
+        "_held",
+        "_known",
+        "_links",
+        "_refused",
+        "_usual",
+    )
 
     def __init__(self, members: Mapping[int, Sequence[int]], facts: Facts) -> None:
         """Take the inodes of the sockets (0 for none), by the id of the control group that made them."""
@@ -51,7 +63,9 @@ class Owners:
         self._known: dict[int, tuple[Process]] = {}  # by pid; one tuple that all its sockets share
         self._complete: set[int] = set()  # pids of which every link was read
         self._usual: list[bytes] = []  # numbers under which sockets were found: programs of one kind are alike
-        self._refused = False  # some process did not let us look
+        self._closed: set[int] = set()  # pids that did not let us look
+        self._doubtful: set[bytes] = set()  # sockets that may have an owner among those
+        self._refused = False  # some process did not let us look, or is hidden
         self._foreign: set[int] = set()  # groups with processes of other pid namespaces
         self._elsewhere = False  # there may be processes that this pid namespace does not show
 
@@ -74,6 +88,10 @@ class Owners:
             return "not permitted"
         return "other namespace" if self._elsewhere else "no process holds it"
 
+    def count_doubtful(self) -> int:
+        """Return how many sockets with a known owner may have more, in processes that did not let us look."""
+        return len(self._doubtful)
+
     def search_groups(self, groups: Groups) -> None:
         """Look in the control groups of the sockets, then everywhere for those still without an owner."""
         for group, links in self._links.items():
@@ -81,8 +99,11 @@ class Owners:
             if 0 in pids:
                 self._foreign.add(group)
             self._search([pid for pid in pids if pid], links)
+            if not self._closed.isdisjoint(pids):
+                self._doubtful.update([link for link in links if self._held[link]])
         if left := self._left():
             self._search(read_pids(), left)
+            self._doubt_relatives(left - self._left())
         # systemd keeps the sockets that it hands over to services, which must be found as well.
         if any(owners[0].name == "systemd" for owners in self._held.values() if owners and not owners[1:]):
             for pid in read_pids():
@@ -93,7 +114,31 @@ class Owners:
         """Read all links of all processes."""
         for pid in read_pids():
             self._look(pid, None)
+        if self._closed:
+            self._doubtful.update([link for link, owners in self._held.items() if owners])
         self._search_threads()
+
+    def search_in_flight(self) -> tuple[Process, ...]:
+        """Return the processes with a Unix socket in which files wait that somebody sent (SCM_RIGHTS, unix(7)).
+
+        The kernel tells how many files there are (scm_fds in /proc/PID/fdinfo, since Linux 5.6), not which.
+        """
+        found: list[Process] = []
+        for pid in read_pids():
+            try:
+                folder = os.open(b"/proc/%d/fd" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            try:
+                if any(_has_files_waiting(folder, number) for number in os.listdir(folder)):
+                    process = self._facts.read_process(pid, folder, b"../")
+                    if process is not None:
+                        found.append(process)
+            except OSError:
+                pass  # gone
+            finally:
+                os.close(folder)
+        return tuple(sorted(found, key=_pid))
 
     def _left(self) -> set[bytes]:
         return {link for link, owners in self._held.items() if not owners}
@@ -118,13 +163,24 @@ class Owners:
             if pid not in self._complete and (unread := common.difference(read.get(pid, ()))):
                 self._ask(pid, unread)
 
+    def _doubt_relatives(self, links: Iterable[bytes]) -> None:
+        """Doubt that the owners of sockets are all, where a process of the same session did not let us look.
+
+        A socket gets to another process by fork, mostly, and setsid(2) before that is what daemons do.
+        """
+        if self._closed:
+            sessions = {_read_session(pid) for pid in self._closed}
+            for link in links:
+                if not sessions.isdisjoint([_read_session(owner.pid) for owner in self._held[link]]):
+                    self._doubtful.add(link)
+
     def _search_threads(self) -> None:
         """Look for the rest in threads that no longer share the open files of their process."""
         left = self._left()
         if not left:
             return
         self._elsewhere = _may_be_elsewhere()
-        self._refused = self._refused or _are_hidden()
+        self._refused = self._refused or are_hidden()
         if self._refused:
             return
         for pid in read_pids():
@@ -143,6 +199,9 @@ class Owners:
                 link = os.readlink(prefix + number)
             except FileNotFoundError:
                 continue
+            except PermissionError:
+                self._closed.add(pid)
+                break
             except OSError:
                 break
             if link in self._held and all(owner.pid != pid for owner in self._held[link]):
@@ -170,6 +229,7 @@ class Owners:
                 os.close(folder)
         except PermissionError:
             self._refused = True
+            self._closed.add(pid)
         except OSError:
             pass  # gone
         if left is not None:
@@ -265,6 +325,32 @@ def _list_threads(pid: int) -> list[bytes]:
     return [task for task in tasks if not size or _count_files(task) != size]
 
 
+def _has_files_waiting(folder: int, number: str) -> bool:
+    """Tell whether an open file is a Unix socket with undelivered files."""
+    try:
+        if not os.readlink(number, dir_fd=folder).startswith("socket:"):
+            return False
+        descriptor = os.open(f"../fdinfo/{number}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        waiting = os.read(descriptor, 4_096).partition(b"\nscm_fds:")[2].split(None, 1)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return bool(waiting) and waiting[0] != b"0"
+
+
+def _read_session(pid: int) -> int:
+    """Return the session of a process (proc_pid_stat(5), field 6); its own number where that cannot be read."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as status:
+            return int(status.read(1_024).rpartition(b")")[2].split()[3])
+    except (OSError, ValueError, IndexError):
+        return pid
+
+
 def _may_be_elsewhere() -> bool:
     """Tell whether there may be processes that this pid namespace does not show."""
     try:
@@ -273,7 +359,7 @@ def _may_be_elsewhere() -> bool:
         return True
 
 
-def _are_hidden() -> bool:
+def are_hidden() -> bool:
     """Tell whether /proc hides the processes of others (its mount option hidepid)."""
     return not os.access("/proc/1", os.F_OK)
 

@@ -133,9 +133,12 @@ def utc(seconds: int) -> datetime:
 
 
 def is_writable(status: os.stat_result) -> bool:
-    """Tell whether anybody but root may write a file or folder, by owner and mode; the sticky bit protects little."""
-    mode = status.st_mode
-    return bool(status.st_uid or mode & _WRITABLE_BY_OTHERS or (mode & _WRITABLE_BY_GROUP and status.st_gid))
+    """Tell whether anybody but root may write a file or folder, by owner and mode; the sticky bit protects little.
+
+    Root's group is one that others may be in (containers often run with it), and where there is an access control list
+    the bits of the group stand for all whom it names (acl(5)).
+    """
+    return bool(status.st_uid or status.st_mode & (_WRITABLE_BY_GROUP | _WRITABLE_BY_OTHERS))
 
 
 def parse_stat(content: bytes) -> tuple[str, int]:

@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 _FILES = (("", _socket.AF_INET), ("6", _socket.AF_INET6))
 
 
-def read(transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
+def read(
+    transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0, folder: str = "/proc/net"
+) -> list[Row]:
     """Return the sockets of a transport in some states (bits, 1 << state), with a port on the local side or on any.
 
-    Raises OSError where /proc/net cannot be read at all.
+    `folder` is that of the network namespace: /proc/PID/net is that of a process. Raises OSError where it cannot be
+    read at all.
     """
     rows = []
     for suffix, family in _FILES:
         try:
-            with open(f"/proc/net/{transport}{suffix}", "rb") as lines:
+            with open(f"{folder}/{transport}{suffix}", "rb") as lines:
                 next(lines)  # the heading
                 for line in lines:
                     row = parse_line(line, transport, family)

@@ -31,13 +31,14 @@ _portulan() {
     if [[ $cur == -* ]]; then
         local options='--format --json --help'
         case $verb in
-            '') options+=' --with-command-lines --all-owners --version' ;;
-            list) options+=' --all --listening --with-command-lines --all-owners' ;;
+            '') options+=' --with-command-lines --all-owners --this-namespace --version' ;;
+            list) options+=' --all --listening --with-command-lines --all-owners --this-namespace' ;;
+            who) options+=' --with-command-lines --all-owners --all-namespaces' ;;
             search) options+=' --limit' ;;
             lookup) ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;
-            *) options+=' --with-command-lines --all-owners' ;;
+            *) options+=' --with-command-lines --all-owners --this-namespace' ;;
         esac
         COMPREPLY=($(compgen -W "$options" -- "$cur"))
         return

@@ -12,6 +12,8 @@ complete -c portulan -n "$rows" -l format -x -a 'text json jsonl csv' -d 'Form o
 complete -c portulan -n "$rows" -l json -d 'JSON, as --format json'
 complete -c portulan -n "$owners" -l with-command-lines -d 'Show command lines, which may hold secrets'
 complete -c portulan -n "$owners" -l all-owners -d 'Look for every owner of every socket'
+complete -c portulan -n "__fish_seen_subcommand_from who" -l all-namespaces -d 'Look into every network namespace'
+complete -c portulan -n "$owners; and not __fish_seen_subcommand_from who" -l this-namespace -d 'Look into this network namespace only'
 
 complete -c portulan -n "$first" -a lookup -d 'What the registry says of a port or name'
 complete -c portulan -n "$first" -a who -d 'Who holds or talks to a port here'
