@@ -232,7 +232,8 @@ class Executable(Value):
     """A program of a product. A `shared` one (interpreter, bundled ...) names nothing without a second fact.
 
     `services` are the IANA service names that the product is cited or named to serve; `serves` tells whether it is
-    cited to hold any port at all, or runs as a unit.
+    cited to hold any port at all, or runs as a unit. `speaks` are all service names of all protocols that it is cited
+    to serve anywhere, `services` included; empty where none is known.
     """
 
     name: str
@@ -247,6 +248,7 @@ class Executable(Value):
     citation: Citation
     attestation: Attestation
     serves: bool = False
+    speaks: tuple[str, ...] = ()
 
 
 class TransportEntry(Value):

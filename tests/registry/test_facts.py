@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from portulan.model import Assignment
     from portulan.registry.facts import Facts
 
-FILES = ("known-uses", "executables", "specifications", "protocols", "synonyms")
+FILES = ("known-uses", "executables", "specifications", "protocols", "forms", "synonyms")
 KEYS = {
     "known-uses": ("port", "transport", "direction", "product", "role", "protocol"),
     "executables": ("executable", "system", "product", "path", "unit"),
     "specifications": ("service_name", "transport"),
     "protocols": ("protocol", "service_name"),
+    "forms": ("protocol", "service_name"),
     "synonyms": ("word",),
 }
 
@@ -77,7 +78,8 @@ def test_services_that_facts_name_exist(rows: list[Assignment], facts: Facts) ->
         name.lower() for row in collapse_aliases(rows) if row.service_name for name in (row.service_name, *row.aliases)
     }
     assert {name for name, _ in facts.specifications} <= names
-    assert {service.lower() for services in facts.protocols.values() for service in services} <= names
+    for table in (facts.protocols, facts.forms):
+        assert {service.lower() for services in table.values() for service in services} <= names
 
 
 def test_missing_files_are_empty(tmp_path: Path) -> None:

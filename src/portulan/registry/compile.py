@@ -149,8 +149,9 @@ def _executables(facts: Facts, runs: Sequence[Run], agreement: Agreement) -> dic
     programs: dict[str, list[Executable]] = {}
     serving = {use.product for use in facts.uses if use.direction == "listen"}
     serving.update(program.product for program in facts.executables if program.unit)
-    for program, services in services_of(facts.executables, runs, agreement).items():
-        told = replace(program, services=services, serves=bool(services) or program.product in serving)
+    for program, (services, speaks) in services_of(facts.executables, runs, agreement, facts.forms).items():
+        served = bool(services) or program.product in serving
+        told = replace(program, services=services, serves=served, speaks=speaks)
         # Facts name the version that was looked at (php-fpm8.2); the next one has the same name without it.
         for name in names_of(program.name):
             key = f"w:{name.lower()}" if program.system == "windows" else f"x:{name}"

@@ -173,6 +173,7 @@ def _executable(program: Executable) -> Iterable[str | tuple[str, ...] | None]:
         program.citation.title,
         program.attestation,
         "yes" if program.serves else "no",
+        program.speaks or None,
     )
 
 

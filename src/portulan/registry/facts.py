@@ -22,6 +22,8 @@ class Facts(NamedTuple):
 
     `malicious` uses have that relation already; the relation of the others is a placeholder until it is computed.
     `specifications` is keyed by (service name, transport or ""), `protocols` by our protocol names, `synonyms` by word.
+    `protocols` has every service that a protocol is registered under; `forms` those that whoever serves the protocol
+    serves by that alone: HTTP on https, but not what is merely made of HTTP.
     """
 
     uses: tuple[KnownUse, ...]
@@ -29,13 +31,11 @@ class Facts(NamedTuple):
     specifications: dict[tuple[str, str], Citation]
     protocols: dict[str, tuple[str, ...]]
     synonyms: dict[str, tuple[str, ...]]
+    forms: dict[str, tuple[str, ...]]
 
 
 def read_facts(folder: Path = DATA) -> Facts:
     """Read all files; one that is not there is empty."""
-    protocols: dict[str, list[str]] = {}
-    for row in _rows(folder / "protocols.csv"):
-        protocols.setdefault(row["protocol"].lower(), []).append(row["service_name"])
     return Facts(
         tuple(map(_use, _rows(folder / "known-uses.csv"))),
         tuple(map(_executable, _rows(folder / "executables.csv"))),
@@ -43,9 +43,18 @@ def read_facts(folder: Path = DATA) -> Facts:
             (row["service_name"].lower(), row["transport"]): Citation(row["url"], row["title"])
             for row in _rows(folder / "specifications.csv")
         },
-        {protocol: tuple(names) for protocol, names in protocols.items()},
+        _services(folder / "protocols.csv"),
         {row["word"].lower(): tuple(row["also"].lower().split()) for row in _rows(folder / "synonyms.csv")},
+        _services(folder / "forms.csv"),
     )
+
+
+def _services(path: Path) -> dict[str, tuple[str, ...]]:
+    """Return the service names that a file has for each protocol, in its order."""
+    names: dict[str, list[str]] = {}
+    for row in _rows(path):
+        names.setdefault(row["protocol"].lower(), []).append(row["service_name"])
+    return {protocol: tuple(found) for protocol, found in names.items()}
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -51,7 +51,7 @@ SEARCH_NAME = "search.sqlite"
 """The two built files; they lie in one folder."""
 
 MAGIC = b"PORTULAN"
-VERSION = 1
+VERSION = 2
 HEADER = 128
 PRIME = 4_294_967_291
 STATES: tuple[State, ...] = ("unassigned", "reserved", "assigned")
@@ -309,7 +309,7 @@ class Index:
         )
 
     def _executable(self, at: int) -> Executable:
-        *facts, services, url, title, attestation, serves = self._fields(at, 13)
+        *facts, services, url, title, attestation, serves, speaks = self._fields(at, 14)
         name, system, product, vendor, distinct, package, path, unit = facts
         return Executable(
             name,
@@ -324,6 +324,7 @@ class Index:
             Citation(url, title),
             attestation,
             serves == "yes",
+            _items(speaks),
         )
 
     def _grade(self, at: int) -> Grade:

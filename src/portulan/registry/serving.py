@@ -1,9 +1,17 @@
-"""Which services of IANA's a program serves: those that its product is cited or named to serve.
+"""Which services of IANA's a program serves: those that its product is cited or named to serve, in all their forms.
 
 Cited: the product listens, by a known use that agrees with the assignment. Named: the product has the service's whole
 name and is a server (it listens by a known use, or a package runs a program of it as a unit), or the program is called
 after a protocol, as daemons are (``ntpd``, ``in.telnetd``). A client named after a protocol (``ssh``, ``scp``) serves
 nothing.
+
+Forms: who serves a protocol on one number serves it on the others that IANA gave it, inside TLS included
+(``data/forms.csv``): a web server on http is at home on https. That holds for a protocol that the product is cited for
+on a number of that protocol, and for the only one that a product is cited for at all, wherever that is. A product that
+speaks several is not known to speak this one there.
+
+Apart from what a product serves stands what it `speaks`: every service of every protocol that it is cited for. Only
+what is foreign to all of that is known to be something else.
 """
 
 from __future__ import annotations
@@ -13,17 +21,19 @@ from typing import TYPE_CHECKING
 from portulan.registry.agreement import letters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from portulan.model import Assignment, Executable, KnownUse
     from portulan.registry.agreement import Agreement
     from portulan.registry.compile import Run
 
+    Forms = Mapping[str, tuple[str, ...]]
+
 
 def services_of(
-    programs: Sequence[Executable], runs: Sequence[Run], agreement: Agreement
-) -> dict[Executable, tuple[str, ...]]:
-    """Return the IANA service names of each program, those cited first."""
+    programs: Sequence[Executable], runs: Sequence[Run], agreement: Agreement, forms: Forms
+) -> dict[Executable, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the IANA service names that each program serves, those cited first, and all that it speaks."""
     names = {
         name: row.service_name
         for run in runs
@@ -32,20 +42,54 @@ def services_of(
         for name in agreement.read(row)[0]
         if row.service_name
     }
-    servers = {program.product for program in programs if program.unit}
-    servers.update(use.product for run in runs for use in run.known_uses if use.direction == "listen")
+    protocols = _protocols(runs)
+    servers = {program.product for program in programs if program.unit}.union(protocols)
     cited: dict[str, dict[str, None]] = {}
     for use, row in _listening(runs):
         if row.service_name and agreement.agrees(use, row):
-            cited.setdefault(use.product, {})[row.service_name] = None
-    served: dict[Executable, tuple[str, ...]] = {}
+            services = cited.setdefault(use.product, {})
+            services[row.service_name] = None
+            same = forms.get((use.protocol or "").lower(), ())
+            if row.service_name in same:
+                services.update(dict.fromkeys(same))
+    for product, spoken in protocols.items():
+        cited.setdefault(product, {}).update(dict.fromkeys(_only_protocol(spoken, forms)))
+    served: dict[Executable, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for program in programs:
         named = [names[name] for name in _named(program, agreement, servers) if name in names]
         services = dict.fromkeys([*cited.get(program.product, ()), *named])
         # IANA's own second home of a service: http-alt for http.
         alternates = [names[letters(f"{name}-alt")] for name in services if letters(f"{name}-alt") in names]
-        served[program] = tuple(dict.fromkeys([*services, *alternates]))
+        serves = tuple(dict.fromkeys([*services, *alternates]))
+        speaks = dict.fromkeys(serves)
+        for protocol in sorted(protocols.get(program.product, ())):
+            also = agreement.names_of(protocol).union([letters(protocol)])
+            speaks.update(dict.fromkeys(sorted(names[name] for name in also if name in names)))
+        served[program] = serves, tuple(speaks)
     return served
+
+
+def _protocols(runs: Iterable[Run]) -> dict[str, set[str]]:
+    """Return the protocols that each product is cited to serve anywhere; a product without a known one has none."""
+    protocols: dict[str, set[str]] = {}
+    for run in runs:
+        for use in run.known_uses:
+            if use.direction == "listen":
+                spoken = protocols.setdefault(use.product, set())
+                if use.protocol and use.relation != "malicious":
+                    spoken.add(use.protocol.lower())
+    return protocols
+
+
+def _only_protocol(spoken: Iterable[str], forms: Forms) -> list[str]:
+    """Return the services of the one protocol that a product speaks; several count as one where they share a service.
+
+    HTTP and HTTPS do, SMTP and HTTP do not.
+    """
+    known = [forms.get(protocol, ()) for protocol in sorted(spoken)]
+    if not known or not frozenset(known[0]).intersection(*known):
+        return []
+    return [name for same in known for name in same]
 
 
 def _listening(runs: Iterable[Run]) -> Iterator[tuple[KnownUse, Assignment]]:
