@@ -23,6 +23,7 @@ NOW = datetime(2026, 11, 22, 9, 10, 11, tzinfo=UTC)
 SSHD = "/usr/sbin/sshd"
 UNHEARD_OF = "/opt/unheard-of"
 CHUNK = PORTS // 8
+NARROW = 16
 
 Pair = tuple[int, str]
 
@@ -111,6 +112,8 @@ def test_every_port(index: Index, published: tuple[dict[Pair, set[str]], dict[Pa
             assert verdict.judgement == "unexplained", pair
             against = [use for use in entry.known_uses if use.transport == transport and use.relation != "malicious"]
             assert verdict.rule == "PT105" or against, pair
+            narrow = [use for use in against if use.ports.last - use.ports.first < NARROW]
+            assert verdict.rule == "PT105" or {use.relation for use in narrow} == {"unofficial"}, pair
             assert verdict.squats_on is None or verdict.rule == "PT104", pair
 
             verdict = judge(entry, {}, hidden.of(local, transport))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portulan.judge.program import is_interpreter
 from portulan.judge.rules import NOTES
 from portulan.model import Evidence, Note, replace
 
@@ -32,10 +33,18 @@ ADVICE = {
     "PT104": "Find out what {program} {does}.",
     "PT106": "Find out who put {program} there, and what it {does}.",
     "PT109": "Find out why {program} speaks another protocol there than the map leads to expect.",
-    "PT110": "Look at the script or module that {program} runs: ps -ww -o args -p {pid}",
+    "PT110": "Look at what {program} was started for: ps -ww -o args -p {pid}",
     "PT115": "Find out what started the program, and what it {does}; its memory is all there is of it.",
+    "PT116": "Look at what {program} passes them on to: ps -ww -o args -p {pid}",
 }
 """What to do next, by rule."""
+
+LOOK_AT_SCRIPT = "Look at the script or module that {program} runs: ps -ww -o args -p {pid}"
+LOOK_AT_SOCKETS = "See which unit it is for: systemctl list-sockets"
+"""What to do next about an interpreter, and about the service manager."""
+
+SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
+"""The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
 
 
 # --------------------------------------------------------------------------------------------------- choosing records
@@ -50,17 +59,20 @@ def uses_like(entry: Entry, observation: Observation) -> list[KnownUse]:
 def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
     """Return the cited uses that speak against a program which is none of their products.
 
-    A number that is only ever cited as dialled by somebody belongs to that conversation: whoever else dials or holds it
-    is out of place. A number that products are cited to hold may be dialled by any client of theirs; another holder is
-    out of place unless the number is shared by a crowd. Nothing speaks against anybody where the catalogue knows no
-    program of one of the products: it might be that one.
+    Only unofficial uses do. Where a cited use is of the assigned service, or the service has a document, anybody may
+    implement it. A number that is only ever cited as dialled by somebody belongs to that conversation: whoever else
+    dials or holds it is out of place. A number that products are cited to hold may be dialled by any client of theirs;
+    another holder is out of place unless the number is shared by a crowd. Nothing speaks against anybody where the
+    catalogue knows no program of one of the products: it might be that one.
     """
     narrow = [
         use
         for use in entry.known_uses
         if use.transport == observation.transport and use.relation != "malicious" and is_narrow(use)
     ]
-    if not all(use.program_known for use in narrow):
+    if is_documented(entry.on(observation.transport)):
+        return []
+    if any(use.relation == "registered" or not use.program_known for use in narrow):
         return []
     held = [use for use in narrow if use.direction == "listen"]
     if not held:
@@ -73,6 +85,12 @@ def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
 def is_narrow(use: KnownUse) -> bool:
     """Tell whether a use is cited for the number and not for a pool that has it."""
     return use.ports.last - use.ports.first < BROAD
+
+
+def is_documented(on: TransportEntry) -> bool:
+    """Tell whether a document says what the assigned service is, cited by IANA's row or known beyond it."""
+    grade = on.grade
+    return grade is not None and (grade.specification is not None or grade.registration in {"referenced", "specified"})
 
 
 def is_only_dialled(uses: Sequence[KnownUse]) -> bool:
@@ -133,6 +151,11 @@ def say_service_manager(program: Program, observation: Observation) -> Evidence:
     )
 
 
+def say_relay(program: Program) -> Evidence:
+    """State that the program stands for something else."""
+    return replace(program.says, statement=f"{program.path} passes connections on: what answers them is something else")
+
+
 def say_not_the_cited(program: Program, against: Sequence[KnownUse]) -> Evidence:
     """State that the program is none of the products that the number is cited for."""
     products = list(dict.fromkeys([use.product for use in against]))
@@ -189,12 +212,18 @@ def advise(rule: str, observation: Observation) -> str | None:
     if rule not in ADVICE:
         return None
     process = next((process for process in observation.processes if process.executable), None)
+    advice = ADVICE[rule]
+    if rule == "PT110" and process and process.executable:
+        if process.executable in SYSTEMD:
+            advice = LOOK_AT_SOCKETS
+        elif is_interpreter(process.executable.rpartition("/")[2]):
+            advice = LOOK_AT_SCRIPT
     program, pid = (process.executable, process.pid) if process else ("the program", "PID")
     if observation.direction == "connect" and observation.peer is not None:
         does = f"sends to {observation.peer.address} port {observation.peer.port}"
     else:
         does = f"serves on port {observation.local.port}"
-    return ADVICE[rule].format(program=program, pid=pid, does=does)
+    return advice.format(program=program, pid=pid, does=does)
 
 
 def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attention: Attention) -> tuple[Note, ...]:

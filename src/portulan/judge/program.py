@@ -3,8 +3,9 @@
 The executable (/proc/PID/exe) counts; the name a process gives itself and its command line never do by themselves. A
 product's own name is believed where nobody but root could have put the file there and the file is still what was
 started. The name of an interpreter, or of a program that several products bundle, names nothing without a second fact:
-the unit, the package or the folder. The script that an interpreter was told to run is mentioned, and proves nothing:
-whoever starts the interpreter chooses it.
+the unit, the package, or where the file lies: a tool that lies where its own package puts it, and where only root could
+have put it, is that tool. An interpreter is not known by that, since it is not what it runs. The script that it was
+told to run is mentioned, and proves nothing: whoever starts the interpreter chooses it.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ class Namesakes:
         self._by_unit = _telling(rows, lambda row: row.unit)
         self._by_package = _telling(rows, lambda row: row.package)
         self._by_script = _telling(rows, lambda row: slug(row.product))
-        # Where a tool lies tells only which of several tools of one name it is.
-        self._by_path = _telling(rows, lambda row: row.path) if len(self.products) > 1 else {}
+        # Where an interpreter lies tells only which of several products brought it along.
+        telling = () if len(self.products) == 1 and is_interpreter(rows[0].name) else rows
+        self._by_path = _telling(telling, lambda row: row.path)
 
     def recognise(self, process: Process, observation: Observation) -> Program:
         """Weigh the rows for a process of this name; once, for all the sockets that it holds in one place."""
@@ -61,7 +63,7 @@ class Namesakes:
         if observation.package is not None and observation.package in self._by_package:
             return self._by_package[observation.package], f"it is of the package {observation.package}"
         if process.executable in self._by_path:
-            return self._by_path[process.executable], f"it is the file {process.executable}"
+            return self._by_path[process.executable], "it lies where its package puts it"
         return (), None
 
 
@@ -81,8 +83,21 @@ def _telling(
     }
 
 
-RELAYS = frozenset({"docker-proxy", "haproxy", "inetd", "socat", "ssh", "sslh", "stunnel4", "systemd-socket-proxyd"})
+RELAYS = frozenset(
+    """
+    6tunnel dbclient docker-proxy haproxy inetd inetutils-inetd kubectl passt rinetd rootlessport simpleproxy
+    slirp4netns socat ssh sslh stunnel4 systemd-socket-proxyd xinetd
+    """.split()  # noqa: SIM905  # a literal list would be twenty lines
+)
 """Programs that hold a number for something else, which may well be what the number is for."""
+
+INTERPRETERS = frozenset(
+    """
+    bash beam.smp bun dash deno dotnet erl guile java ksh lua luajit mono mono-sgen node nodejs perl php php-cgi php-fpm
+    pypy python ruby sh tclsh wish zsh
+    """.split()  # noqa: SIM905  # as above
+)
+"""Programs that run a script or module, by their names without versions."""
 
 NOBODY = Namesakes(())
 """A name that the catalogue does not have."""
@@ -93,7 +108,8 @@ class Program(Value):
 
     `rows` are the catalogue's rows that are believed to apply, `second_fact` what made a shared name speak;
     `candidates` the rows of the same name that prove nothing, `products` whose they are; `disbelief` says why an own
-    name is not believed; `says` is all that there is to say of it where nothing connects it with a number.
+    name is not believed; `says` is all that there is to say of it where nothing connects it with a number; `relays`
+    tells whether it passes connections on, which is believed of what only root could have put there.
     """
 
     path: str | None
@@ -104,6 +120,7 @@ class Program(Value):
     disbelief: str | None
     in_memory: bool
     says: Evidence
+    relays: bool = False
 
 
 def programs(observation: Observation, catalogue: Mapping[str, Namesakes]) -> list[Program]:
@@ -137,7 +154,8 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     believed = namesakes.own + second
     rest = tuple([row for row in namesakes.rows if row not in believed]) if believed else namesakes.rows
     says = _evidence(_say(process, believed, namesakes, None), observation, process)
-    return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says)
+    relays = any(row.name in RELAYS for row in namesakes.rows)
+    return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says, relays)
 
 
 def _evidence(statement: str, observation: Observation, process: Process | None) -> Evidence:
@@ -160,7 +178,8 @@ def _say(process: Process, believed: tuple[Executable, ...], namesakes: Namesake
     if not products:
         return f"{path} is not in the catalogue of known programs"
     if len(products) == 1:
-        return f"{path} has a name that is known from {products[0]}, but not from it alone: the name tells nothing"
+        lies = next((f", which lies at {row.path}" for row in namesakes.rows if row.path not in {None, path}), "")
+        return f"{path} has a name that is known from {products[0]}{lies}: the name alone tells nothing"
     shown = f"{', '.join(products[:3])} ..." if len(products) > 3 else ", ".join(products)  # noqa: PLR2004  # a taste
     named = namesakes.named_by_script(process)
     told = f"; its command line names {named}, which anybody can write there" if named else ""
@@ -180,7 +199,8 @@ def unit_program(observation: Observation, catalogue: Mapping[str, Namesakes]) -
     fact = f"its unit is {observation.unit}"
     statement = f"it is a program of {namesakes.own[0].product} ({fact})"
     says = _evidence(statement, observation, None)
-    return Program(None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says)
+    relays = any(row.name in RELAYS for row in namesakes.own)
+    return Program(None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says, relays=relays)
 
 
 def disbelief_of(process: Process) -> str | None:
@@ -197,6 +217,15 @@ def disbelief_of(process: Process) -> str | None:
 def is_system_unit(observation: Observation) -> bool:
     """Tell whether root made the unit: a user's own manager runs units of any name, below user.slice."""
     return (observation.cgroup or "").startswith("/system.slice/")
+
+
+def is_interpreter(name: str) -> bool:
+    """Tell whether a program runs what it is told to, by its name.
+
+    >>> is_interpreter("python3.11"), is_interpreter("php-fpm8.2"), is_interpreter("sshd")
+    (True, True, False)
+    """
+    return name in INTERPRETERS or name.rstrip("0123456789.-") in INTERPRETERS
 
 
 def template_of(unit: str) -> str:

@@ -27,6 +27,7 @@ RULES: dict[str, tuple[str, Judgement, Attention]] = {
     "PT113": ("ending-connection", "unknown", "ok"),
     "PT114": ("protocol-of-a-cited-use", "known-unofficial", "ok"),
     "PT115": ("program-in-memory", "unexplained", "investigate"),
+    "PT116": ("connections-passed-on", "unexplained", "look"),
 }
 
 NOTES: dict[str, tuple[str, str]] = {

@@ -7,8 +7,10 @@ is called does not. A socket with several owners gets the worst verdict among th
 from __future__ import annotations
 
 from portulan.judge.evidence import (
+    SYSTEMD,
     advise,
     contrary,
+    is_documented,
     is_narrow,
     is_only_dialled,
     notes_on,
@@ -17,11 +19,12 @@ from portulan.judge.evidence import (
     say_not_the_cited,
     say_probe,
     say_product,
+    say_relay,
     say_service_manager,
     say_uses,
     uses_like,
 )
-from portulan.judge.program import RELAYS, programs, unit_program
+from portulan.judge.program import programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
 from portulan.model import Verdict
 
@@ -30,15 +33,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portulan.judge.program import Namesakes, Program
-    from portulan.model import Entry, Evidence, Identification, Observation, TransportEntry
+    from portulan.model import Entry, Evidence, Identification, KnownUse, Observation, TransportEntry
 
     Finding = tuple[str, tuple[Evidence, ...]]  # a rule's code and the evidence it rests on
 
 ENDING_STATES = frozenset({"time-wait", "fin-wait-1", "fin-wait-2", "close-wait", "last-ack", "closing", "closed"})
 """TCP states of a connection that at least one side has ended (RFC 9293, section 3.3.2)."""
 
-SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
-"""The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
+PROXIES = frozenset({"caddy", "envoy", "nginx", "traefik"})
+"""Servers that can be told to pass on any protocol, so that being one is no evidence of what answers."""
+
+SQUATS = frozenset({"PT103", "PT104", "PT107", "PT108", "PT109", "PT114"})
+BY_PROGRAM = frozenset({"PT103", "PT104", "PT107"})
+"""The rules that may name a squatted service, and those of them that rest on the program and not on an answer."""
 
 AGREES = frozenset({"PT101", "PT102"})
 AT_HOME = frozenset({"PT101", "PT103"})
@@ -76,7 +83,7 @@ def judge(
     return Verdict(
         shown or observation,
         judgement,
-        _squats_on(rule, on, observation),
+        _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect"),
         attention,
         rule,
         (say_map(entry, on, agrees=rule in AGREES), *because),
@@ -107,9 +114,7 @@ def _by_program(
     return ("PT113" if observation.socket_state in ENDING_STATES else "PT112"), because
 
 
-def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each returns
-    entry: Entry, on: TransportEntry, observation: Observation, program: Program
-) -> Finding:
+def _one_program(entry: Entry, on: TransportEntry, observation: Observation, program: Program) -> Finding:
     """Judge one program that holds the socket."""
     if program.in_memory:
         return "PT115", (program.says,)
@@ -118,31 +123,44 @@ def _one_program(  # noqa: PLR0911  # a list of rules, the strongest first: each
     if program.path in SYSTEMD:
         return "PT110", (say_service_manager(program, observation),)
 
-    uses = uses_like(entry, observation)
+    uses = [use for use in uses_like(entry, observation) if use.relation != "malicious"]
+    return _at_home(on, uses, program) or _away(entry, observation, uses, program)
+
+
+def _at_home(on: TransportEntry, uses: list[KnownUse], program: Program) -> Finding | None:
+    """Judge a program that the map connects with the number; None for any other."""
     for row in program.rows:
-        cited = [use for use in uses if use.product == row.product and use.relation != "malicious"]
+        cited = [use for use in uses if use.product == row.product]
         registered = [use for use in cited if use.relation == "registered"]
         if registered or any(a.service_name in row.services for a in on.assignments if a.service_name):
             return "PT101", (*say_uses(registered[:1], "supports"), say_product(program, row))
         if cited:
             return "PT103", (*say_uses(cited[:1], "decides"), say_product(program, row))
+    return None
 
+
+def _away(entry: Entry, observation: Observation, uses: list[KnownUse], program: Program) -> Finding:
+    """Judge a program that the map does not connect with the number."""
     own = {row.product for row in program.rows}
     against = [use for use in contrary(entry, observation) if use.product not in own]
-    serves = observation.direction != "connect" and any(row.serves for row in program.rows)
-    if serves and not is_only_dialled(against):
-        # A known server that was moved is an administrator's choice; but nothing is at home on a number that is only
-        # known as one that is dialled elsewhere.
-        return "PT107", (say_product(program, program.rows[0]),)
+    if observation.direction != "connect" and not is_only_dialled(against):
+        # A known server that was moved is an administrator's choice, and a relay may pass on what the number is for;
+        # but nothing is at home on a number that is only known as one that is dialled elsewhere.
+        if any(row.serves for row in program.rows):
+            return "PT107", (say_product(program, program.rows[0]),)
+        if program.relays:
+            return "PT116", (say_relay(program),)
     # A program known for one product is not another that bundles it; a shared one might be any of them.
     if against and (program.rows or not any(use.product in program.products for use in against)):
         return "PT104", (*say_uses(against[:3], "context"), say_not_the_cited(program, against))
-    rule = "PT110" if program.candidates and not program.rows else "PT105"
+    # What a tool for many things does here, its name does not tell, even where it is the tool it is called.
+    named = any(row.distinct == "own" for row in program.rows)
+    rule = "PT110" if (program.rows or program.candidates) and not named else "PT105"
     context = [use for use in uses if is_narrow(use)][:3]
     return rule, (*say_uses(context, "context"), program.says)
 
 
-def _by_probe(  # noqa: PLR0911  # as above
+def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each returns
     entry: Entry, on: TransportEntry, observation: Observation, identification: Identification, by_program: Finding
 ) -> Finding:
     """Judge by what answers, given what the program alone would make of it."""
@@ -159,9 +177,7 @@ def _by_probe(  # noqa: PLR0911  # as above
         return "PT114", (*say_uses(cited[:1], "supports"), *because, say_probe(identification, "decides"))
     if rule == "PT107":
         return rule, (*because, say_probe(identification, "supports"))
-    documented = on.grade is not None and (
-        on.grade.specification is not None or on.grade.registration in {"referenced", "specified"}
-    )
+    documented = is_documented(on)
     unspoken = all(use.protocol is None for use in uses_like(entry, observation))
     if (rule == "PT104" and not documented) or (rule == "PT103" and unspoken):
         return rule, (*because, say_probe(identification, "context"))
@@ -170,16 +186,23 @@ def _by_probe(  # noqa: PLR0911  # as above
     return "PT108", (*because, say_probe(identification, "decides"))
 
 
-def _squats_on(rule: str, on: TransportEntry, observation: Observation) -> str | None:
+def _squats_on(rule: str, on: TransportEntry, found: list[Program], *, holds: bool) -> str | None:
     """Name the assigned service whose number this is, where the evidence says that something else is there.
 
-    Of several the one that cites the best document. A relay is no evidence: what it passes on may be the service.
+    Of several the one that cites the best document. A relay is no evidence: what it passes on may be the service. Nor
+    is it that a product is not cited for the number: it must be known what else it speaks.
     """
-    if rule not in {"PT103", "PT104", "PT107", "PT108", "PT109", "PT114"}:
+    if rule not in SQUATS:
         return None
-    names = [process.executable.rpartition("/")[2] for process in observation.processes if process.executable]
-    if rule == "PT107" and names and RELAYS.issuperset(names):
+    found = [program for program in found if program.path not in SYSTEMD] or found
+    if rule in BY_PROGRAM and holds and found and all(program.relays for program in found):
         return None
+    if rule == "PT107":
+        rows = [row for program in found for row in program.rows]
+        spoken = {name for row in rows for name in row.speaks}
+        assigned = {name for row in on.assignments for name in (row.service_name, *row.aliases)}
+        if not spoken or spoken.intersection(assigned) or any(row.name in PROXIES for row in rows):
+            return None
     named = [assignment for assignment in on.assignments if assignment.service_name]
     best = max(named, key=lambda row: ("RFC" in (row.reference or ""), bool(row.reference)), default=None)
     return None if best is None else best.service_name
