@@ -46,7 +46,7 @@ def render_territory(answer: Answer, style: Style) -> str:
 def _meaning(verdict: Verdict) -> object:
     """Return what two verdicts share if they need to be said only once."""
     said = tuple([item.statement for item in verdict.because if item.weight != "context"])
-    return verdict.rule, said, verdict.notes
+    return verdict.rule, said, verdict.advice, verdict.notes
 
 
 def _likeness(observation: Observation) -> object:
