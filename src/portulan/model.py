@@ -233,7 +233,7 @@ class Executable(Value):
 
     `services` are the IANA service names that the product is cited or named to serve; `serves` tells whether it is
     cited to hold any port at all, or runs as a unit. `speaks` are all service names of all protocols that it is cited
-    to serve anywhere, `services` included; empty where none is known.
+    to serve anywhere, with `services` and what lies near them; empty where none is known.
     """
 
     name: str

@@ -75,6 +75,12 @@ def test_squatter(index: Index, program: str, port: int, service: str) -> None:
         ("/usr/bin/transmission-daemon", 443),  # it speaks BitTorrent, and HTTP to its owner
         ("/usr/sbin/squid", 80),
         ("/usr/bin/containerd", 10010),
+        ("/usr/sbin/named", 443),  # DNS inside HTTP
+        ("/usr/sbin/unbound", 443),
+        ("/usr/sbin/kamailio", 443),  # SIP inside WebSocket
+        ("/usr/sbin/mosquitto", 443),
+        ("/usr/sbin/cupsd", 443),
+        ("/usr/lib/cockpit/cockpit-tls", 80),
         ("/usr/sbin/nginx", 25),
         ("/usr/sbin/nginx", 5432),
         ("/usr/local/bin/envoy", 5432),

@@ -78,7 +78,7 @@ def test_services_that_facts_name_exist(rows: list[Assignment], facts: Facts) ->
         name.lower() for row in collapse_aliases(rows) if row.service_name for name in (row.service_name, *row.aliases)
     }
     assert {name for name, _ in facts.specifications} <= names
-    for table in (facts.protocols, facts.forms):
+    for table in (facts.protocols, facts.forms, facts.near):
         assert {service.lower() for services in table.values() for service in services} <= names
 
 

@@ -149,7 +149,8 @@ def _executables(facts: Facts, runs: Sequence[Run], agreement: Agreement) -> dic
     programs: dict[str, list[Executable]] = {}
     serving = {use.product for use in facts.uses if use.direction == "listen"}
     serving.update(program.product for program in facts.executables if program.unit)
-    for program, (services, speaks) in services_of(facts.executables, runs, agreement, facts.forms).items():
+    told_of = services_of(facts.executables, runs, agreement, facts.forms, facts.near)
+    for program, (services, speaks) in told_of.items():
         served = bool(services) or program.product in serving
         told = replace(program, services=services, serves=served, speaks=speaks)
         # Facts name the version that was looked at (php-fpm8.2); the next one has the same name without it.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from portulan.model import Citation, Executable, KnownUse, PortRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 DATA: Final = Path(__file__).parent / "data"
 
@@ -23,7 +23,7 @@ class Facts(NamedTuple):
     `malicious` uses have that relation already; the relation of the others is a placeholder until it is computed.
     `specifications` is keyed by (service name, transport or ""), `protocols` by our protocol names, `synonyms` by word.
     `protocols` has every service that a protocol is registered under; `forms` those that whoever serves the protocol
-    serves by that alone: HTTP on https, but not what is merely made of HTTP.
+    serves by that alone: HTTP on https, but not what is merely made of HTTP; `near` those that it may serve too.
     """
 
     uses: tuple[KnownUse, ...]
@@ -32,6 +32,7 @@ class Facts(NamedTuple):
     protocols: dict[str, tuple[str, ...]]
     synonyms: dict[str, tuple[str, ...]]
     forms: dict[str, tuple[str, ...]]
+    near: dict[str, tuple[str, ...]]
 
 
 def read_facts(folder: Path = DATA) -> Facts:
@@ -43,16 +44,17 @@ def read_facts(folder: Path = DATA) -> Facts:
             (row["service_name"].lower(), row["transport"]): Citation(row["url"], row["title"])
             for row in _rows(folder / "specifications.csv")
         },
-        _services(folder / "protocols.csv"),
+        _services(_rows(folder / "protocols.csv")),
         {row["word"].lower(): tuple(row["also"].lower().split()) for row in _rows(folder / "synonyms.csv")},
-        _services(folder / "forms.csv"),
+        _services(row for row in _rows(folder / "forms.csv") if row["serves"] == "yes"),
+        _services(row for row in _rows(folder / "forms.csv") if row["serves"] == "no"),
     )
 
 
-def _services(path: Path) -> dict[str, tuple[str, ...]]:
-    """Return the service names that a file has for each protocol, in its order."""
+def _services(rows: Iterable[dict[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return the service names that rows have for each protocol, in their order."""
     names: dict[str, list[str]] = {}
-    for row in _rows(path):
+    for row in rows:
         names.setdefault(row["protocol"].lower(), []).append(row["service_name"])
     return {protocol: tuple(found) for protocol, found in names.items()}
 

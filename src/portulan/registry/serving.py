@@ -10,8 +10,8 @@ Forms: who serves a protocol on one number serves it on the others that IANA gav
 on a number of that protocol, and for the only one that a product is cited for at all, wherever that is. A product that
 speaks several is not known to speak this one there.
 
-Apart from what a product serves stands what it `speaks`: every service of every protocol that it is cited for. Only
-what is foreign to all of that is known to be something else.
+Apart from what a product serves stands what it `speaks`: every service of every protocol that it is cited for, and what
+lies near them (DNS also answers inside HTTP). Only what is foreign to all of that is known to be something else.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def services_of(
-    programs: Sequence[Executable], runs: Sequence[Run], agreement: Agreement, forms: Forms
+    programs: Sequence[Executable], runs: Sequence[Run], agreement: Agreement, forms: Forms, near: Forms
 ) -> dict[Executable, tuple[tuple[str, ...], tuple[str, ...]]]:
     """Return the IANA service names that each program serves, those cited first, and all that it speaks."""
     names = {
@@ -65,6 +65,7 @@ def services_of(
         for protocol in sorted(protocols.get(program.product, ())):
             also = agreement.names_of(protocol).union([letters(protocol)])
             speaks.update(dict.fromkeys(sorted(names[name] for name in also if name in names)))
+            speaks.update(dict.fromkeys([*forms.get(protocol, ()), *near.get(protocol, ())]))
         served[program] = serves, tuple(speaks)
     return served
 
