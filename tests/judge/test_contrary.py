@@ -60,8 +60,9 @@ def test_unofficial_use_speaks_against_strangers(index: Index, port: int) -> Non
 
 
 def test_client_of_a_number_that_servers_hold(index: Index) -> None:
-    """5223 is dialled by 3CX for Apple's push service, and held by XMPP servers: a chat program may dial it."""
+    """5223 is dialled by 3CX and held by XMPP servers and Apple: a chat program may dial it, another hold it."""
     assert judged(index, socket("connect", 5223, process("/usr/bin/gajim"))).rule == "PT105"
+    assert judged(index, socket("listen", 5223, UNHEARD_OF)).rule == "PT105"
 
 
 def test_provider_of_push_notifications(index: Index) -> None:
