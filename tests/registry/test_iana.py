@@ -199,3 +199,36 @@ def test_binary_is_refused() -> None:
     """A compressed file is no text."""
     with pytest.raises(RegistryError, match="not UTF-8"):
         parse_csv(b"\x1f\x8b\x08\x00" + bytes(range(256)))
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("ssh,22,tcp,,,,2020-1,,,,,", "line 2 has the date '2020-1'"),
+        ("ssh,22,tcp,,,,,yesterday,,,,", "line 2 has the date 'yesterday'"),
+        ("ssh,22,tcp,a\rb,,,,,,,,", "line 2 has a control character"),
+        ("ssh,22,tcp,a\x9bb,,,,,,,,", "line 2 has a control character"),
+        ("ssh,22,tcp," + "x" * 65_537 + ",,,,,,,,", "line 2 has a column of more than 65536 characters"),
+    ],
+)
+def test_a_row_that_could_not_be_kept_is_refused(row: str, why: str) -> None:
+    """Dates are months or days, texts have line feeds and tabs as their only controls, and no column is endless."""
+    with pytest.raises(RegistryError) as caught:
+        parse_csv(f"{HEADER}{row}\n".encode())
+    assert why in caught.value.message
+
+
+def test_the_last_line_must_end(rows: list[Assignment]) -> None:
+    """A file that was cut off between two rows, or at the end of its last column, is not taken for a whole one."""
+    data = (IANA / "2026-02.csv").read_bytes()
+    with pytest.raises(RegistryError, match="cut off"):
+        parse_csv(data[: data.rindex(b"\n", 0, len(data) * 97 // 100)])
+    with pytest.raises(RegistryError, match="cut off"):
+        parse_csv(data[:-1])
+    assert parse_csv(data) == rows
+
+
+def test_a_file_of_endless_rows_is_refused() -> None:
+    """There is a limit to how many rows a registry has."""
+    with pytest.raises(RegistryError, match="more than 200000 rows"):
+        parse_csv((HEADER + ",,,,,,,,,,,\n" * 200_001).encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from portulan.errors import RegistryError
@@ -43,9 +44,17 @@ UNSTATED: Final[tuple[Transport, ...]] = ("tcp", "udp")
 ADDRESS: Final = "https://www.iana.org/assignments/service-names-port-numbers/service-names-port-numbers"
 """Where IANA publishes the registry, without the ending ``.csv`` or ``.xml``."""
 
+MAX_ROWS: Final = 200_000
+"""More than ten times as many rows as IANA's registry has."""
+
+MAX_COLUMN: Final = 65_536
+"""How many characters a column may have; IANA's longest has 1,532, and the csv module reads no more than 131,072."""
+
 _DEASSIGNED = ("unassigned", "removed", "de-registered", "decomissioned", "de-commissioned", "decommissioned")
 _DEASSIGNED_NAMELESS = ("deprecated",)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_DATES = slice(COLUMNS.index("Registration Date"), COLUMNS.index("Modification Date") + 1)
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}(-[0-9]{2})?)?")  # a month, a day, or nothing
 _PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _ALIAS = re.compile(r'This entry is an alias to "([^"]+)"')
 
@@ -66,7 +75,8 @@ XML: Final = ".xml"
 def parse_csv(data: bytes) -> list[Assignment]:
     """Return IANA's rows, in order, from its CSV; record ends may be LF or CRLF.
 
-    Raises NotIana where the columns are not IANA's twelve or a row cannot be one of IANA's.
+    Raises NotIana where the columns are not IANA's twelve, a row cannot be one of IANA's, or the last line has no end:
+    a file that was cut off between two rows looks whole but for that.
     """
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
@@ -77,20 +87,35 @@ def parse_csv(data: bytes) -> list[Assignment]:
     if control := _CONTROL.search(text):
         line = text.count("\n", 0, control.start()) + 1
         raise NotIana(CSV, f"line {line} has a control character")
+    if not text.endswith("\n"):
+        raise NotIana(CSV, "its last line has no end, it is cut off")
     records = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = next(records)
         if tuple(columns) != COLUMNS:
             raise NotIana(CSV, f"its columns are {_shorten(', '.join(columns))}")
-        return [parse_row(record, records.line_num) for record in records if record]
+        rows = [parse_row(record, records.line_num) for record in islice(records, MAX_ROWS + 1) if record]
     except csv.Error as error:
         raise NotIana(CSV, f"{error}, line {records.line_num}") from None
+    if len(rows) > MAX_ROWS:
+        raise NotIana(CSV, f"it has more than {MAX_ROWS} rows")
+    return rows
 
 
 def parse_row(record: Sequence[str], line: int, form: str = CSV) -> Assignment:
-    """Return one row from its twelve texts; line and form are only for the error."""
+    """Return one row from its twelve texts; line and form are only for the error.
+
+    Whatever it takes can be written as CSV and read back as the same row.
+    """
     if len(record) != len(COLUMNS):
         raise NotIana(form, f"line {line} has {len(record)} columns instead of {len(COLUMNS)}")
+    if max(map(len, record)) > MAX_COLUMN:
+        raise NotIana(form, f"line {line} has a column of more than {MAX_COLUMN} characters")
+    if _CONTROL.search("".join(record)):
+        raise NotIana(form, f"line {line} has a control character")
+    for text in record[_DATES]:
+        if not _DATE.fullmatch(text):
+            raise NotIana(form, f"line {line} has the date {_shorten(text)!r}")
     name, numbers, transport, *rest = record
     if transport and transport not in TRANSPORTS:
         raise NotIana(form, f"line {line} has the transport {_shorten(transport)!r}")

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
-from portulan.registry.iana import COLUMNS, XML, NotIana, parse_row
+from portulan.registry.iana import COLUMNS, MAX_COLUMN, MAX_ROWS, XML, NotIana, parse_row
 
 if TYPE_CHECKING:
     from portulan.model import Assignment
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 NAMESPACE: Final = "http://www.iana.org/assignments"
 
 _MAX_DEPTH = 20
-_MAX_RECORDS = 200_000
-_MAX_TEXT = 131_072  # as much as the csv module takes in one field
 _PIECE = 65_536
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
 
@@ -50,6 +48,7 @@ class _Reader:
         self.parser.EntityDeclHandler = self.refuse
         self._path: list[str] = []
         self._texts: list[list[str]] = []
+        self._lengths: list[int] = []
         self._attributes: list[dict[str, str]] = []
         self._record: dict[str, str] = {}
 
@@ -64,6 +63,7 @@ class _Reader:
             raise NotIana(XML, "elements are nested too deeply")
         self._path.append(name)
         self._texts.append([])
+        self._lengths.append(0)
         self._attributes.append(attributes)
         if self._path == ["registry", "record"]:
             self._record = {
@@ -72,16 +72,24 @@ class _Reader:
             }
 
     def text(self, data: str) -> None:
-        self._texts[-1].append(data)
-        if sum(map(len, self._texts[-1])) > _MAX_TEXT:
-            raise NotIana(XML, f"{self._path[-1][:60]!r} is too long")
+        """Keep a piece of the innermost open element: of a record's elements and of the date, as nothing else counts."""
+        if len(self._path) > (1 if self._path[1:2] == ["updated"] else 2):
+            self._texts[-1].append(data)
+            self._lengths[-1] += len(data)
+            self._cap(self._path[-1], self._lengths[-1])
+
+    @staticmethod
+    def _cap(name: str, length: int) -> None:
+        if length > MAX_COLUMN:
+            raise NotIana(XML, f"{name[:60]!r} is too long")
 
     def end(self, _element: str) -> None:
         name = self._path.pop()
         text = "".join(self._texts.pop())
+        self._lengths.pop()
         attributes = self._attributes.pop()
-        if name == "br" and self._texts:
-            self._texts[-1].append("\n")
+        if name == "br":
+            self.text("\n")
         elif name == "xref":
             self._refer(attributes, text)
         elif self._path == ["registry"] and name == "updated" and _DATE.fullmatch(text.strip()):
@@ -97,20 +105,23 @@ class _Reader:
         data = attributes.get("data", "")
         shown = f"[{text.strip() or (data.upper() if kind == 'rfc' else data)}]"
         if self._path == ["registry", "record"]:
-            column = "Contact" if kind == "person" else "Reference"
-            self._record[column] = self._record.get(column, "") + shown
+            self._join("Contact" if kind == "person" else "Reference", shown)
         elif self._path == ["registry", "record", "assignee"]:
-            self._record["Assignee"] = self._record.get("Assignee", "") + shown
-        elif self._texts:
-            self._texts[-1].append(shown)
+            self._join("Assignee", shown)
+        else:
+            self.text(shown)
+
+    def _join(self, column: str, shown: str) -> None:
+        self._record[column] = self._record.get(column, "") + shown
+        self._cap(column, len(self._record[column]))
 
     def _finish(self) -> None:
         # A record that names no assignee is assigned to its contact; the CSV then has the same in both columns.
         self._record.setdefault("Assignee", self._record.get("Contact", ""))
         row = [self._record.get(column, "") for column in COLUMNS]
         self.rows.append(parse_row(row, self.parser.CurrentLineNumber, XML))
-        if len(self.rows) > _MAX_RECORDS:
-            raise NotIana(XML, "too many records")
+        if len(self.rows) > MAX_ROWS:
+            raise NotIana(XML, f"it has more than {MAX_ROWS} records")
 
 
 def parse_xml(data: bytes) -> tuple[list[Assignment], str | None]:
