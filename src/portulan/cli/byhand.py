@@ -6,15 +6,21 @@ QUIETLY = " -ErrorAction SilentlyContinue | Select-Object "
 PROGRAM = "OwningProcess,@{n='Program';e={(Get-Process -Id $_.OwningProcess).Path}}"
 
 COMMANDS: tuple[tuple[str, str, str, str], ...] = (
-    # (system, transport, what it shows, command)
+    # (system, transport, what it shows, command or in parentheses why there is none)
     ("Linux", "tcp", "holds", "sudo ss -Hltnp 'sport = :{port}'"),
     ("Linux", "tcp", "dials", "sudo ss -Htnp 'dport = :{port}'"),
     ("Linux", "udp", "holds", "sudo ss -Hlunp 'sport = :{port}'"),
     ("Linux", "udp", "dials", "sudo ss -Hunp 'dport = :{port}'"),
+    ("Linux", "sctp", "holds", "sudo ss -HlSnp 'sport = :{port}'"),
+    ("Linux", "sctp", "dials", "sudo ss -HSnp 'dport = :{port}'"),
+    ("Linux", "dccp", "holds", "sudo ss -Hldnp 'sport = :{port}'"),
+    ("Linux", "dccp", "dials", "sudo ss -Hdnp 'dport = :{port}'"),
     ("macOS", "tcp", "holds", "sudo lsof -nP -iTCP:{port} -sTCP:LISTEN"),
     # lsof does not tell the two ends of a connection apart, nor a UDP socket that waits from one that dials.
     ("macOS", "tcp", "dials or serves", "sudo lsof -nP -iTCP:{port} -sTCP:^LISTEN"),
     ("macOS", "udp", "holds or dials", "sudo lsof -nP -iUDP:{port}"),
+    ("macOS", "sctp", "holds or dials", "(no command: macOS itself has no SCTP)"),
+    ("macOS", "dccp", "holds or dials", "(no command: macOS has no DCCP)"),
     (
         "Windows",
         "tcp",
@@ -33,12 +39,14 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
         "holds",
         "Get-NetUDPEndpoint -LocalPort {port}" + QUIETLY + "LocalAddress," + PROGRAM,
     ),
-    # Windows keeps no peer of a UDP socket: who dials cannot be seen there.
+    ("Windows", "udp", "dials", "(no command: Windows keeps no peer of a UDP socket, who dials cannot be seen)"),
+    ("Windows", "sctp", "holds or dials", "(no command: Windows itself has no SCTP)"),
+    ("Windows", "dccp", "holds or dials", "(no command: Windows has no DCCP)"),
 )
 
 
 def commands(port: int, transports: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
-    """Return (system, transport, what it shows, command) for a port."""
+    """Return (system, transport, what it shows, command or in parentheses why there is none) for a port."""
     return [
         (system, transport, shows, command.replace("{port}", str(port)))
         for system, transport, shows, command in COMMANDS

@@ -32,7 +32,7 @@ def render_page(answer: Answer, style: Style) -> str:
     entry = answer.entry
     if entry is not None:
         parts.append(render_map(answer, entry, style))
-        parts.append(render_uses(entry.known_uses, style))
+        parts.append(render_uses(answer, entry.known_uses, style))
     if answer.observations is not None:
         from portulan.cli.sockets import render_territory  # noqa: PLC0415  # `lookup` does without
 
@@ -112,7 +112,7 @@ def _say_assignment(row: Assignment, style: Style) -> str:
     return "\n".join(lines)
 
 
-def render_uses(uses: tuple[KnownUse, ...], style: Style) -> str:
+def render_uses(answer: Answer, uses: tuple[KnownUse, ...], style: Style) -> str:
     """Render the known uses, the best attested first, each with its source."""
     heading = style.paint("Known uses", "heading")
     if not uses:
@@ -128,7 +128,8 @@ def render_uses(uses: tuple[KnownUse, ...], style: Style) -> str:
         lines.append(wrap(clean(said), style.width, "  ", "    "))
         lines.append(style.paint(clean(f"      {use.citation.url}"), "faint"))
     if len(uses) > SHOWN_USES:
-        lines.append(f"  and {len(uses) - SHOWN_USES} more, all in: portulan lookup PORT --json")
+        number = f"{answer.port}/{answer.transport}" if answer.transport else answer.port
+        lines.append(f"  and {len(uses) - SHOWN_USES} more, all in: portulan lookup {number} --json")
     return "\n".join(lines)
 
 
@@ -138,8 +139,6 @@ def render_by_hand(answer: Answer, style: Style) -> str:
 
     transports = (answer.transport,) if answer.transport else ("tcp", "udp")
     rows = commands(answer.port, transports)
-    if not rows:
-        return ""
     lines = [style.paint("Check by hand", "heading")]
     system = ""
     for row_system, transport, shows, command in rows:
