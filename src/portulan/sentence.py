@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.judge.evidence import describe_state, describe_use
+from portulan.judge.evidence import describe_state, describe_use, is_narrow
 from portulan.judge.rules import SEVERITY
 
 TYPE_CHECKING = False
@@ -59,6 +59,9 @@ def say_entry(entry: Entry, transport: str | None) -> str:
     uses = [use for use in entry.known_uses if use.relation != "malicious"]
     if not uses:
         return f"{said}. No use of it is known."
-    others = len({use.product for use in uses}) - 1
-    more = f", and {others} other product{'s are' if others > 1 else ' is'} cited for it" if others else ""
-    return f"{said}. {describe_use(uses[0])}{more}."
+    # A pool says little of one number in it: it counts only where nothing else is cited, and then is called one.
+    narrow = [use for use in uses if is_narrow(use)]
+    told, where = (narrow, "it") if narrow else (uses, "such a range")
+    others = len({use.product for use in told}) - 1
+    more = f", and {others} other product{'s are' if others > 1 else ' is'} cited for {where}" if others else ""
+    return f"{said}. {'' if narrow else 'Only wide ranges that have it are cited: '}{describe_use(told[0])}{more}."
