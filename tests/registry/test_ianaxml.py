@@ -88,7 +88,9 @@ def test_empty_elements_are_empty_columns() -> None:
 
 def test_what_is_no_part_of_a_row_has_no_limit() -> None:
     """White space between elements, and what is not asked for, may be as long as it likes."""
-    (row,), updated = parse_xml(registry("<record><number>1</number>" + " <!-- --> " * 70_000 + "</record>", " " * 70_000))
+    (row,), updated = parse_xml(
+        registry("<record><number>1</number>" + " <!-- --> " * 70_000 + "</record>", " " * 70_000)
+    )
     assert (row.ports, updated) == (PortRange(1, 1), "2019-12-20")
 
 
@@ -114,7 +116,10 @@ OUTSIDE = """<?xml version="1.0"?>
         (registry("<record>" + "<a>" * 30 + "</a>" * 30 + "</record>"), "nested too deeply"),
         (registry("<record><note>" + "x" * 200_000 + "</note></record>"), "'note' is too long"),
         (registry("<record><note>" + "a<br/>" * 40_000 + "</note></record>"), "'note' is too long"),
-        (registry("<record>" + f'<xref type="text">{"x" * 1000}</xref>' * 200 + "</record>"), "'Reference' is too long"),
+        (
+            registry("<record>" + f'<xref type="text">{"x" * 1000}</xref>' * 200 + "</record>"),
+            "'Reference' is too long",
+        ),
         (registry(f'<record><unauthorized><xref data="{"x" * 70_000}"/></unauthorized></record>'), "is too long"),
         (registry('<record date="2020&#13;-01"/>'), "has a control character"),
         (registry('<record updated="2020"/>'), "has the date '2020'"),

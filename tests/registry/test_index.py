@@ -15,7 +15,18 @@ from portulan.errors import RegistryError, UsageError
 from portulan.model import PORTS, TRANSPORTS, Entry, PortRange, TransportEntry, tier_of
 from portulan.registry.compile import Compiled, Run
 from portulan.registry.encode import encode_index
-from portulan.registry.index import HEADER, INDEX_NAME, Index, base_name, names_of, open_index, packaged_folder
+from portulan.registry.index import (
+    HEADER,
+    INDEX_NAME,
+    VERSION,
+    Index,
+    OtherVersion,
+    UnusableIndex,
+    base_name,
+    names_of,
+    open_index,
+    packaged_folder,
+)
 from tests import strategies
 
 if TYPE_CHECKING:
@@ -396,8 +407,53 @@ def test_without_anything_of_the_users_the_packaged_index_answers(
 
 
 def test_a_damaged_index_of_the_users_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A truncated index in the data folder is not silently passed over."""
+    """A truncated index in the data folder is passed over for the packaged one, which tells of it and what to do."""
     (tmp_path / INDEX_NAME).write_bytes(b"PORTULAN" + bytes(20))
     monkeypatch.setenv("PORTULAN_DATA", str(tmp_path))
-    with pytest.raises(RegistryError, match=INDEX_NAME):
+    index = open_index()
+    assert index.path.startswith(packaged_folder())
+    assert isinstance(index.ignored, UnusableIndex)
+    assert str(tmp_path / INDEX_NAME) in index.ignored.message
+    assert index.ignored.hint == f"remove {tmp_path / INDEX_NAME}, or: portulan registry update FILE|URL"
+
+
+def test_an_index_of_another_version_is_passed_over(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another version of Portulan wrote is no damage, and the reason is told."""
+    data = bytearray(copy.read_bytes())
+    data[8:12] = (VERSION + 1).to_bytes(4, "little")
+    (tmp_path / INDEX_NAME).write_bytes(data)
+    monkeypatch.setenv("PORTULAN_DATA", str(tmp_path))
+    index = open_index()
+    assert index.path.startswith(packaged_folder())
+    assert isinstance(index.ignored, OtherVersion)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away needs root")
+def test_an_index_of_somebody_else_is_passed_over(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root with another user's HOME does not believe that user's index, and tells so; in PORTULAN_DATA it does."""
+    folder = tmp_path / ".local" / "share" / "portulan"
+    folder.mkdir(parents=True)
+    (folder / INDEX_NAME).write_bytes(copy.read_bytes()[:-1])
+    os.chown(folder / INDEX_NAME, 12345, 12345)
+    monkeypatch.delenv("PORTULAN_DATA", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert (told := open_index().ignored) is not None
+    assert told.message == f"{folder / INDEX_NAME} belongs to somebody else"
+    monkeypatch.setenv("PORTULAN_DATA", str(folder))
+    assert isinstance(open_index().ignored, UnusableIndex)
+
+
+def test_a_relative_data_folder_needs_a_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the working folder is gone, a relative PORTULAN_DATA is an error that says so."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setenv("PORTULAN_DATA", "relative")
+    with pytest.raises(RegistryError, match="working folder") as caught:
         open_index()
+    assert "PORTULAN_DATA" in (caught.value.hint or "")

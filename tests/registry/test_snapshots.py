@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portulan.errors import NotFound, RegistryError, UsageError
+from portulan.model import replace
 from portulan.registry import snapshots
 from portulan.registry.build import IANA
 from portulan.registry.iana import COLUMNS, parse_csv, state_of
@@ -168,7 +169,17 @@ def test_a_shrunk_snapshot_is_taken_only_by_force(data_folder: Path, tmp_path: P
     assert snapshots.update(str(less), force=True).rows == 13629
     fewer = tmp_path / "fewer.csv"
     fewer.write_text(snapshots.render_csv(rows[: int(13629 * 0.96)]), "utf-8")
-    assert snapshots.update(str(fewer)).former is not None
+    assert snapshots.update(str(fewer), snapshot="2026-03").former is not None
+
+
+def test_fewer_rows_under_the_same_date_are_taken_only_by_force(tmp_path: Path, rows: list[Assignment]) -> None:
+    """A snapshot of the same month that has lost a row is likely cut off."""
+    fewer = tmp_path / "fewer.csv"
+    fewer.write_text(snapshots.render_csv(rows[:-1]), "utf-8")
+    for given in (None, "2026-02-20"):
+        with pytest.raises(RegistryError, match="like the current snapshot, and has fewer rows, by 1") as caught:
+            snapshots.update(str(fewer), snapshot=given)
+        assert "--force" in (caught.value.hint or "")
 
 
 def test_an_older_snapshot_is_taken_only_by_force(data_folder: Path) -> None:
@@ -189,7 +200,9 @@ def test_a_month_is_not_older_than_its_days(data_folder: Path) -> None:
     assert sorted(tree(data_folder)) == ["current.csv", "former.csv", INDEX_NAME, SEARCH_NAME, "snapshots.json"]
 
 
-@pytest.mark.parametrize("snapshot", ["", "yesterday", "2026-13", "2026-2", "2026-02-30x"])
+@pytest.mark.parametrize(
+    "snapshot", ["", "yesterday", "2026-13", "2026-2", "2026-02-30x", "2026-02-31", "9999-01", "20260214", "2026-W07"]
+)
 def test_a_date_that_is_none_is_refused(data_folder: Path, snapshot: str) -> None:
     """The label of a snapshot is a month or a day."""
     with pytest.raises(UsageError):
@@ -202,9 +215,8 @@ def test_an_update_mends_a_damaged_index(data_folder: Path) -> None:
     """Where the user's own index cannot be used, taking a snapshot again makes it whole."""
     snapshots.update(str(NEWEST))
     (data_folder / INDEX_NAME).write_bytes((data_folder / INDEX_NAME).read_bytes()[:-1])
-    with pytest.raises(RegistryError) as caught:
-        open_index()
-    assert "registry update" in (caught.value.hint or "")
+    assert snapshots.info().packaged is True
+    assert "registry update" in (getattr(open_index().ignored, "hint", None) or "")
     assert snapshots.update(str(NEWEST)).packaged is False
 
 
@@ -359,9 +371,110 @@ def test_rows_go_to_a_file_and_back(rows: list[Assignment]) -> None:
 
 @pytest.mark.slow  # builds the whole index
 def test_damaged_notes_are_no_error(data_folder: Path) -> None:
-    """The notes are labels; without them the snapshot still answers."""
+    """The notes are labels; without them the snapshot still answers, and what only they said is unknown."""
     snapshots.update(str(NEWEST))
-    for notes in ("", "[]", "{}", json.dumps({"current": 1}), "\x00"):
+    for notes in ("", "[]", "{}", json.dumps({"current": 1, "former": {"snapshot": []}}), "\x00", "[" * 100_000):
         (data_folder / "snapshots.json").write_text(notes)
-        assert snapshots.info().snapshot == "2026-02"
+        told = snapshots.info()
+        assert (told.snapshot, told.source, told.former) == ("2026-02", "unknown", "unknown")
         assert snapshots.read_snapshot("former")[1]
+    (data_folder / "former.csv").unlink()
+    assert snapshots.info().former is None
+
+
+@pytest.mark.slow  # builds the whole index
+def test_a_damaged_snapshot_is_said(data_folder: Path) -> None:
+    """Whatever becomes of the rows of a snapshot in the data folder, the error names the file and what to do."""
+    snapshots.update(str(NEWEST))
+    current = data_folder / "current.csv"
+    whole = current.read_bytes()
+    for data in (whole + b"a\rb", whole + b"a\rb\n", whole[:-9], b"", whole + b'"' + b"x" * 200_000 + b'",\n'):
+        current.write_bytes(data)
+        for ask in (snapshots.info, lambda: snapshots.diff("current", "2026-02")):
+            with pytest.raises(RegistryError) as caught:
+                ask()
+            assert caught.value.message.startswith(f"{current} is damaged: ")
+            assert "registry update" in (caught.value.hint or "")
+    current.unlink()
+    with pytest.raises(RegistryError, match="cannot be read"):
+        snapshots.info()
+    assert snapshots.update(str(NEWEST)).rows == 14499
+
+
+# ------------------------------------------------------------------------------------- what is kept, and what is not
+
+
+@pytest.mark.slow  # builds the whole index
+def test_the_same_again_keeps_the_former(data_folder: Path) -> None:
+    """An update that changes no row leaves the former snapshot what it was; without one, the current is kept."""
+    snapshots.update(str(IANA / "2025-11.csv"), force=True)
+    assert snapshots.update(str(NEWEST)).former == "2025-11"
+    assert snapshots.update(str(NEWEST), snapshot="2026-02-21").former == "2025-11"
+    assert snapshots.read_snapshot("former") == ("2025-11", parse_csv((IANA / "2025-11.csv").read_bytes()))
+    (data_folder / "former.csv").write_text("damaged")
+    assert snapshots.update(str(NEWEST), snapshot="2026-02-22").former == "2026-02-21"
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away needs root")
+@pytest.mark.parametrize("name", [INDEX_NAME, "current.csv"])
+def test_the_snapshot_of_somebody_else_is_not_replaced(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root with another user's HOME does not replace that user's snapshot; the hint says how to have one."""
+    monkeypatch.delenv("PORTULAN_DATA", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / ".local" / "share" / "portulan"
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(b"theirs")
+    os.chown(folder / name, 12345, 12345)
+    with pytest.raises(RegistryError, match="belongs to somebody else") as caught:
+        snapshots.update(str(NEWEST))
+    assert "PORTULAN_DATA" in (caught.value.hint or "")
+    assert tree(folder) == {name: b"theirs"}
+
+
+RECORD = "<record{}><name>a</name><number>1</number><protocol>tcp</protocol>{}</record>"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        RECORD.format(' date="2020&#13;-01"', ""),
+        RECORD.format("", f'<xref type="text">{"x" * 1000}</xref>' * 200),
+        RECORD.format("", '<xref type="person" data="a&#13;b"/>'),
+    ],
+    ids=["date", "long", "control"],
+)
+def test_what_could_not_be_read_again_is_not_installed(record: str, data_folder: Path, tmp_path: Path) -> None:
+    """A registry that could be written and not read back is refused, and nothing of it is written."""
+    xml = tmp_path / "registry.xml"
+    xml.write_text(
+        '<registry xmlns="http://www.iana.org/assignments" id="service-names-port-numbers">'
+        f"<updated>2026-11-01</updated>{record}</registry>"
+    )
+    with pytest.raises(RegistryError, match="not IANA's registry"):
+        snapshots.update(str(xml), force=True)
+    assert tree(data_folder) == {}
+
+
+def test_what_is_read_back_otherwise_is_not_installed(
+    data_folder: Path, rows: list[Assignment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is written the rows are read back from the CSV that will hold them, and must be the same."""
+    odd = [replace(rows[0], aliases=("lost",)), *rows[1:]]
+    monkeypatch.setattr(snapshots, "parse", lambda _data: (odd, None))
+    with pytest.raises(RegistryError, match="could not be read again"):
+        snapshots.update(str(NEWEST))
+    assert tree(data_folder) == {}
+
+
+def test_a_file_from_the_future_is_refused(data_folder: Path, tmp_path: Path, rows: list[Assignment]) -> None:
+    """A snapshot that says itself that it is of a day to come is refused, with force too: nothing could follow it."""
+    xml = tmp_path / "registry.xml"
+    xml.write_bytes(as_xml(rows).replace(b"<updated>2026-02-21<", b"<updated>9999-02-21<"))
+    with pytest.raises(RegistryError, match="9999-02-21, which is in the future") as caught:
+        snapshots.update(str(xml), force=True)
+    assert "--date" in (caught.value.hint or "")
+    assert tree(data_folder) == {}

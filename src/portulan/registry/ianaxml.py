@@ -72,7 +72,7 @@ class _Reader:
             }
 
     def text(self, data: str) -> None:
-        """Keep a piece of the innermost open element: of a record's elements and of the date, as nothing else counts."""
+        """Keep a piece of the innermost open element: within a record, or of the date; nothing else counts."""
         if len(self._path) > (1 if self._path[1:2] == ["updated"] else 2):
             self._texts[-1].append(data)
             self._lengths[-1] += len(data)

@@ -62,7 +62,7 @@ FIELD = "\x1f"
 ITEM = "\x1e"
 """Text separators: no value, the next field, the next item of a list."""
 
-_REBUILD = "install portulan again, or run `portulan registry update`"
+_REINSTALL = "install portulan again"
 
 
 def check_of(data: bytes | bytearray) -> int:
@@ -85,18 +85,25 @@ class UnusableIndex(RegistryError):  # noqa: N818  # reads as what happened
 
     def __init__(self, path: str, why: str) -> None:
         """Take the file and what is wrong with it."""
-        super().__init__(f"the registry index {path} cannot be used: {why}", hint=_REBUILD)
+        hint = _REINSTALL if path == f"{packaged_folder()}/{INDEX_NAME}" else mend(path)
+        super().__init__(f"the registry index {path} cannot be used: {why}", hint=hint)
 
 
 class OtherVersion(UnusableIndex):
     """The index was written by another version of Portulan."""
 
 
+def mend(path: str) -> str:
+    """Say what to do about a damaged file in the user's data folder."""
+    return f"remove {path}, or: portulan registry update FILE|URL"
+
+
 class Index:
     """The registry as one file. Opening reads the header only.
 
     `snapshot` is the date of IANA's rows, `path` the file, `beside` the size and modification time (ns) of the packaged
-    index that was there when this one was built (0, 0 in a packaged one).
+    index that was there when this one was built (0, 0 in a packaged one). `ignored` is why the user's own index, if
+    there is one, does not answer instead.
     """
 
     __slots__ = (
@@ -110,6 +117,7 @@ class Index:
         "_table",
         "_uses",
         "beside",
+        "ignored",
         "path",
         "snapshot",
     )
@@ -120,6 +128,7 @@ class Index:
         Raises RegistryError where it is no index of this version, or damaged; FileNotFoundError where it is not there.
         """
         self.path = path
+        self.ignored: RegistryError | None = None
         # A machine asks for thousands of numbers, and most of them say the same: what was read is kept.
         self._runs: dict[int, Run] = {}
         self._uses: dict[int, KnownUse] = {}
@@ -400,10 +409,17 @@ def packaged_folder() -> str:
 
 
 def data_folder() -> str | None:
-    """Return the user's data folder: $PORTULAN_DATA, else by the XDG base directories; None without a home folder."""
+    """Return the user's data folder: $PORTULAN_DATA, else by the XDG base directories; None without a home folder.
+
+    Raises RegistryError where it is relative to a working folder that is gone.
+    """
     named = os.environ.get("PORTULAN_DATA")
     if named:
-        return os.path.abspath(named)  # noqa: PTH100  # as above
+        try:
+            return os.path.abspath(named)  # noqa: PTH100  # as above
+        except OSError as error:
+            message = f"PORTULAN_DATA is {named!r}, and the working folder cannot be found: {error.strerror}"
+            raise RegistryError(message, hint="set PORTULAN_DATA to a path that begins with /") from None
     base = os.environ.get("XDG_DATA_HOME", "")
     if not os.path.isabs(base):  # noqa: PTH117  # the XDG specification: a relative path counts for nothing
         home = os.path.expanduser("~")  # noqa: PTH111  # as above
@@ -425,42 +441,57 @@ def stamp_of(folder: str) -> tuple[int, int]:
 def open_index() -> Index:
     """Open the index that answers: the user's own after ``registry update``, else the packaged one.
 
-    After an upgrade of the package the user's own is used only if its snapshot is newer. Raises RegistryError where the
-    index cannot be used.
+    The user's own is passed over where it is damaged, unreadable or somebody else's, and after an upgrade of the
+    package unless its snapshot is newer; `Index.ignored` then tells why. Raises RegistryError where no index can be
+    used.
     """
     folder = packaged_folder()
     packaged = f"{folder}/{INDEX_NAME}"
-    own = _open_own()
+    own, ignored = _open_own()
     if own is not None and own.beside == stamp_of(folder):
         return own
     try:
         came = Index(packaged)
     except OSError as error:
         message = f"the registry index {packaged} cannot be read: {error.strerror}"
-        raise RegistryError(message, hint="install portulan again") from None
-    return own if own is not None and own.snapshot > came.snapshot else came
+        raise RegistryError(message, hint=_REINSTALL) from None
+    if own is not None:
+        if own.snapshot > came.snapshot:
+            return own
+        message = f"{own.path} of {own.snapshot}: Portulan was upgraded since, and came with {came.snapshot}"
+        ignored = RegistryError(message, hint=mend(own.path))
+    came.ignored = ignored
+    return came
 
 
-def _open_own() -> Index | None:
-    """Open the user's own index, if there is one that counts.
-
-    In the default place it counts only if it is this user's or root's: some ways of becoming root keep HOME, and the
-    user whose home it is could else tell root what to believe. A folder named in PORTULAN_DATA is taken at its word.
-    """
+def _open_own() -> tuple[Index | None, RegistryError | None]:
+    """Open the user's own index, if there is one that counts; else tell why one that is there does not."""
     folder = data_folder()
     if folder is None:
-        return None
+        return None, None
     path = f"{folder}/{INDEX_NAME}"
     try:
-        if not os.environ.get("PORTULAN_DATA") and os.name == "posix":
-            owner = os.stat(path).st_uid  # noqa: PTH116  # pathlib costs a look-up half its time
-            if owner not in (0, os.geteuid()):
-                return None
-        return Index(path)
-    except OtherVersion:
-        return None
+        if is_foreign(path):
+            return None, RegistryError(f"{path} belongs to somebody else")
+        return Index(path), None
+    except UnusableIndex as error:
+        return None, error
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
     except OSError as error:
-        if os.environ.get("PORTULAN_DATA") and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-            message = f"the registry index {path} cannot be read: {error.strerror}"
+        message = f"the registry index {path} cannot be read: {error.strerror}"
+        if os.environ.get("PORTULAN_DATA"):
             raise RegistryError(message, hint="PORTULAN_DATA names a folder that you cannot read") from None
-        return None
+        return None, RegistryError(message)
+
+
+def is_foreign(path: str) -> bool:
+    """Tell whether a file in the data folder is somebody else's; raises OSError where there is none.
+
+    In the default place a file counts only if it is this user's or root's: some ways of becoming root keep HOME, and
+    the user whose home it is could else tell root what to believe. A folder named in PORTULAN_DATA is taken at its
+    word.
+    """
+    if os.environ.get("PORTULAN_DATA") or os.name != "posix":
+        return False
+    return os.stat(path).st_uid not in (0, os.geteuid())  # noqa: PTH116  # pathlib costs a look-up half its time

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from portulan.errors import RegistryError
 from portulan.model import PORTS, TRANSPORTS, Value
-from portulan.registry.index import INDEX_NAME, SEARCH_NAME, open_index
+from portulan.registry.index import INDEX_NAME, SEARCH_NAME, mend, open_index, packaged_folder
 
 try:
     import _sqlite3 as sqlite
@@ -104,7 +104,8 @@ def search(words: str, limit: int = 20) -> tuple[Hit, ...]:
     asked, on = _read(_split(words))
     if not asked:
         return ()
-    path = open_index().path.removesuffix(INDEX_NAME) + SEARCH_NAME
+    index = open_index().path
+    path = index.removesuffix(INDEX_NAME) + SEARCH_NAME
     try:
         file = _open(path)
         try:
@@ -115,7 +116,7 @@ def search(words: str, limit: int = 20) -> tuple[Hit, ...]:
         return _hits(rows, asked, limit)
     except (sqlite.Error, AttributeError, TypeError, ValueError) as error:
         message = f"the search file {path} cannot be used: {error}"
-        hint = "install portulan again, or run `portulan registry update FILE` (IANA's CSV or XML)"
+        hint = "install portulan again" if path.startswith(f"{packaged_folder()}/") else mend(index)
         raise RegistryError(message, hint=hint) from None
 
 

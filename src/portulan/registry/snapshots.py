@@ -13,51 +13,55 @@ import json
 import os
 import re
 import tempfile
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from portulan.errors import NotFound, RegistryError, UsageError
+from portulan.errors import NotFound, PortulanError, RegistryError, UsageError
 from portulan.registry.build import IANA, build
-from portulan.registry.fetch import read_source
+from portulan.registry.difference import FIELDS, compare
+from portulan.registry.fetch import MAX_BYTES, read_source
 from portulan.registry.iana import COLUMNS, parse_csv
 from portulan.registry.ianaxml import parse_xml
-from portulan.registry.index import INDEX_NAME, SEARCH_NAME, data_folder, open_index, packaged_folder, stamp_of
+from portulan.registry.index import (
+    INDEX_NAME,
+    SEARCH_NAME,
+    data_folder,
+    is_foreign,
+    open_index,
+    packaged_folder,
+    stamp_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from portulan.model import Assignment
+    from portulan.registry.difference import Difference
     from portulan.registry.index import Index
 
 CURRENT: Final = "current"
 FORMER: Final = "former"
 NOTES: Final = "snapshots.json"
 
+UNKNOWN: Final = "unknown"
+"""What is told of a snapshot where the notes are gone that said it."""
+
+PUBLISHED: Final = "https://www.iana.org/assignments/service-names-port-numbers/"
+"""Where the packaged snapshots were taken from."""
+
 MAX_SHRINKING: Final = 0.05
 """How much smaller than the one before a snapshot may be, as a part of it; IANA's registry hardly ever loses rows."""
 
-FIELDS: Final = (
-    "description",
-    "assignee",
-    "contact",
-    "registration_date",
-    "modification_date",
-    "reference",
-    "service_code",
-    "unauthorized_use_reported",
-    "assignment_notes",
-)
-"""The columns of a row that may change; name, ports and transport say which row it is."""
-
-_DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
 
 
 class Info(NamedTuple):
     """What the answers come from.
 
     `age_days` counts from the date of the snapshot (the first of the month where it names only a month). `former` is
-    the snapshot before, if it is kept. `ignored` tells of a snapshot of the user's that is not used, and why.
+    the snapshot before, if it is kept. `source` and `former` are UNKNOWN where the notes are gone that said it.
+    `ignored` tells of a snapshot of the user's that is not used, and why.
     """
 
     snapshot: str
@@ -70,41 +74,20 @@ class Info(NamedTuple):
     ignored: str | None
 
 
-class Change(NamedTuple):
-    """One row that differs; `fields` are the names of the columns in which it does, as in `Assignment`."""
-
-    before: Assignment
-    after: Assignment
-    fields: tuple[str, ...]
-
-
-class Difference(NamedTuple):
-    """What differs between two snapshots: rows by name, ports and transport. `before` and `after` are their labels."""
-
-    before: str
-    after: str
-    added: tuple[Assignment, ...]
-    removed: tuple[Assignment, ...]
-    changed: tuple[Change, ...]
-
-
 def info(today: date | None = None) -> Info:
-    """Tell which snapshot the answers come from."""
+    """Tell which snapshot the answers come from; raises RegistryError where its rows can be read no more."""
     index = open_index()
-    folder = data_folder()
     packaged = _is_packaged(index)
-    notes = _notes(Path(folder)) if folder else {}
-    used = {} if packaged else notes.get(CURRENT, {})
-    csv_path = IANA / f"{index.snapshot}.csv" if packaged else Path(folder or ".", f"{CURRENT}.csv")
+    source, former = (PUBLISHED, None) if packaged else _origin(Path(index.path).parent)
     return Info(
         index.snapshot,
-        max(0, ((today or datetime.now(UTC).date()) - _day(index.snapshot)).days),
-        sum(1 for _ in csv.reader(io.StringIO(_text(csv_path)))) - 1,
-        str(used.get("source", "https://www.iana.org/assignments/service-names-port-numbers/")),
+        max(0, ((today or _today()) - (_day(index.snapshot) or _today())).days),
+        len(read_snapshot(CURRENT)[1]),
+        source,
         index.path,
-        None if packaged else notes.get(FORMER, {}).get("snapshot"),
+        former,
         packaged,
-        _ignored(notes, index.snapshot) if packaged else None,
+        index.ignored.message if index.ignored else None,
     )
 
 
@@ -112,44 +95,57 @@ def _is_packaged(index: Index) -> bool:
     return Path(index.path).parent == Path(packaged_folder())
 
 
-def _ignored(notes: dict[str, Any], snapshot: str) -> str | None:
-    mine = notes.get(CURRENT, {}).get("snapshot")
-    return f"{mine}: Portulan was upgraded since, and came with {snapshot}" if mine else None
+def _origin(folder: Path) -> tuple[str, str | None]:
+    """Return where the user's snapshot was taken from, and the date of the former one, if that is kept."""
+    source = _noted(folder, CURRENT, "source") or UNKNOWN
+    return source, (_noted(folder, FORMER, "snapshot") or UNKNOWN) if (folder / f"{FORMER}.csv").exists() else None
 
 
 def update(
-    source: str, *, force: bool = False, snapshot: str | None = None, opened: Callable[[], None] = lambda: None
+    source: str,
+    *,
+    force: bool = False,
+    snapshot: str | None = None,
+    opened: Callable[[], None] = lambda: None,
+    compared: Callable[[Difference], None] = lambda _found: None,
 ) -> Info:
     """Take another snapshot of IANA's registry, from a file or an https address, into the user's data folder.
 
     The file may be IANA's CSV or XML. It is checked first; `force` lets it be older or more than five percent smaller
-    than the current one. `snapshot` names its date (2026-02 or 2026-02-14) where it is known; else the XML tells, then
-    the server, then the newest row. `opened` is called once there is something to read. Raises RegistryError and leaves
-    the current snapshot where anything is wrong.
+    than the current one, or smaller under the same date. `snapshot` names its date (2026-02 or 2026-02-14) where it is
+    known; else the XML tells, then the server, then the newest row. `opened` is called once there is something to read,
+    `compared` at the end with what is different now. Raises RegistryError and leaves the current snapshot where
+    anything is wrong.
     """
-    if snapshot is not None and not _DATE.fullmatch(snapshot):
-        message = f"{snapshot!r} is not a date"
-        raise UsageError(message, hint="write 2026-02 or 2026-02-14")
+    if snapshot is not None:
+        _check_date(snapshot)
     folder = _writable_folder()
     data, modified = read_source(source, opened)
     rows, updated = parse(data)
-    former = _before()
-    _check(rows, len(former[1]), force=force)
+    known, before = current = _before()
+    _check_rows(rows, len(before), force=force)
     label = snapshot or updated or modified or newest_date(rows)
     if label is None:
         message = f"{source} has no date"
         raise RegistryError(message, hint="give one with --date 2026-02")
-    if _is_older(label, former[0]) and not force:
-        message = f"the file is of {label}, older than the current snapshot of {former[0]}"
-        raise RegistryError(message, hint="give its date with --date if it is newer; else take it with --force")
+    _check_label(label, known, fewer=len(before) - len(rows), force=force)
     try:
-        _install(folder, rows, label, source, former)
+        _install(folder, rows, label, source, _to_keep(rows, current))
     except OSError as error:
         message = f"the snapshot cannot be written to {folder}: {error.strerror or error}"
         raise RegistryError(
             message, hint="the snapshot before is still in use; free some space and try again"
         ) from None
+    compared(compare(*current, label, rows))
     return info()
+
+
+def _check_date(label: str) -> None:
+    """Refuse what is neither a day nor a month of the calendar, or is yet to come."""
+    day = _day(label)
+    if day is None or _is_future(day):
+        message = f"{label[:40]!r} is {'not a date' if day is None else 'in the future'}"
+        raise UsageError(message, hint="write the month or day of the file: 2026-02 or 2026-02-14")
 
 
 def parse(data: bytes) -> tuple[list[Assignment], str | None]:
@@ -162,7 +158,7 @@ def parse(data: bytes) -> tuple[list[Assignment], str | None]:
 def newest_date(rows: Iterable[Assignment]) -> str | None:
     """Return the newest month in which a row was registered or modified."""
     dates = (text for row in rows for text in (row.registration_date, row.modification_date) if text)
-    return max((text[:7] for text in dates if _DATE.fullmatch(text)), default=None)
+    return max((text[:7] for text in dates if _day(text)), default=None)
 
 
 def _is_older(one: str, other: str) -> bool:
@@ -171,12 +167,34 @@ def _is_older(one: str, other: str) -> bool:
     return one[:known] < other[:known]
 
 
-def _check(rows: list[Assignment], before: int, *, force: bool) -> None:
+def _check_rows(rows: list[Assignment], before: int, *, force: bool) -> None:
+    """Refuse what is no registry, what could not be read again, and unless forced what is likely cut off."""
     if not any(row.service_name and row.ports for row in rows):
         message = "the file assigns no port"
         raise RegistryError(message, hint="it is cut off, or not IANA's registry of service names and port numbers")
+    written = render_csv(rows).encode()
+    if len(written) > MAX_BYTES or parse_csv(written) != rows:
+        message = "the file has rows that could not be read again"
+        raise RegistryError(message, hint="take IANA's own CSV or XML")
     if len(rows) < before * (1 - MAX_SHRINKING) and not force:
         message = f"the file has {len(rows)} rows, the current snapshot {before}"
+        raise RegistryError(message, hint="it may be cut off; take it nevertheless with --force")
+
+
+def _check_label(label: str, known: str, *, fewer: int, force: bool) -> None:
+    """Refuse a date that cannot be; unless forced also one before that of the current snapshot.
+
+    A snapshot has `fewer` rows than the current one; under the same date it is likely cut off.
+    """
+    day = _day(label)
+    if day is None or _is_future(day):
+        message = f"the file is of {label}, which is {'no date' if day is None else 'in the future'}"
+        raise RegistryError(message, hint="give its date with --date 2026-02")
+    if _is_older(label, known) and not force:
+        message = f"the file is of {label}, older than the current snapshot of {known}"
+        raise RegistryError(message, hint="give its date with --date if it is newer; else take it with --force")
+    if fewer > 0 and not _is_older(known, label) and not force:
+        message = f"the file is of {label} like the current snapshot, and has fewer rows, by {fewer}"
         raise RegistryError(message, hint="it may be cut off; take it nevertheless with --force")
 
 
@@ -187,6 +205,16 @@ def _before() -> tuple[str, list[Assignment]]:
     except RegistryError:
         newest = max(IANA.glob("*.csv"))
         return newest.stem, parse_csv(newest.read_bytes())
+
+
+def _to_keep(rows: list[Assignment], current: tuple[str, list[Assignment]]) -> tuple[str, list[Assignment]]:
+    """Return what the former snapshot is to be: the current one, or where that has the same rows the one before it."""
+    if rows == current[1]:
+        try:
+            return read_snapshot(FORMER)
+        except PortulanError:  # there is none, or it is damaged
+            pass
+    return current
 
 
 def _install(
@@ -201,7 +229,7 @@ def _install(
             "rows": len(rows),
             "updated_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         },
-        FORMER: {"snapshot": former_label, "rows": len(former_rows)},
+        FORMER: {"snapshot": former_label if _day(former_label) else UNKNOWN, "rows": len(former_rows)},
     }
     with tempfile.TemporaryDirectory(dir=folder, prefix=".update.") as name:
         aside = Path(name)
@@ -221,71 +249,42 @@ def diff(before: str, after: str) -> Difference:
     A snapshot is named by its date (2020-07), as ``current`` or ``former``, or by the path of a CSV or XML file.
     Texts that differ only in white space are the same.
     """
-    old_label, old = read_snapshot(before)
-    new_label, new = read_snapshot(after)
-    olds, news = _by_key(old), _by_key(new)
-    changed = []
-    for key in olds.keys() & news.keys():
-        for one, other in zip(olds[key], news[key], strict=False):
-            fields = tuple([field for field in FIELDS if _squeeze(one, field) != _squeeze(other, field)])
-            if fields:
-                changed.append(Change(one, other, fields))
-    return Difference(
-        old_label,
-        new_label,
-        tuple(sorted(_only_in(news, olds), key=_order)),
-        tuple(sorted(_only_in(olds, news), key=_order)),
-        tuple(sorted(changed, key=lambda change: _order(change.after))),
-    )
-
-
-def _by_key(rows: Iterable[Assignment]) -> dict[tuple[object, ...], list[Assignment]]:
-    """Return rows by name, ports and transport; a few (rdp without a port, blocks without a name) share a key."""
-    keyed: dict[tuple[object, ...], list[Assignment]] = {}
-    for row in rows:
-        keyed.setdefault((row.service_name, row.ports, row.transport), []).append(row)
-    return keyed
-
-
-def _only_in(
-    these: dict[tuple[object, ...], list[Assignment]], those: dict[tuple[object, ...], list[Assignment]]
-) -> Iterator[Assignment]:
-    for key, rows in these.items():
-        yield from rows[len(those.get(key, ())) :]
-
-
-def _squeeze(row: Assignment, field: str) -> str:
-    return " ".join((getattr(row, field) or "").split())
-
-
-def _order(row: Assignment) -> tuple[object, ...]:
-    ports = (row.ports.first, row.ports.last) if row.ports else (1 << 16, 0)
-    return (*ports, (row.service_name or "").casefold(), row.transport or "")
+    return compare(*read_snapshot(before), *read_snapshot(after))
 
 
 def read_snapshot(name: str) -> tuple[str, list[Assignment]]:
     """Return the label and the rows of a snapshot: a date, ``current``, ``former`` or a path.
 
-    Raises NotFound where there is none of that name.
+    Raises NotFound where there is none of that name, and RegistryError where it is damaged.
     """
-    folder = data_folder()
-    notes = _notes(Path(folder)) if folder else {}
     if name == CURRENT:
         index = open_index()
         if not _is_packaged(index):
-            return index.snapshot, parse_csv(_bytes(Path(index.path).with_name(f"{CURRENT}.csv")))
+            return index.snapshot, _read_own(Path(index.path).with_name(f"{CURRENT}.csv"))
         name = index.snapshot
+    home = data_folder()
+    folder = None if home is None else Path(home)
     for mine in (CURRENT, FORMER):
-        if folder and name in (mine, notes.get(mine, {}).get("snapshot")) and Path(folder, f"{mine}.csv").exists():
-            return str(notes.get(mine, {}).get("snapshot", mine)), parse_csv(_bytes(Path(folder, f"{mine}.csv")))
-    if (IANA / f"{name}.csv").exists() and _DATE.fullmatch(name):
-        return name, parse_csv(_bytes(IANA / f"{name}.csv"))
+        label = _noted(folder, mine, "snapshot") if folder else None
+        if folder and name in {mine, label} and (folder / f"{mine}.csv").exists():
+            return label or mine, _read_own(folder / f"{mine}.csv")
+    if (IANA / f"{name}.csv").exists() and _day(name):
+        return name, parse_csv(read_source(str(IANA / f"{name}.csv"))[0])
     if name == FORMER or not Path(name).exists():
         known = ", ".join(sorted(path.stem for path in IANA.glob("*.csv")))
         message = f"there is no snapshot {name}" if name != FORMER else "there is no former snapshot"
         raise NotFound(message, hint=f"known are {known}, current, former after an update, or the path of a file")
     rows, updated = parse(read_source(name)[0])
     return updated or Path(name).name, rows
+
+
+def _read_own(path: Path) -> list[Assignment]:
+    """Return the rows of a snapshot in the data folder."""
+    try:
+        return parse_csv(read_source(str(path))[0])
+    except RegistryError as error:
+        message = f"{path} is damaged: {error.message}"
+        raise RegistryError(message, hint="take it again: portulan registry update FILE|URL") from None
 
 
 def render_csv(rows: Iterable[Assignment]) -> str:
@@ -312,31 +311,47 @@ def _writable_folder() -> Path:
     except OSError as error:
         message = f"the data folder {folder} cannot be made: {error.strerror}"
         raise RegistryError(message, hint="set PORTULAN_DATA to a folder that you can write") from None
+    for name in (INDEX_NAME, f"{CURRENT}.csv"):
+        _refuse_foreign(f"{folder}/{name}")
     return Path(folder)
 
 
-def _notes(folder: Path) -> dict[str, Any]:
-    """Return what is noted about the user's snapshots; nothing where that cannot be read: it is only a label."""
+def _refuse_foreign(path: str) -> None:
     try:
-        notes = json.loads((folder / NOTES).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {key: value for key, value in notes.items() if isinstance(value, dict)} if isinstance(notes, dict) else {}
+        foreign = is_foreign(path)
+    except OSError:
+        return
+    if foreign:
+        message = f"{path} belongs to somebody else"
+        raise RegistryError(message, hint="update as its owner, or set PORTULAN_DATA to a folder of your own")
 
 
-def _bytes(path: Path) -> bytes:
-    return read_source(str(path))[0]
-
-
-def _text(path: Path) -> str:
-    return _bytes(path).decode("utf-8", "replace")
-
-
-def _day(snapshot: str) -> date:
+def _noted(folder: Path, which: str, what: str) -> str | None:
+    """Return what is noted about a snapshot of the user's; None where that cannot be read: it is only a label."""
     try:
-        return date.fromisoformat(snapshot if len(snapshot) > 7 else f"{snapshot}-01")  # noqa: PLR2004  # YYYY-MM
+        said = json.loads((folder / NOTES).read_text("utf-8"))[which][what]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return said if isinstance(said, str) else None
+
+
+def _day(label: str) -> date | None:
+    """Return the day that a label names, of a month the first; None where it names neither."""
+    if not _DATE.fullmatch(label):
+        return None
+    try:
+        return date.fromisoformat(label if len(label) > 7 else f"{label}-01")  # noqa: PLR2004  # YYYY-MM
     except ValueError:
-        return datetime.now(UTC).date()
+        return None
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _is_future(day: date) -> bool:
+    """Tell whether a day is yet to come wherever one is: where it comes first, it is tomorrow's in UTC."""
+    return day > _today() + timedelta(days=1)
 
 
 def _write(path: Path, text: str) -> None:
