@@ -274,12 +274,18 @@ def test_lookup_of_numbers() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_lookup_of_a_name(name: str) -> None:
-    """`lookup` of a service name prints the object of a name: its ports, or none for a service without a port."""
+    """`lookup` of a service name prints the object of a name; its lines are those of its ports, or else its services.
+
+    A line of a service without a port is the object of a name with one service.
+    """
     document = asked("lookup", name, "--json")
     check("lookup-1.json", document)
     assert list(document) == ["schema", "query", "results", "services"]
     assert bool(document["results"]) == any(row["ports"] for row in document["services"])
-    assert lines("lookup", name, "--format", "jsonl") == document["results"]
+    services = [{**document, "services": [row]} for row in document["services"]]
+    assert lines("lookup", name, "--format", "jsonl") == (document["results"] or services)
+    for line in lines("lookup", name, "--format", "jsonl"):
+        check("lookup-1.json", line)
 
 
 def test_who_prints_the_territory_alone(held_port: int) -> None:

@@ -55,15 +55,44 @@ def test_csv_of_the_map() -> None:
 
 
 def test_csv_of_the_territory(port: str) -> None:
-    """`who`, the page and the list as CSV have the same columns, a row a socket; `who` leaves the verdict empty."""
+    """The page and the list as CSV have the same columns, a row a socket; `who` has those without the verdict."""
     who, page = rows_of("who", port), rows_of(port)
     listed = [row for row in rows_of("list", "--all") if port in {row["local_port"], row["peer_port"]}]
     assert {row["direction"] for row in who} == {"listen", "connect", "accept"}
-    assert [list(row) for row in who[:1]] == [list(row) for row in page[:1]] == [list(row) for row in listed[:1]]
-    assert all(row["judgement"] == "" for row in who)
+    assert list(page[0]) == list(listed[0])
+    assert list(who[0]) == list(rows_of("who")[0]) == list(page[0])[: len(who[0])]
+    assert "judgement" not in who[0]
     assert all(row["judgement"] != "" for row in [*page, *listed])
     key = ("direction", "transport", "local_address", "local_port", "peer_address", "peer_port")
     assert {tuple(row[name] for name in key) for row in page} == {tuple(row[name] for name in key) for row in listed}
+
+
+@pytest.mark.parametrize(
+    ("nothing", "something"),
+    [
+        (("search", "zzzzqqqq"), ("search", "mail")),
+        (("registry", "diff", "2026-02", "2026-02"), ("registry", "diff", "2025-11", "2026-02")),
+        (("who", "1password"), ("who",)),
+        (("1password",), ()),
+        (("lookup", "1password"), ("lookup", "22")),
+    ],
+    ids=str,
+)
+def test_csv_has_its_header_always(nothing: tuple[str, ...], something: tuple[str, ...]) -> None:
+    """A document has the same columns whether it has rows or not."""
+    header, *_ = portulan(*nothing, "--format", "csv").stdout.splitlines()
+    assert header == portulan(*something, "--format", "csv").stdout.splitlines()[0]
+
+
+def test_a_name_without_a_port_has_lines() -> None:
+    """A service without a port has a line and a row for each of its assignments, without a number and its state."""
+    services = json.loads(portulan("lookup", "1password", "--json").stdout)["services"]
+    assert services
+    assert [line["services"] for line in lines_of("lookup", "1password")] == [[service] for service in services]
+    rows = rows_of("lookup", "1password", "22/tcp")
+    assert [(row["port"], row["state"]) for row in rows] == [("", "")] * len(services) + [("22", "assigned")]
+    assert rows[0]["service_name"] == services[0]["service_name"]
+    assert rows[0]["description"] == services[0]["description"]
 
 
 def test_csv_says_what_json_says(port: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portulan.registry.build import IANA
+from portulan.registry.index import INDEX_NAME
 from tests.cli.door import environment, portulan
 
 if TYPE_CHECKING:
@@ -33,3 +34,43 @@ def test_an_older_snapshot_is_refused(tmp_path: Path) -> None:
     assert "error: the file is of 2025-11, older than the current snapshot of 2026-02" in done.stderr
     assert "--force" in done.stderr.splitlines()[-1]
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("words", [("22",), ("lookup", "22", "--json"), ("search", "ssh"), ("list",)], ids=" ".join)
+def test_a_damaged_index_blocks_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Where the user's own index is damaged the packaged one answers, and the file is named with what to do."""
+    (tmp_path / INDEX_NAME).write_bytes(b"damaged")
+    done = portulan(*words, env=environment(PORTULAN_DATA=str(tmp_path)))
+    undamaged = portulan(*words)
+    assert done.returncode == undamaged.returncode
+    assert words == ("list",) or done.stdout == undamaged.stdout
+    note, hint = done.stderr.splitlines()[-2:]
+    assert note.startswith(f"note: the registry index {tmp_path / INDEX_NAME} cannot be used: ")
+    assert hint == f"hint: remove {tmp_path / INDEX_NAME}, or: portulan registry update FILE|URL"
+    info = portulan("registry", "info", env=environment(PORTULAN_DATA=str(tmp_path)))
+    assert f"ignored    the registry index {tmp_path / INDEX_NAME} cannot be used: too short" in info.stdout
+
+
+@pytest.mark.parametrize("date", ["2026-02-31", "2026-13", "9999-01", "9999-12-31"])
+def test_a_date_that_cannot_be_is_refused(date: str, tmp_path: Path) -> None:
+    """A date is one of the calendar, and not in the future."""
+    env = environment(PORTULAN_DATA=str(tmp_path / "data"))
+    done = portulan("registry", "update", str(IANA / "2026-02.csv"), "--date", date, env=env)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: '{date}' is ")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.slow  # builds the whole index
+def test_an_update_tells_how_many_rows_changed(tmp_path: Path) -> None:
+    """After an update it is said how many rows were added, removed and changed, also where nobody hears it."""
+    env = environment(PORTULAN_DATA=str(tmp_path / "data"))
+    text = (IANA / "2026-02.csv").read_text("utf-8")
+    lines = text.replace('ncr-ccl,2528,tcp,"NCR CCL', 'ncr-ccl,2528,tcp,"NCR').splitlines(keepends=True)
+    changed = tmp_path / "changed.csv"
+    changed.write_text("".join([*lines, "a,1,tcp,,,,,,,,,\n", "b,2,tcp,,,,,,,,,\n"]), "utf-8")
+    done = portulan("registry", "update", str(changed), env=env)
+    assert done.returncode == 0
+    assert "2026-02 to 2026-02: 2 rows added, 0 removed, 1 changed\n" in done.stderr
+    deaf = portulan("registry", "update", str(changed), env=env, before=("sh", "-c", 'exec "$@" 2>/dev/full', "sh"))
+    assert (deaf.returncode, deaf.stdout) == (0, done.stdout)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.door import CODES, COMMAND, environment, portulan
+from portulan import cli as portulan_cli
+from tests.cli.door import CODES, COMMAND, environment, on_terminal, portulan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +74,9 @@ def test_a_full_disk(words: tuple[str, ...], unbuffered: str | None) -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  # a device, not a file
         done = portulan(*words, stdout=full, env=environment(PYTHONUNBUFFERED=unbuffered))
     assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "error: cannot write: No space left on device"
+    error, hint = done.stderr.splitlines()
+    assert error == "error: cannot write: No space left on device"
+    assert hint.startswith("hint: ")
     assert done.stderr.count("error") == 1
 
 
@@ -91,6 +97,66 @@ def test_standard_error_is_closed(words: tuple[str, ...], code: int) -> None:
     done = portulan(*words, before=("sh", "-c", 'exec "$@" 2>&-', "sh"))
     assert done.returncode == code
     assert done.stdout == portulan(*words).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("search", "zzzzqqqq"), 1),
+        (("search", "mail"), 0),
+        (("registry", "diff", "2025-11", "2026-02"), 0),
+        (("no-such-service",), 1),
+    ],
+)
+def test_standard_error_is_full(words: tuple[str, ...], code: int) -> None:
+    """Where standard error takes nothing, answer and exit code are the same."""
+    done = portulan(*words, before=("sh", "-c", 'exec "$@" 2>/dev/full', "sh"))
+    assert done.returncode == code
+    assert done.stdout == portulan(*words).stdout
+
+
+def test_the_tally_of_a_terminal_that_is_not_heard() -> None:
+    """The list on a terminal is a table with the same exit code where its tally cannot be said."""
+    shown = on_terminal("list", env=environment(NO_COLOR="1"), before=("sh", "-c", 'exec "$@" 2>/dev/full', "sh"))
+    assert shown.split()[0] == "ATTENTION"
+
+
+def test_nothing_is_written_but_through_one_function() -> None:
+    """In the door `say` alone writes to standard error, so that no other error is raised by what is only said."""
+    door = Path(portulan_cli.__file__).parent
+    writers = [path.name for path in sorted(door.glob("*.py")) if "sys.stderr.write(" in path.read_text("utf-8")]
+    assert writers == ["__init__.py"]
+    assert Path(portulan_cli.__file__).read_text("utf-8").count("sys.stderr.write(") == 1
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
+    """A relative data folder cannot be found where the working folder is gone: that is said, and not of the output."""
+    script = 'mkdir "$0/gone" && cd "$0/gone" && rmdir "$0/gone" && exec "$@"'
+    env = environment(PORTULAN_DATA="relative", PYTHONPATH=":".join(map(os.path.abspath, sys.path)))
+    done = portulan("lookup", "22/tcp", env=env, before=("sh", "-c", script, str(tmp_path)))
+    assert done.returncode == 2
+    error, hint = done.stderr.splitlines()
+    assert (
+        error == "error: PORTULAN_DATA is 'relative', and the working folder cannot be found: No such file or directory"
+    )
+    assert hint.startswith("hint: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "error: cannot write: No space left on device"),
+        (OSError(errno.EMFILE, "Too many open files"), "error: the system refuses: Too many open files"),
+        (OSError(errno.EACCES, "Permission denied", "/x"), "error: /x: Permission denied"),
+        (OSError(errno.EACCES, "Permission denied", b"/x"), "error: /x: Permission denied"),
+    ],
+)
+def test_what_the_system_refuses_is_named(error: OSError, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An error of the system names the file, or the output where it is that; each has a hint."""
+    portulan_cli.say_system_error(error)
+    first, hint = capsys.readouterr().err.splitlines()
+    assert first == said
+    assert hint.startswith("hint: ")
 
 
 def test_standard_input_is_closed() -> None:

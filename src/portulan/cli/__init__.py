@@ -8,6 +8,7 @@ interrupted, 2 usage, configuration or data error, 1 a verdict says `investigate
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -40,6 +41,11 @@ CONTRADICTIONS = (
 ONLY_FOR = {"--listening": "list", "--all": "list", "--limit": "search"}
 """Options that one verb alone understands."""
 
+CANNOT_WRITE = frozenset(
+    {errno.EAGAIN, errno.EBADF, errno.ECONNRESET, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
+)
+"""What write(2) says of standard output; whatever else fails without a file's name is something else."""
+
 
 class Options(Value):
     """What the flags of the hand-dispatched questions say."""
@@ -69,17 +75,17 @@ def main(argv: list[str] | None = None) -> int:
         code = run(words)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _forget_stdout()
+        _forget("stdout")
         return 130
     except PortulanError as error:
         say_error(error.message, error.hint)
         return 1 if isinstance(error, NotFound) else 2
     except BrokenPipeError:
-        _forget_stdout()
+        _forget("stdout")
         return 0
     except OSError as error:
-        _forget_stdout()
-        say_error(f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}")
+        _forget("stdout")
+        say_system_error(error)
         return 2
     return code
 
@@ -229,11 +235,20 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
         else:
             from portulan.cli.formats import print_answer  # noqa: PLC0415  # json and csv cost a start-up each
 
-            print_answer(answer, options.format, first=number == 0, alone=len(queries) == 1)
+            print_answer(
+                answer,
+                options.format,
+                first=number == 0,
+                alone=len(queries) == 1,
+                map_wanted=map_wanted,
+                territory=territory,
+            )
         sys.stdout.flush()  # so that what was refused comes after what was seen
         for refused in {item: None for result in answer.results for item in result.incomplete}:
             say_incomplete(refused)
         code = worse(code, exit_code(answer, only_territory=not map_wanted))
+    if map_wanted:
+        say_passed_over()
     return code
 
 
@@ -282,28 +297,51 @@ def say_error(message: str, hint: str | None = None) -> None:
     """Say on standard error what happened, and what to do."""
     from portulan.cli.terminal import clean  # noqa: PLC0415  # start-up
 
-    _say(f"error: {clean(message)}\n" + (f"hint: {clean(hint)}\n" if hint else ""))
+    say(f"error: {clean(message)}\n" + (f"hint: {clean(hint)}\n" if hint else ""))
+
+
+def say_system_error(error: OSError) -> None:
+    """Say which file the system refuses, or that standard output takes no more."""
+    if error.filename:
+        named = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename)
+        say_error(f"{named}: {error.strerror}", "see that it is there, and that you may read it")
+    elif error.errno in CANNOT_WRITE:
+        say_error(f"cannot write: {error.strerror}", "send standard output elsewhere, or free some space")
+    else:
+        say_error(f"the system refuses: {error.strerror or error}", "strace -f shows what it refuses")
+
+
+def say_passed_over() -> None:
+    """Say that a snapshot of the user's is damaged, so that the map is the one that came with the package."""
+    from portulan.registry.index import OtherVersion, UnusableIndex, open_index  # noqa: PLC0415  # start-up
+
+    ignored = open_index().ignored
+    if isinstance(ignored, UnusableIndex) and not isinstance(ignored, OtherVersion):
+        from portulan.cli.terminal import clean  # noqa: PLC0415  # start-up
+
+        say(f"note: {clean(ignored.message)}; the map is the one that came with Portulan\n")
+        say(f"hint: {clean(ignored.hint or '')}\n")
 
 
 def say_incomplete(refused: Incomplete) -> None:
     """Say on standard error what was refused."""
     from portulan.cli.terminal import clean  # noqa: PLC0415  # start-up
 
-    _say(f"incomplete: {clean(refused.what)}: {clean(refused.why)}\nhint: {clean(refused.hint)}\n")
+    say(f"incomplete: {clean(refused.what)}: {clean(refused.why)}\nhint: {clean(refused.hint)}\n")
 
 
-def _say(text: str) -> None:
-    """Write to standard error; where that is full or closed, the exit code says it alone."""
+def say(text: str) -> None:
+    """Write to standard error, for all that is said there; where it is full or closed, the exit code says it alone."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
+    except (AttributeError, OSError, ValueError):
+        _forget("stderr")
 
 
-def _forget_stdout() -> None:
-    """Point standard output nowhere: the reader has gone, and the interpreter flushes once more at its end."""
+def _forget(name: str) -> None:
+    """Point a standard stream nowhere: nobody takes what is left in it, and the interpreter flushes it at its end."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        sys.stdout = None  # a stream without a descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), getattr(sys, name).fileno())
+    except (AttributeError, OSError, ValueError):
+        setattr(sys, name, None)  # a stream without a descriptor

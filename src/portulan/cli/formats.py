@@ -10,6 +10,7 @@ from itertools import chain
 from portulan.answer import NameAnswer
 from portulan.cli.terminal import clean
 from portulan.document import name_document, plain, port_document
+from portulan.model import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from portulan.answer import Answer, Machine, Territory
-    from portulan.model import Observation, Verdict
+    from portulan.model import Assignment, Observation, Verdict
 
 ASSIGNMENT_COLUMNS = (
     "port",
@@ -56,15 +57,22 @@ SEEN = SOCKET_COLUMNS.index("attention")
 """How many of the columns tell what was seen; the rest is the verdict."""
 
 
-def print_answer(answer: Answer | NameAnswer, form: str, *, first: bool, alone: bool) -> None:
-    """Print one answer. JSON is one document an answer; several questions in JSON are a document a line."""
+def print_answer(
+    answer: Answer | NameAnswer, form: str, *, first: bool, alone: bool, map_wanted: bool, territory: bool
+) -> None:
+    """Print one answer. JSON is one document an answer; several questions in JSON are a document a line.
+
+    The lines of a name are those of its ports; a name without a port has a line for each of its assignments.
+    """
     indent = 2 if form == "json" and alone else None
     if form == "csv":
-        _print_answer_csv(answer, first=first)
+        _print_answer_csv(answer, first=first, map_wanted=map_wanted, territory=territory)
     elif isinstance(answer, NameAnswer):
         if form == "jsonl":
             for result in answer.results:
                 print_json(port_document(result))
+            for service in answer.services if not answer.results else ():
+                print_json(name_document(replace(answer, services=(service,))))
         else:
             print_json(name_document(answer), indent=indent)
     else:
@@ -76,21 +84,23 @@ def print_json(document: object, *, indent: int | None = None) -> None:
     sys.stdout.write(json.dumps(document, indent=indent) + "\n")
 
 
-def print_rows(schema: str, rows: Sequence[dict[str, Any]], form: str, **around: object) -> None:
-    """Print a list of flat rows: as a document with `results`, as a line each, or as CSV."""
+def print_rows(
+    schema: str, columns: Sequence[str], rows: Sequence[dict[str, Any]], form: str, **around: object
+) -> None:
+    """Print a list of flat rows: as a document with `results`, as a line each, or as CSV with these columns."""
     if form == "json":
         print_json({"schema": schema, **around, "results": rows}, indent=2)
     elif form == "jsonl":
         for row in rows:
             print_json({"schema": schema, **row})
     else:
-        print_csv(tuple(rows[0]) if rows else (), ([_cell(value) for value in row.values()] for row in rows))
+        print_csv(columns, ([_cell(row[column]) for column in columns] for row in rows))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], *, header: bool = True) -> None:
     """Print rows as CSV (RFC 4180) with a header."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    if header and columns:
+    if header:
         writer.writerow(columns)
     for row in rows:
         writer.writerow([clean(str(cell)) if cell is not None else "" for cell in row])
@@ -130,14 +140,23 @@ def _stream(before: str, elements: Iterable[object], seen: Territory) -> None:
     write(f'\n], "incomplete": {json.dumps(plain(seen.incomplete))}}}\n')
 
 
-def _print_answer_csv(answer: Answer | NameAnswer, *, first: bool) -> None:
-    results = answer.results if isinstance(answer, NameAnswer) else (answer,)
-    if all(result.observations is None for result in results):
-        rows = chain.from_iterable(map(_assignment_rows, results))
-        print_csv(ASSIGNMENT_COLUMNS, rows, header=first)
-        return
-    sockets = chain.from_iterable(map(_socket_rows, results))
-    print_csv(SOCKET_COLUMNS, sockets, header=first)
+def _print_answer_csv(answer: Answer | NameAnswer, *, first: bool, map_wanted: bool, territory: bool) -> None:
+    if not territory:
+        print_csv(ASSIGNMENT_COLUMNS, chain.from_iterable(map(_assignment_rows, answer.results)), header=first)
+        if isinstance(answer, NameAnswer) and not answer.results:
+            print_csv(ASSIGNMENT_COLUMNS, map(_portless_row, answer.services), header=False)
+    elif map_wanted:
+        verdicts = chain.from_iterable([result.verdicts or () for result in answer.results])
+        print_csv(SOCKET_COLUMNS, map(_socket_row, verdicts), header=first)
+    else:
+        seen = chain.from_iterable([result.observations or () for result in answer.results])
+        print_csv(SOCKET_COLUMNS[:SEEN], map(_observed, seen), header=first)
+
+
+def _portless_row(row: Assignment) -> Sequence[object]:
+    """Return the row of an assignment without a port: a state and a grade are those of a number."""
+    facts = (row.description, row.assignee, row.registration_date, row.reference)
+    return (None, row.transport, None, None, row.service_name, " ".join(row.aliases), *facts)
 
 
 def _assignment_rows(answer: Answer) -> Iterable[Sequence[object]]:
@@ -153,12 +172,6 @@ def _assignment_rows(answer: Answer) -> Iterable[Sequence[object]]:
         for row in on.assignments:
             facts = (row.description, row.assignee, row.registration_date, row.reference)
             yield (answer.port, on.transport, on.state, grade, row.service_name, " ".join(row.aliases), *facts)
-
-
-def _socket_rows(answer: Answer) -> Iterable[Sequence[object]]:
-    if answer.verdicts is not None:
-        return map(_socket_row, answer.verdicts)
-    return [_observed(observation) + (None,) * 5 for observation in answer.observations or ()]
 
 
 def _socket_row(verdict: Verdict) -> tuple[object, ...]:

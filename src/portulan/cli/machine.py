@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import chain
 
-from portulan.cli import say_incomplete, worse
+from portulan.cli import say, say_incomplete, say_passed_over, worse
 from portulan.cli.terminal import Style, align, clean, columns_of, fit
 from portulan.model import Value
 
@@ -71,6 +71,7 @@ def print_machine(options: Options, *, connections: bool = False, accepted: bool
 
         print_verdicts(counted, seen, options.format)
     _end(seen)
+    say_passed_over()
     if sys.stdout.isatty():
         say_tally(tally, seen)
     return worse(1 if tally.get("investigate") else 0, 3 if seen.incomplete else 0)
@@ -115,7 +116,7 @@ def say_tally(tally: dict[str, int], seen: Machine) -> None:
     total = sum(tally.values())
     parts = [f"{tally[level]} {level}" for level in ("investigate", "look", "ok") if level in tally]
     more = "; why, and more: portulan PORT" if total else ""
-    sys.stderr.write(f"{total} sockets: {', '.join(parts) or 'none'} (map of {seen.snapshot}){more}\n")
+    say(f"{total} sockets: {', '.join(parts) or 'none'} (map of {seen.snapshot}){more}\n")
 
 
 def row_of(verdict: Verdict, seen: Machine, *, short: bool) -> Row:

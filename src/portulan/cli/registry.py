@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from portulan.cli import say
 from portulan.cli.terminal import Style, clean, print_rows
 from portulan.document import plain
 from portulan.registry import snapshots
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from portulan.model import Assignment
+    from portulan.registry.difference import Difference
+
+LINE: Final = ("change", "ports", "transport", "service_name", "field", "before", "after")
+"""The keys of a line of a difference, and its columns as CSV."""
 
 
 def info(flags: Namespace) -> int:
@@ -23,14 +28,24 @@ def info(flags: Namespace) -> int:
 
 def update(flags: Namespace) -> int:
     """Take a newer snapshot and show what there is then."""
-    told = snapshots.update(flags.source, force=flags.force, snapshot=flags.date, opened=_say_what_is_done)
+    told = snapshots.update(
+        flags.source,
+        force=flags.force,
+        snapshot=flags.date,
+        opened=_say_what_is_done,
+        compared=_say_what_changed,
+    )
     _show(told, flags.format)
     return 0
 
 
 def _say_what_is_done() -> None:
-    sys.stderr.write("reading, checking and indexing; the former snapshot is kept\n")
-    sys.stderr.flush()
+    say("reading, checking and indexing; the former snapshot is kept\n")
+
+
+def _say_what_changed(found: Difference) -> None:
+    told = f"{len(found.added)} rows added, {len(found.removed)} removed, {len(found.changed)} changed"
+    say(f"{clean(found.before)} to {clean(found.after)}: {told}\n")
 
 
 def _show(told: snapshots.Info, form: str) -> None:
@@ -46,16 +61,21 @@ def _show(told: snapshots.Info, form: str) -> None:
             lines.append(f"ignored    {told.ignored}")
         sys.stdout.write("".join(clean(line) + "\n" for line in lines))
     else:
-        _print("portulan.registry-info/1", [told._asdict()], form)
+        from portulan.cli import formats  # noqa: PLC0415  # text does without
+
+        if form == "json":
+            formats.print_json({"schema": "portulan.registry-info/1", **told._asdict()}, indent=2)
+        else:
+            formats.print_rows("portulan.registry-info/1", told._fields, [told._asdict()], form)
 
 
 def diff(flags: Namespace) -> int:
     """Show which rows were added, removed and changed, by column."""
     found = snapshots.diff(flags.a, flags.b)
-    if flags.format == "json":
-        from portulan.cli.formats import print_json  # noqa: PLC0415  # text does without
+    from portulan.cli import formats  # noqa: PLC0415  # `info` does without
 
-        print_json(
+    if flags.format == "json":
+        formats.print_json(
             {
                 "schema": "portulan.registry-diff/1",
                 "before": found.before,
@@ -82,10 +102,10 @@ def diff(flags: Namespace) -> int:
     if flags.format == "text":
         headings = ("WHAT", "PORT", "TRANSPORT", "SERVICE", "COLUMN", "BEFORE", "AFTER")
         print_rows(headings, [tuple(str(cell or "") for cell in row.values()) for row in rows], Style(sys.stdout))
-        told = f"{len(found.added)} rows added, {len(found.removed)} removed, {len(found.changed)} changed"
-        sys.stderr.write(f"{clean(found.before)} to {clean(found.after)}: {told}\n")
+        sys.stdout.flush()  # so that the count comes after what is counted
+        _say_what_changed(found)
     else:
-        _print("portulan.registry-diff/1", rows, flags.format)
+        formats.print_rows("portulan.registry-diff/1", LINE, rows, flags.format)
     return 0
 
 
@@ -95,21 +115,5 @@ def _row(
     ports = None if row.ports is None else f"{row.ports.first}-{row.ports.last}"
     if row.ports is not None and row.ports.first == row.ports.last:
         ports = str(row.ports.first)
-    return {
-        "change": change,
-        "ports": ports,
-        "transport": row.transport,
-        "service_name": row.service_name,
-        "field": field,
-        "before": plain(before) if field else None,
-        "after": plain(after) if field else row.description,
-    }
-
-
-def _print(schema: str, rows: list[dict[str, Any]], form: str) -> None:
-    from portulan.cli import formats  # noqa: PLC0415  # text does without
-
-    if form == "json":
-        formats.print_json({"schema": schema, **rows[0]}, indent=2)
-    else:
-        formats.print_rows(schema, rows, form)
+    told = (plain(before), plain(after)) if field else (None, row.description)
+    return dict(zip(LINE, (change, ports, row.transport, row.service_name, field, *told), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from portulan.cli import say, say_passed_over
 from portulan.cli.terminal import Style, clean, print_rows
 from portulan.errors import UsageError
 
@@ -18,7 +19,7 @@ def run_search(words: list[str], options: Options) -> int:
     if not words:
         message = "search needs words"
         raise UsageError(message, hint="portulan search voip mail")
-    from portulan.registry.search import search  # noqa: PLC0415  # after the words are checked
+    from portulan.registry.search import Hit, search  # noqa: PLC0415  # after the words are checked
 
     asked = " ".join(words)
     hits = search(asked, options.limit)
@@ -26,12 +27,15 @@ def run_search(words: list[str], options: Options) -> int:
         from portulan.cli.formats import print_rows as print_data_rows  # noqa: PLC0415  # json costs a start-up
         from portulan.document import plain  # noqa: PLC0415
 
-        print_data_rows("portulan.search/1", [plain(hit) for hit in hits], options.format, query=asked)
+        rows = [plain(hit) for hit in hits]
+        print_data_rows("portulan.search/1", Hit._fields, rows, options.format, query=asked)
     else:
-        rows = [(hit.ports or "no port", "/".join(hit.transports), hit.name, _what(hit)) for hit in hits]
-        print_rows(("PORT", "TRANSPORT", "NAME", "WHAT"), rows, Style(sys.stdout))
+        cells = [(hit.ports or "no port", "/".join(hit.transports), hit.name, _what(hit)) for hit in hits]
+        print_rows(("PORT", "TRANSPORT", "NAME", "WHAT"), cells, Style(sys.stdout))
+    sys.stdout.flush()  # so that what is said comes after what was found
+    say_passed_over()
     if not hits:
-        sys.stderr.write(f"nothing is found for {clean(asked)[:80]!r}\n")
+        say(f"nothing is found for {clean(asked)[:80]!r}\n")
         return 1
     return 0
 

@@ -108,7 +108,7 @@ def run_registry(words: list[str]) -> int:
     verbs.add_parser("info", help="which snapshot, and how old")
     update = verbs.add_parser("update", help="take a newer snapshot")
     update.add_argument("source", help="IANA's CSV or XML: a file, or an https address")
-    update.add_argument("--force", action="store_true", help="even if it has lost more than 5 %% of its rows")
+    update.add_argument("--force", action="store_true", help="even if it is older, or has lost rows")
     update.add_argument("--date", help="the snapshot's date, YYYY-MM or YYYY-MM-DD, where it does not say itself")
     diff = verbs.add_parser("diff", help="what changed between two snapshots")
     diff.add_argument("a", help="2020-07, 2025-03 ..., current, former, or a file")
