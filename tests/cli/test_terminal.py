@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +46,21 @@ def test_a_table_fits(words: tuple[str, ...], heading: str, columns: int) -> Non
     assert lines[0].startswith(heading)
     assert len(lines) > 1
     assert max(map(len, lines)) <= columns, max(lines, key=len)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="another namespace needs root")
+def test_a_table_of_several_namespaces_fits() -> None:
+    """The column of namespaces goes, too, where a narrow terminal has no room for it."""
+    command = ["unshare", "-n", "sh", "-c", "echo ready; exec sleep 300"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as elsewhere:
+        assert elsewhere.stdout is not None
+        assert elsewhere.stdout.readline() == b"ready\n"
+        try:
+            for columns in (40, 60, 200):
+                test_a_table_fits((), "ATTENTION", columns)
+        finally:
+            elsewhere.kill()
 
 
 @pytest.mark.parametrize("words", [(), ("list",), ("search", "mail")])

@@ -37,7 +37,7 @@ class Columns(Value):
 WHO = Columns(
     ("PORT", ADDRESS, "REACH", "NAMESPACE", "PROGRAM", "PID", "USER", "UNIT"),
     (18, 24, 9, 16, 24, 14, 12, 0),
-    (("REACH", 9), ("UNIT", 24), ("USER", 24), (ADDRESS, 24), ("PID", 24)),
+    (("REACH", 9), ("UNIT", 24), ("USER", 24), (ADDRESS, 24), ("PID", 24), ("NAMESPACE", 16)),
 )
 JUDGED = Columns(
     ("ATTENTION", *WHO.headings, "THE MAP SAYS", "VERDICT", "WHY"),
