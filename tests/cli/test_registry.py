@@ -8,7 +8,7 @@ import pytest
 
 from portulan.registry.build import IANA
 from portulan.registry.index import INDEX_NAME
-from tests.cli.door import environment, portulan
+from tests.cli.door import CODES, environment, portulan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,14 +36,16 @@ def test_an_older_snapshot_is_refused(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("words", [("22",), ("lookup", "22", "--json"), ("search", "ssh"), ("list",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("22/dccp",), ("lookup", "22", "--json"), ("search", "ssh"), ("list",)], ids=" ".join
+)
 def test_a_damaged_index_blocks_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
     """Where the user's own index is damaged the packaged one answers, and the file is named with what to do."""
     (tmp_path / INDEX_NAME).write_bytes(b"damaged")
     done = portulan(*words, env=environment(PORTULAN_DATA=str(tmp_path)))
-    undamaged = portulan(*words)
-    assert done.returncode == undamaged.returncode
-    assert words == ("list",) or done.stdout == undamaged.stdout
+    assert done.returncode in CODES - {2}
+    if words != ("list",):  # others come and go on this machine
+        assert done.stdout == portulan(*words).stdout
     note, hint = done.stderr.splitlines()[-2:]
     assert note.startswith(f"note: the registry index {tmp_path / INDEX_NAME} cannot be used: ")
     assert hint == f"hint: remove {tmp_path / INDEX_NAME}, or: portulan registry update FILE|URL"
