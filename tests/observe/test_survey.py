@@ -305,16 +305,30 @@ def test_a_connection_that_waits(listener: socket.socket) -> None:
 
 @linux_only
 @needs_bound
-def test_bound_beside_a_listener() -> None:
-    """A socket that is only bound, beside a listener on its number, is found unless the quick question is asked."""
+def test_the_quick_question_asks_for_listeners_and_who_dials_them() -> None:
+    """Where somebody listens, the quick question leaves out its connections and what is only bound beside it."""
     with socket.socket() as listening, socket.socket() as bound:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         port = listening.getsockname()[1]
         bound.bind(("127.0.0.2", port))
-        states = sorted(str(found.socket_state) for found in survey(port))
-        assert states == ["bound", "listen"]
-        assert [found.socket_state for found in survey(port, bound_too=False)] == ["listen"]
+        with socket.create_connection(listening.getsockname()), listening.accept()[0]:
+            for thorough, left_out in ((True, []), (False, [("listen", "bound"), ("accept", "established")])):
+                seen = [(found.direction, found.socket_state) for found in survey(port, thorough=thorough)]
+                everything = {("listen", "listen"), ("listen", "bound"), ("connect", "established")}
+                everything.add(("accept", "established"))
+                assert sorted(seen) == sorted(everything.difference(left_out))
+
+
+@linux_only
+@needs_bound
+def test_the_quick_question_where_nobody_listens(listener: socket.socket) -> None:
+    """Where nobody listens, the quick question shows all the same who has the port: bound, or as the end of a dial."""
+    with socket.socket() as bound, socket.create_connection(listener.getsockname()) as client:
+        bound.bind(("127.0.0.1", 0))
+        for one, expected in ((bound, ("listen", "bound")), (client, ("connect", "established"))):
+            (seen,) = survey(port_of(one), thorough=False)
+            assert (seen.direction, seen.socket_state) == expected
 
 
 @linux_only

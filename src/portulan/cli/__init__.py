@@ -212,11 +212,11 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
             missing = missing or error
     if missing is not None:
         raise missing
-    # `who` is the quick question: the page also looks into other network namespaces, and the page and --all-owners for
-    # what is only bound beside a listener.
+    # `who` is the quick question: the page also looks into other network namespaces, and the page and --all-owners also
+    # tell what a listener's port is used for beside it.
     survey_options = {
         "all_owners": options.all_owners,
-        "bound_too": map_wanted or options.all_owners,
+        "thorough": map_wanted or options.all_owners,
         "everywhere": options.all_namespaces or (map_wanted and not options.this_namespace),
     }
     code = 0

@@ -27,7 +27,7 @@ class Survey:
     thousand sockets need little memory. Each iteration is a new look. `incomplete` is final once an iteration ended.
     """
 
-    __slots__ = ("_accepted", "_all_owners", "_bound_too", "_connections", "_everywhere", "_incomplete", "_port")
+    __slots__ = ("_accepted", "_all_owners", "_connections", "_everywhere", "_incomplete", "_port", "_thorough")
 
     def __init__(
         self,
@@ -36,14 +36,14 @@ class Survey:
         connections: bool,
         accepted: bool,
         all_owners: bool,
-        bound_too: bool,
+        thorough: bool,
         everywhere: bool,
     ) -> None:
         self._port = port
         self._connections = connections
         self._accepted = accepted
         self._all_owners = all_owners
-        self._bound_too = bound_too
+        self._thorough = thorough
         self._everywhere = everywhere
         self._incomplete: list[Incomplete] = []
 
@@ -57,7 +57,7 @@ class Survey:
             connections=self._connections,
             accepted=self._accepted,
             all_owners=self._all_owners,
-            bound_too=self._bound_too,
+            thorough=self._thorough,
             everywhere=self._everywhere,
             incomplete=self._incomplete,
         )
@@ -74,7 +74,7 @@ def survey(
     connections: bool = False,
     accepted: bool = False,
     all_owners: bool = False,
-    bound_too: bool = True,
+    thorough: bool = True,
     everywhere: bool = False,
 ) -> Survey:
     """Look at the sockets of this network namespace, or of the whole machine, and at the processes that hold them.
@@ -83,9 +83,10 @@ def survey(
     it, connections that have it as their own port. Without: what listens or is bound; `connections` adds those who
     dial, `accepted` the connections of listeners.
 
-    Without `bound_too` the question about one port is a third quicker on a busy machine, and does not find a socket
-    that is only bound beside one that listens there. `all_owners` reads every file descriptor of the machine: it finds
-    owners that got a socket under another number or sit in another control group, and costs several times more.
+    Without `thorough` the question about one port is a third quicker on a busy machine: where somebody listens on TCP,
+    its connections, and what is only bound or dials from there beside it, are left out. `all_owners` reads every file
+    descriptor of the machine: it finds owners that got a socket under another number or sit in another control group,
+    and costs several times more.
     `everywhere` looks into all network namespaces of the machine, says who can reach each listener, and where a socket
     without a process may be waiting to be delivered.
 
@@ -102,6 +103,6 @@ def survey(
         connections=connections,
         accepted=accepted,
         all_owners=all_owners,
-        bound_too=bound_too,
+        thorough=thorough,
         everywhere=everywhere,
     )

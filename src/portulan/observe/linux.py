@@ -74,11 +74,11 @@ class Sockets:
         if self._diag:
             self._diag.close()
 
-    def read(self, transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
-        """Return the sockets of a transport in some states, with a port on the local side or on any if it is not 0."""
+    def read(self, transport: Transport, states: int, **ports: int) -> list[Row]:
+        """Return the sockets of a transport in some states, with a `local_port`, a `peer_port` or `any_port`."""
         if self._diag and transport not in self._refused:
             try:
-                return self._diag.read(transport, states, local_port=local_port, any_port=any_port)
+                return self._diag.read(transport, states, **ports)
             except OSError as error:  # the kernel's module for one transport may be missing
                 self._refused.add(transport)
                 if transport == "tcp":
@@ -90,7 +90,7 @@ class Sockets:
         if not folder:
             return []  # said when it could not be entered
         try:
-            return procnet.read(transport, states, local_port=local_port, any_port=any_port, folder=folder)
+            return procnet.read(transport, states, folder=folder, **ports)
         except PermissionError as error:
             message = "the sockets of this machine may not be seen"
             raise NotPermitted(message, hint=f"allow netlink sock_diag or the reading of {error.filename}") from error
@@ -123,9 +123,9 @@ class Look:
 
     __slots__ = ("accepts", "dials", "holders", "sockets")
 
-    def __init__(self, sockets: Sockets, port: int | None, *, talking: bool, bound_too: bool) -> None:
+    def __init__(self, sockets: Sockets, port: int | None, *, talking: bool, thorough: bool) -> None:
         self.sockets = sockets
-        found = read_all(sockets, talking=talking) if port is None else read_port(sockets, port, bound_too=bound_too)
+        found = read_all(sockets, talking=talking) if port is None else read_port(sockets, port, thorough=thorough)
         self.holders, self.dials, self.accepts = found
         self.holders.sort()
         self.dials.sort(key=_peer)  # what a dial is about is its peer
@@ -143,7 +143,7 @@ def observe(
     connections: bool,
     accepted: bool,
     all_owners: bool,
-    bound_too: bool,
+    thorough: bool,
     everywhere: bool,
     incomplete: list[Incomplete],
 ) -> Iterator[Observation]:
@@ -160,7 +160,7 @@ def observe(
     try:
         for place in places:
             sockets = Sockets(incomplete, place)
-            looks.append(Look(sockets, port, talking=connections or accepted, bound_too=bound_too))
+            looks.append(Look(sockets, port, talking=connections or accepted, thorough=thorough))
             if port is None and not connections:
                 looks[-1].dials = []
             if port is None and not accepted:
@@ -187,8 +187,11 @@ def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], 
     return holders, *Held(holders).divide(talkers)
 
 
-def read_port(sockets: Sockets, port: int, *, bound_too: bool) -> tuple[list[Row], list[Row], list[Row]]:
-    """Return who holds a port, who dials it or has it as the local end of a dial, and whom its holders accepted."""
+def read_port(sockets: Sockets, port: int, *, thorough: bool) -> tuple[list[Row], list[Row], list[Row]]:
+    """Return who holds a port, who dials it or has it as the local end of a dial, and whom its holders accepted.
+
+    Without `thorough` who listens on TCP speaks for all that has the port on this side.
+    """
     if not port:  # nothing can hold port 0, and to the kernel it means any
         return [], [], []
     holders: list[Row] = []
@@ -196,12 +199,16 @@ def read_port(sockets: Sockets, port: int, *, bound_too: bool) -> tuple[list[Row
     dials: list[Row] = []
     for transport, holding in _HOLDING.items():
         towards: list[Row] = []
-        states = netlink.EVERY
-        # The kernel looks through all connections to find one bound socket, and where somebody listens there is none
-        # but by SO_REUSEPORT or on another address: a quick answer would be slower by a third, for next to nothing.
-        if transport == "tcp" and not bound_too and sockets.read("tcp", 1 << netlink.LISTEN, local_port=port):
-            states ^= 1 << netlink.BOUND
-        for row in sockets.read(transport, states, any_port=port):
+        rows: list[Row] = []
+        # The kernel walks all connections for each of: bound sockets, a port on one side, a port on any side. Of these
+        # a port on one side is the cheapest, and the bill of a quick answer is little else on a busy machine.
+        if transport == "tcp" and not thorough:
+            rows = sockets.read("tcp", 1 << netlink.LISTEN, local_port=port)
+        if rows:
+            rows += sockets.read("tcp", netlink.CONNECTED, peer_port=port)
+        else:
+            rows = sockets.read(transport, netlink.EVERY, any_port=port)
+        for row in rows:
             (towards if row[LOCAL_PORT] != port else holders if holding >> row[STATE] & 1 else talkers).append(row)
         if towards:
             # Whom a listener here accepted from that port does not dial it.

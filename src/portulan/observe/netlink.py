@@ -13,6 +13,7 @@ where the kernel does not say. Rows sort by port, transport, address.
 from __future__ import annotations
 
 import _socket
+from _socket import ntohs
 from os import strerror
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from portulan.model import Transport
 
     Row = tuple[int, Transport, bytes, int, bytes, int, int, int, int, int, int, int]
+    Layout = tuple[struct.Struct, int]  # the fields of a message but the IPv6-only byte; where that is (0: nowhere)
 else:  # the C module itself: the one around it only gives it a name
     try:
         import _struct as struct
@@ -89,13 +91,15 @@ _SKV6ONLY = 11
 _CGROUP_ID = 21
 
 _HEADER = struct.Struct("=IHHI4x")  # nlmsghdr: length, type, flags, sequence
-# inet_diag_msg: family, state; ports; addresses; interface; (cookie, expires, queues); uid, inode
-_SOCKET = struct.Struct("=BB2xHH16s16sI20xII")
+# inet_diag_msg: (family, state, timer, retransmits); ports; addresses; interface; (cookie, expires, queues); uid, inode
+_SOCKET_IPV4 = "=16x4xHH4s12x4s12xI20xII"
+_SOCKET_IPV6 = "=16x4xHH16s16sI20xII"
+_ATTRIBUTES_AT = struct.calcsize(_SOCKET_IPV6)
 _ATTRIBUTE = struct.Struct("=HH")
+_ID_SIZE = 8
 _INT = struct.Struct("=i")
-_LONG = struct.Struct("=Q")
-_FAMILIES = {"tcp": (_socket.AF_UNSPEC,), "udp": (_socket.AF_INET, _socket.AF_INET6)}
-_ATTRIBUTES_AT = _HEADER.size + _SOCKET.size
+_IPV4 = _socket.AF_INET
+_FAMILIES = {"tcp": (_socket.AF_UNSPEC,), "udp": (_IPV4, _socket.AF_INET6)}
 
 
 class DumpInterruptedError(Exception):
@@ -103,13 +107,21 @@ class DumpInterruptedError(Exception):
 
 
 def request(
-    sequence: int, transport: Transport, family: int, states: int, *, local_port: int = 0, any_port: int = 0
+    sequence: int,
+    transport: Transport,
+    family: int,
+    states: int,
+    *,
+    local_port: int = 0,
+    peer_port: int = 0,
+    any_port: int = 0,
 ) -> bytes:
-    """Build a request for all sockets in some states, with a port on the local side or on any if it is not 0.
+    """Build a request for all sockets in some states, with a port on the local side, the peer's or any if it is not 0.
 
-    `states` is a set of bits, 1 << state. TCP comes for both families at once, whatever `family` says.
+    `states` is a set of bits, 1 << state. TCP comes for both families at once, whatever `family` says. A port on one
+    side is compared by the kernel itself; on any it takes a program, which looks at each socket a third longer.
     """
-    identity = struct.pack("!H46x", local_port)
+    identity = struct.pack("!HH44x", local_port, peer_port)
     if transport == "tcp":
         kind = _TCPDIAG_GETSOCK
         body = struct.pack("=B3x", family) + identity + struct.pack("=I4x", states)
@@ -147,7 +159,7 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
 
     Raises OSError with the kernel's error number, and DumpInterruptedError.
     """
-    layouts: dict[tuple[int, int, int], tuple[int, int]] = {}
+    layouts: dict[tuple[int, int, int], Layout] = {}
     offset = 0
     end = len(data)
     while end - offset >= _HEADER.size:
@@ -158,7 +170,12 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
             if flags & _NLM_F_DUMP_INTR:
                 raise DumpInterruptedError
             if kind >= _NLMSG_MIN_TYPE and length >= _ATTRIBUTES_AT:
-                rows.append(_parse_socket(data, offset, length, transport, layouts))
+                # The kernel appends the same attributes to all sockets of one family, state and length.
+                key = (data[offset + 16], data[offset + 17], length)
+                layout = layouts.get(key)
+                if layout is None:
+                    layout = layouts[key] = _lay_out(data[offset : offset + length])
+                rows.append(_parse_socket(data, offset, key, transport, layout))
             elif kind in {_NLMSG_ERROR, _NLMSG_DONE}:
                 error = _INT.unpack_from(data, offset + _HEADER.size)[0] if length >= _HEADER.size + _INT.size else 0
                 if error < 0:
@@ -169,64 +186,50 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
 
 
 def _parse_socket(
-    data: memoryview,
-    offset: int,
-    length: int,
-    transport: Transport,
-    layouts: dict[tuple[int, int, int], tuple[int, int]],
+    data: memoryview, offset: int, key: tuple[int, int, int], transport: Transport, layout: Layout
 ) -> Row:
-    """Parse the message of some length, header included, that begins at some offset.
-
-    `layouts` keeps where the attributes lie: the kernel appends the same ones to all sockets of one family, state and
-    length.
-    """
-    family, state, local_port, peer_port, local, peer, interface, uid, inode = _SOCKET.unpack_from(
-        data, offset + _HEADER.size
-    )
-    key = (family, state, length)
-    if key not in layouts:
-        layouts[key] = _find_attributes(data[offset : offset + length])
-    cgroup_at, ipv6_only_at = layouts[key]
+    """Parse the message that begins at some offset."""
+    family, state, _length = key
+    fields, ipv6_only_at = layout
+    local_port, peer_port, local, peer, interface, uid, inode, group = fields.unpack_from(data, offset)
     if state == CLOSE and transport == "tcp":  # how the kernel reports what was asked for as bound
         state = BOUND
-    if family == _socket.AF_INET:
-        local = local[:4]
-        peer = peer[:4]
-    else:
+    if family != _IPV4:
         if local.startswith(MAPPED):
             local = local[12:]
         if peer.startswith(MAPPED):
             peer = peer[12:]
     return (
-        _socket.ntohs(local_port),
+        ntohs(local_port),
         transport,
         local,
-        _socket.ntohs(peer_port),
+        ntohs(peer_port),
         peer,
         family,
         state,
         interface,
         uid,
         inode,
-        _LONG.unpack_from(data, offset + cgroup_at)[0] if cgroup_at else 0,
+        group or 0,
         data[offset + ipv6_only_at] if ipv6_only_at else -1,
     )
 
 
-def _find_attributes(message: memoryview) -> tuple[int, int]:
-    """Return the offsets of the cgroup id and of the IPv6-only byte in a message, 0 where there is none."""
-    cgroup_at = ipv6_only_at = 0
+def _lay_out(message: memoryview) -> Layout:
+    """Find out where messages like this one have what."""
+    group_at = ipv6_only_at = 0
     offset = _ATTRIBUTES_AT
     while offset + _ATTRIBUTE.size <= len(message):
         length, kind = _ATTRIBUTE.unpack_from(message, offset)
         if length < _ATTRIBUTE.size or offset + length > len(message):
             break
-        if kind == _CGROUP_ID and length == _ATTRIBUTE.size + _LONG.size:
-            cgroup_at = offset + _ATTRIBUTE.size
+        if kind == _CGROUP_ID and length == _ATTRIBUTE.size + _ID_SIZE:
+            group_at = offset + _ATTRIBUTE.size
         elif kind == _SKV6ONLY and length > _ATTRIBUTE.size:
             ipv6_only_at = offset + _ATTRIBUTE.size
         offset += length + 3 & ~3
-    return cgroup_at, ipv6_only_at
+    group = f"{group_at - _ATTRIBUTES_AT}xQ" if group_at else "0s"
+    return struct.Struct((_SOCKET_IPV4 if message[16] == _IPV4 else _SOCKET_IPV6) + group), ipv6_only_at
 
 
 class SockDiag:
@@ -245,25 +248,24 @@ class SockDiag:
         """Close the socket."""
         self._socket.close()
 
-    def read(self, transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0) -> list[Row]:
-        """Return the sockets of a transport in some states, with a port on the local side or on any if it is not 0.
+    def read(self, transport: Transport, states: int, **ports: int) -> list[Row]:
+        """Return the sockets of a transport in some states, with the ports that `request` takes.
 
         A local port is checked here as well: the kernel does not apply it to bound sockets. Raises OSError.
         """
         rows: list[Row] = []
         for family in _FAMILIES[transport]:
-            rows += self._dump(transport, family, states, local_port, any_port)
+            rows += self._dump(transport, family, states, ports)
+        local_port = ports.get("local_port")
         return [row for row in rows if row[LOCAL_PORT] == local_port] if local_port else rows
 
-    def _dump(self, transport: Transport, family: int, states: int, local_port: int, any_port: int) -> list[Row]:
+    def _dump(self, transport: Transport, family: int, states: int, ports: dict[str, int]) -> list[Row]:
         """Ask once, and again (three times at most) where the dump was interrupted."""
         view = memoryview(self._buffer)
         for _attempt in range(4):
             self._sequence += 1
             rows: list[Row] = []
-            self._socket.send(
-                request(self._sequence, transport, family, states, local_port=local_port, any_port=any_port)
-            )
+            self._socket.send(request(self._sequence, transport, family, states, **ports))
             try:
                 while not parse_dump(view[: self._socket.recv_into(view)], self._sequence, transport, rows):
                     pass

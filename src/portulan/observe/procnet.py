@@ -23,9 +23,15 @@ _FILES = (("", _socket.AF_INET), ("6", _socket.AF_INET6))
 
 
 def read(
-    transport: Transport, states: int, *, local_port: int = 0, any_port: int = 0, folder: str = "/proc/net"
+    transport: Transport,
+    states: int,
+    *,
+    local_port: int = 0,
+    peer_port: int = 0,
+    any_port: int = 0,
+    folder: str = "/proc/net",
 ) -> list[Row]:
-    """Return the sockets of a transport in some states (bits, 1 << state), with a port on the local side or on any.
+    """Return the sockets of a transport in some states (bits, 1 << state), with a port on one side or on any.
 
     `folder` is that of the network namespace: /proc/PID/net is that of a process. Raises OSError where it cannot be
     read at all.
@@ -40,6 +46,7 @@ def read(
                     if (
                         states >> row[STATE] & 1
                         and (not local_port or row[LOCAL_PORT] == local_port)
+                        and (not peer_port or row[PEER_PORT] == peer_port)
                         and (not any_port or any_port in {row[LOCAL_PORT], row[PEER_PORT]})
                     ):
                         rows.append(row)
