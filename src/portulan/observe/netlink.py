@@ -91,7 +91,8 @@ _SKV6ONLY = 11
 _CGROUP_ID = 21
 
 _HEADER = struct.Struct("=IHHI4x")  # nlmsghdr: length, type, flags, sequence
-# inet_diag_msg: (family, state, timer, retransmits); ports; addresses; interface; (cookie, expires, queues); uid, inode
+# inet_diag_msg behind it: family, state, timer, retransmits (passed over here); ports; addresses; interface; cookie,
+# expiry, queues (passed over); uid and inode. What is read of the attributes comes behind.
 _SOCKET_IPV4 = "=16x4xHH4s12x4s12xI20xII"
 _SOCKET_IPV6 = "=16x4xHH16s16sI20xII"
 _ATTRIBUTES_AT = struct.calcsize(_SOCKET_IPV6)

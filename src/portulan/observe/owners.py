@@ -13,6 +13,7 @@ another control group. `Owners.search_every` reads all links of all processes an
 from __future__ import annotations
 
 import os
+from itertools import chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _MANY_FILES = 300  # the few processes with more are searched last, and first wh
 _FIRST = 3  # behind standard input, output and error
 _EARLY = tuple([b"%d" % number for number in range(_FIRST, 64)])
 _PASSED_ON = frozenset(_EARLY[:8])  # where sd_listen_fds(3) puts the sockets that systemd hands over
+_LOW_NUMBERS = 64
 _MANY_NUMBERS = 64
 _USUAL = 16
 _LINKS_OF_ONE_THREAD = 3
@@ -48,6 +50,7 @@ class Owners:
         "_held",
         "_known",
         "_links",
+        "_numbers",
         "_refused",
         "_usual",
     )
@@ -62,7 +65,10 @@ class Owners:
         )
         self._known: dict[int, tuple[Process]] = {}  # by pid; one tuple that all its sockets share
         self._complete: set[int] = set()  # pids of which every link was read
-        self._usual: list[bytes] = []  # numbers under which sockets were found: programs of one kind are alike
+        # All numbers that a file may have up to some number; first those, so many, under which sockets were found:
+        # programs of one kind are alike.
+        self._numbers = [b"%d" % number for number in range(_LOW_NUMBERS)]
+        self._usual = 0
         self._closed: set[int] = set()  # pids that did not let us look
         self._doubtful: set[bytes] = set()  # sockets that may have an owner among those
         self._refused = False  # some process did not let us look, or is hidden
@@ -220,8 +226,9 @@ class Owners:
         try:
             folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                ended = self._read_links(folder, self._list(path, left) if numbers is None else numbers, left, hits)
-                if ended and numbers is None and task is None:
+                if numbers is not None:
+                    self._read_links(folder, numbers, left, hits)
+                elif self._read_all_links(folder, path, left, hits) and task is None:
                     self._complete.add(pid)
                 if hits and self._claim(pid, folder, hits, up):
                     return hits.values()
@@ -236,28 +243,31 @@ class Owners:
             left.update([link for link in hits if not self._held[link]])
         return ()
 
-    def _list(self, path: bytes, left: set[bytes] | None) -> Iterator[bytes]:
-        """Yield the numbers of open files, likely ones first: often that is far enough, and listing costs more.
+    def _read_all_links(self, folder: int, path: bytes, left: set[bytes] | None, hits: dict[bytes, bytes]) -> bool:
+        """Do as `_read_links` with the numbers of all open files.
 
-        Likely are numbers under which sockets were found; then the low ones, as many as there are open files, since a
-        new file gets the lowest number that is free.
+        A new file gets the lowest number that is free, so counting up meets all of them soon. To list the folder costs
+        the kernel half as much again as to read the links, and is left to those with gaps.
         """
-        tried: set[bytes] = set()
-        if left is not None:
-            tried.update(self._usual)
-            yield from tuple(self._usual)
-            for number in _EARLY[: max(0, os.stat(path).st_size - _FIRST)]:
-                if number not in tried:
-                    tried.add(number)
-                    yield number
-        for number in os.listdir(path):
-            if number not in tried:
-                yield number
+        size = os.fstat(folder).st_size  # how many there are; 0 before Linux 6.2, which did not tell
+        likely = size + size // 2 + _FIRST if size else self._usual
+        if likely > len(self._numbers):
+            self._numbers += [b"%d" % number for number in range(len(self._numbers), likely)]
+        numbers = self._numbers[:likely]
+        return self._read_links(folder, chain(numbers, _list_others(path, numbers)), left, hits, size)
 
     def _read_links(
-        self, folder: int, numbers: Iterable[bytes], left: set[bytes] | None, hits: dict[bytes, bytes]
+        self,
+        folder: int,
+        numbers: Iterable[bytes],
+        left: set[bytes] | None,
+        hits: dict[bytes, bytes],
+        unread: int = 0,
     ) -> bool:
-        """Note in `hits` which wanted links are there, and where; say whether all were read."""
+        """Note in `hits` which wanted links are there, and where; say whether all were read.
+
+        There are no more than `unread`, if it is not 0.
+        """
         held, readlink = self._held, os.readlink
         for number in numbers:
             try:
@@ -270,6 +280,9 @@ class Owners:
                     left.discard(link)
                     if not left:
                         return False
+            unread -= 1
+            if not unread:
+                break
         return True
 
     def _claim(self, pid: int, folder: int, hits: dict[bytes, bytes], up: bytes) -> bool:
@@ -288,10 +301,12 @@ class Owners:
             elif all(other.pid != pid for other in others):
                 self._held[link] = others + owner
         for number in hits.values():
-            if len(self._usual) == _USUAL:
+            if self._usual == _USUAL:
                 break
-            if number not in self._usual:
-                self._usual.append(number)
+            if int(number) < len(self._numbers) and number not in self._numbers[: self._usual]:
+                self._numbers.remove(number)
+                self._numbers.insert(self._usual, number)
+                self._usual += 1
         return True
 
 
@@ -311,6 +326,14 @@ def _plan(pids: Sequence[int]) -> list[tuple[int, tuple[bytes, ...] | None]]:
     large = [pid for size, pid in sizes if size > _MANY_FILES]
     small = [pid for _size, pid in sizes[: len(sizes) - len(large)]]
     return [*((pid, None) for pid in small), *((pid, _EARLY) for pid in large), *((pid, None) for pid in large)]
+
+
+def _list_others(path: bytes, numbers: Sequence[bytes]) -> Iterator[bytes]:
+    """List the numbers of open files but for some."""
+    known = set(numbers)
+    for number in os.listdir(path):
+        if number not in known:
+            yield number
 
 
 def _list_threads(pid: int) -> list[bytes]:
