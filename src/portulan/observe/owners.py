@@ -65,10 +65,8 @@ class Owners:
         )
         self._known: dict[int, tuple[Process]] = {}  # by pid; one tuple that all its sockets share
         self._complete: set[int] = set()  # pids of which every link was read
-        # All numbers that a file may have up to some number; first those, so many, under which sockets were found:
-        # programs of one kind are alike.
-        self._numbers = [b"%d" % number for number in range(_LOW_NUMBERS)]
-        self._usual = 0
+        self._usual: list[bytes] = []  # numbers under which sockets were found: programs of one kind are alike
+        self._numbers = [b"%d" % number for number in range(_LOW_NUMBERS)]  # all others below some number
         self._closed: set[int] = set()  # pids that did not let us look
         self._doubtful: set[bytes] = set()  # sockets that may have an owner among those
         self._refused = False  # some process did not let us look, or is hidden
@@ -244,46 +242,57 @@ class Owners:
         return ()
 
     def _read_all_links(self, folder: int, path: bytes, left: set[bytes] | None, hits: dict[bytes, bytes]) -> bool:
-        """Do as `_read_links` with the numbers of all open files.
+        """Note in `hits` which wanted links are there, and where, until nothing is left; say whether all were read.
 
-        A new file gets the lowest number that is free, so counting up meets all of them soon. To list the folder costs
-        the kernel half as much again as to read the links, and is left to those with gaps.
+        First come numbers under which sockets were found before. A new file gets the lowest number that is free, so
+        counting up meets all of them soon. To list the folder costs the kernel half as much again as to read the links,
+        and is left to those with gaps.
         """
+        read = self._read_links(folder, self._usual, left, hits)
+        if left is not None and not left:
+            return False
         size = os.fstat(folder).st_size  # how many there are; 0 before Linux 6.2, which did not tell
-        likely = size + size // 2 + _FIRST if size else self._usual
-        if likely > len(self._numbers):
-            self._numbers += [b"%d" % number for number in range(len(self._numbers), likely)]
+        if size and size == read:
+            return True
+        likely = size + size // 2 + _FIRST if size else 0
+        known = len(self._usual) + len(self._numbers)
+        if likely > known:
+            self._numbers += [b"%d" % number for number in range(known, likely)]
         numbers = self._numbers[:likely]
-        return self._read_links(folder, chain(numbers, _list_others(path, numbers)), left, hits, size)
+        self._read_links(folder, chain(numbers, self._list_others(path, numbers)), left, hits, size - read)
+        return left is None or bool(left)
+
+    def _list_others(self, path: bytes, numbers: Sequence[bytes]) -> Iterator[bytes]:
+        """List the numbers of open files but for the usual ones and some more."""
+        known = {*self._usual, *numbers}
+        for number in os.listdir(path):
+            if number not in known:
+                yield number
 
     def _read_links(
-        self,
-        folder: int,
-        numbers: Iterable[bytes],
-        left: set[bytes] | None,
-        hits: dict[bytes, bytes],
-        unread: int = 0,
-    ) -> bool:
-        """Note in `hits` which wanted links are there, and where; say whether all were read.
+        self, folder: int, numbers: Iterable[bytes], left: set[bytes] | None, hits: dict[bytes, bytes], most: int = -1
+    ) -> int:
+        """Note in `hits` which wanted links are there, and where, until nothing is left or `most` links were read.
 
-        There are no more than `unread`, if it is not 0.
+        Returns how many were there to be read.
         """
         held, readlink = self._held, os.readlink
+        read = 0
         for number in numbers:
             try:
                 link = readlink(number, dir_fd=folder)
             except FileNotFoundError:
                 continue
+            read += 1
             if link in held:
                 hits[link] = number
                 if left is not None:
                     left.discard(link)
                     if not left:
-                        return False
-            unread -= 1
-            if not unread:
+                        break
+            if read == most:
                 break
-        return True
+        return read
 
     def _claim(self, pid: int, folder: int, hits: dict[bytes, bytes], up: bytes) -> bool:
         """Enter a process as owner of what it was seen to hold; say no if it let go or is gone by now."""
@@ -301,12 +310,11 @@ class Owners:
             elif all(other.pid != pid for other in others):
                 self._held[link] = others + owner
         for number in hits.values():
-            if self._usual == _USUAL:
+            if len(self._usual) == _USUAL:
                 break
-            if int(number) < len(self._numbers) and number not in self._numbers[: self._usual]:
+            if number not in self._usual and number in self._numbers:
                 self._numbers.remove(number)
-                self._numbers.insert(self._usual, number)
-                self._usual += 1
+                self._usual.append(number)
         return True
 
 
@@ -326,14 +334,6 @@ def _plan(pids: Sequence[int]) -> list[tuple[int, tuple[bytes, ...] | None]]:
     large = [pid for size, pid in sizes if size > _MANY_FILES]
     small = [pid for _size, pid in sizes[: len(sizes) - len(large)]]
     return [*((pid, None) for pid in small), *((pid, _EARLY) for pid in large), *((pid, None) for pid in large)]
-
-
-def _list_others(path: bytes, numbers: Sequence[bytes]) -> Iterator[bytes]:
-    """List the numbers of open files but for some."""
-    known = set(numbers)
-    for number in os.listdir(path):
-        if number not in known:
-            yield number
 
 
 def _list_threads(pid: int) -> list[bytes]:
