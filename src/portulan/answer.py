@@ -6,17 +6,17 @@ Each room is imported only when a question needs it, because start-up is part of
 from __future__ import annotations
 
 from portulan.errors import NotFound, NotSupported, UsageError
-from portulan.model import PORTS, TRANSPORTS, Incomplete, Value, replace, tier_of
+from portulan.model import PORTS, TRANSPORTS, Incomplete, Observation, Value, replace, tier_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from portulan.judge import Namesakes
+    from portulan.judge.weigh import Weighed
     from portulan.model import (
         Assignment,
         Entry,
-        Observation,
         Process,
         Tier,
         Transport,
@@ -226,8 +226,14 @@ def _answer(  # noqa: PLR0917  # private, and always the same seven in this orde
     return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete)
 
 
+_PROCESSES = Observation._fields.index("processes")
+
+
 class _Veil:
-    """Hides command lines, which hold secrets: the judge may weigh them, nobody is shown them unasked."""
+    """Hides command lines, which hold secrets: the judge may weigh them, nobody is shown them unasked.
+
+    It works on every socket of the machine, so it knows where an observation has its processes.
+    """
 
     def __init__(self, *, with_command_lines: bool) -> None:
         self._off = with_command_lines
@@ -243,20 +249,26 @@ class _Veil:
         if seen is not processes:
             hidden = tuple([replace(process, command_line=None) for process in processes])
             self._hidden[id(processes)] = processes, hidden
-        return replace(observation, processes=hidden)
+        fields = [*observation]
+        fields[_PROCESSES] = hidden
+        return Observation.of(fields)
 
 
 class _Judge:
-    """The judge with the map at hand; what it looked up once it keeps."""
+    """The judge with the map at hand; what it looked up or weighed once it keeps."""
 
     def __init__(self, index: Index, veil: _Veil) -> None:
-        from portulan.judge import Namesakes, judge, number_of  # noqa: PLC0415  # rooms are imported when needed
+        from portulan import judge  # noqa: PLC0415  # rooms are imported when a question needs them
 
         self._index = index
         self._veil = veil
-        self._judge, self._number_of, self._namesakes = judge, number_of, Namesakes
+        self._number_of, self._namesakes = judge.number_of, judge.Namesakes
+        self._likeness, self._assess, self._pronounce = judge.likeness, judge.assess, judge.pronounce
         self._entries: dict[int, Entry] = {}
         self._catalogue: dict[str, Namesakes] = {}
+        # A machine has thousands of sockets and few kinds of them. With each are the processes that it was weighed for,
+        # since it is known by their identity; the index keeps what the map says.
+        self._weighed: dict[tuple[object, ...], tuple[Weighed, tuple[Process, ...]]] = {}
 
     def entry_of(self, observation: Observation) -> Entry:
         number = self._number_of(observation)
@@ -266,13 +278,23 @@ class _Judge:
         return entry
 
     def __call__(self, observation: Observation) -> Verdict:
+        entry = self.entry_of(observation)
+        alike = self._likeness(entry, observation)
+        weighed, _ = self._weighed.get(alike) or (None, ())
+        if weighed is None:
+            weighed = self._assess(entry, self._look_up(observation), observation)
+            self._weighed[alike] = weighed, observation.processes
+        return self._pronounce(weighed, entry, self._veil.over(observation))
+
+    def _look_up(self, observation: Observation) -> dict[str, Namesakes]:
+        """Return the catalogue with all that it has on the programs and the unit behind a socket."""
         known = self._catalogue
         for process in observation.processes:
             if process.executable is not None and process.executable not in known:
                 known[process.executable] = self._namesakes(self._index.executables(process.executable))
         if not observation.processes and observation.unit is not None and observation.unit not in known:
             known[observation.unit] = self._namesakes(self._index.executables_of_unit(observation.unit))
-        return self._judge(self.entry_of(observation), known, observation, shown=self._veil.over(observation))
+        return known
 
 
 def _index() -> Index:

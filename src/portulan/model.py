@@ -14,9 +14,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
-    from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
+    from typing import Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
 
     V = TypeVar("V", bound="Value")
 
@@ -103,7 +103,12 @@ class Value(_Tuple, metaclass=ValueType):
     if TYPE_CHECKING:
         _fields: ClassVar[tuple[str, ...]]
         _defaults: ClassVar[dict[str, Any]]
+
+        @classmethod
+        def of(cls, fields: Iterable[object]) -> Self:
+            """Make a value of all its fields in their order, unchecked: a third of the price, where there are many."""
     else:
+        of = classmethod(_make)
 
         def __new__(cls, *values: object, **named: object):  # noqa: ANN204  # the type checker has dataclass_transform
             """Take the fields in order, by name, or both; the rest by default."""
@@ -158,7 +163,7 @@ def replace(value: V, **changes: object) -> V:
             message = f"{type(value).__name__} has no {name!r}"
             raise TypeError(message)
         fields[value._fields.index(name)] = changed
-    return type(value)(*fields)
+    return type(value).of(fields)
 
 
 # ---------------------------------------------------------------------------------------------------------- the map

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from portulan.answer import Machine, Territory
     from portulan.cli import Options
-    from portulan.model import Observation, Process, Verdict
+    from portulan.model import Observation, Process, TransportEntry, Verdict
 
     Row = tuple[str, ...]
 
@@ -64,8 +64,8 @@ def print_machine(options: Options, *, connections: bool = False, accepted: bool
     counted = _count(seen, tally)
     if options.format == "text":
         style = Style(sys.stdout)
-        rows = (row_of(verdict, seen, short=style.terminal) for verdict in counted)
-        print_rows(JUDGED, rows, style)
+        cells = Cells(short=style.terminal)
+        print_rows(JUDGED, (cells.of_verdict(verdict, seen.says_the_map_of(verdict)) for verdict in counted), style)
     else:
         from portulan.cli.formats import print_verdicts  # noqa: PLC0415  # json and csv cost a start-up each
 
@@ -88,7 +88,7 @@ def print_territory(options: Options) -> int:
     )
     if options.format == "text":
         style = Style(sys.stdout)
-        print_rows(WHO, (cells_of(observation, short=style.terminal) for observation in seen), style)
+        print_rows(WHO, map(Cells(short=style.terminal).of, seen), style)
     else:
         from portulan.cli.formats import print_observations  # noqa: PLC0415  # json and csv cost a start-up each
 
@@ -119,45 +119,71 @@ def say_tally(tally: dict[str, int], seen: Machine) -> None:
     say(f"{total} sockets: {', '.join(parts) or 'none'} (map of {seen.snapshot}){more}\n")
 
 
-def row_of(verdict: Verdict, seen: Machine, *, short: bool) -> Row:
-    """Return the cells of one socket with its verdict."""
-    on = seen.says_the_map_of(verdict)
-    names = [assignment.service_name for assignment in on.assignments if assignment.service_name]
-    says = clean(", ".join(dict.fromkeys(names))) if names else on.state
-    return (
-        verdict.attention,
-        *cells_of(verdict.subject, short=short),
-        says,
-        verdict.judgement,
-        clean(why(verdict, short=short)),
-    )
+class Cells:
+    """Writes sockets as the cells of a table: what many of them share is written once.
+
+    `short` names programs without their folders, and few of many processes.
+    """
+
+    def __init__(self, *, short: bool) -> None:
+        self._short = short
+        # By identity, with the values themselves, so that the identity stays theirs.
+        self._owners: dict[int, tuple[tuple[Process, ...], Row]] = {}
+        self._map: dict[int, tuple[TransportEntry, str]] = {}
+
+    def of(self, subject: Observation) -> Row:
+        """Return the cells of one socket."""
+        owner = self._owner(subject) if subject.processes else _missing_owner(subject)
+        home = subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
+        name = namespace_of(subject)
+        return (
+            _port(subject),
+            _address(subject),
+            subject.reachable_from or "",
+            clean(name) if name else "",
+            *owner,
+            clean(home),
+        )
+
+    def of_verdict(self, verdict: Verdict, on: TransportEntry) -> Row:
+        """Return the cells of one socket with its verdict and what the map says of its number."""
+        return (
+            verdict.attention,
+            *self.of(verdict.subject),
+            self._says(on),
+            verdict.judgement,
+            clean(why(verdict, short=self._short)),
+        )
+
+    def _owner(self, subject: Observation) -> Row:
+        """Return the cells for the processes that hold a socket: program, pid, user."""
+        processes = subject.processes
+        seen, owner = self._owners.get(id(processes), (None, ()))
+        if seen is not processes:
+            owner = _say_owner(processes, short=self._short)
+            self._owners[id(processes)] = processes, owner
+        return owner
+
+    def _says(self, on: TransportEntry) -> str:
+        """Return the cell for what the map says of a number."""
+        seen, says = self._map.get(id(on), (None, ""))
+        if seen is not on:
+            names = [assignment.service_name for assignment in on.assignments if assignment.service_name]
+            says = clean(", ".join(dict.fromkeys(names))) if names else on.state
+            self._map[id(on)] = on, says
+        return says
 
 
-def cells_of(subject: Observation, *, short: bool) -> Row:
-    """Return the cells of one socket; `short` names programs without their folders, and few of many processes."""
-    processes = subject.processes
-    if len(processes) == 1:
-        process = processes[0]
-        program, pids, user = _program(process, short=short), str(process.pid), process.user or "?"
-    elif processes:
-        program = ", ".join(dict.fromkeys([_program(process, short=short) for process in processes]))
-        shown = processes[:3] if short else processes
-        pids = ",".join([str(process.pid) for process in shown]) + ("..." if len(shown) < len(processes) else "")
-        user = ", ".join(dict.fromkeys([process.user or "?" for process in processes]))
-    else:
-        program, pids = f"({subject.processes_missing or 'owner unknown'})", ""
-        user = subject.socket_user or ""
-    home = subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
-    return (
-        _port(subject),
-        _address(subject),
-        subject.reachable_from or "",
-        clean(namespace_of(subject)),
-        clean(program),
-        pids,
-        clean(user),
-        clean(home),
-    )
+def _say_owner(processes: Sequence[Process], *, short: bool) -> Row:
+    programs = ", ".join(dict.fromkeys([_program(process, short=short) for process in processes]))
+    shown = processes[:3] if short else processes
+    pids = ",".join([str(process.pid) for process in shown]) + ("..." if len(shown) < len(processes) else "")
+    users = ", ".join(dict.fromkeys([process.user or "?" for process in processes]))
+    return clean(programs), pids, clean(users)
+
+
+def _missing_owner(subject: Observation) -> Row:
+    return clean(f"({subject.processes_missing or 'owner unknown'})"), "", clean(subject.socket_user or "")
 
 
 def namespace_of(subject: Observation) -> str:
@@ -196,9 +222,9 @@ def _address(subject: Observation) -> str:
     address = subject.local.address
     if subject.ipv6_only is False and address == "::":
         address = "*"
-    interface = f"%{subject.interface}" if subject.interface else ""
-    bound = " (bound)" if subject.socket_state == "bound" else ""
-    return clean(f"{address}{interface}{bound}")  # an interface may be called almost anything
+    if subject.interface:
+        address += f"%{clean(subject.interface)}"  # it may be called almost anything
+    return f"{address} (bound)" if subject.socket_state == "bound" else address
 
 
 def print_rows(columns: Columns, rows: Iterable[Row], style: Style) -> None:
@@ -206,9 +232,7 @@ def print_rows(columns: Columns, rows: Iterable[Row], style: Style) -> None:
     if style.terminal:
         print_table(columns, rows, style)
         return
-    write = sys.stdout.write
-    for row in rows:
-        write("\t".join(row) + "\n")
+    sys.stdout.writelines("\t".join(row) + "\n" for row in rows)
 
 
 def print_table(columns: Columns, rows: Iterable[Row], style: Style) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.judge.program import Namesakes
-    from portulan.judge.weigh import judge, number_of
+    from portulan.judge.weigh import assess, judge, likeness, number_of, pronounce
 
-__all__ = ["Namesakes", "judge", "number_of"]
+__all__ = ["Namesakes", "assess", "judge", "likeness", "number_of", "pronounce"]
 
 
 def __getattr__(name: str) -> object:

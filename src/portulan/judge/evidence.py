@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Identification,
         KnownUse,
         Observation,
+        Transport,
         TransportEntry,
         Weight,
     )
@@ -101,10 +102,10 @@ def is_only_dialled(uses: Sequence[KnownUse]) -> bool:
 # ---------------------------------------------------------------------------------------------------------- the map
 
 
-def say_map(entry: Entry, on: TransportEntry, *, agrees: bool) -> Evidence:
-    """State what IANA's registry says of the number."""
+def say_map(entry: Entry, transport: Transport, state: str, *, agrees: bool) -> Evidence:
+    """State what IANA's registry says of the number: its `state` in words."""
     weight: Weight = "supports" if agrees else "context"
-    return Evidence("registry", f"{entry.port}/{on.transport} {describe_state(on)}", f"iana:{entry.snapshot}", weight)
+    return Evidence.of(("registry", f"{entry.port}/{transport} {state}", f"iana:{entry.snapshot}", weight))
 
 
 def describe_state(on: TransportEntry) -> str:
@@ -207,10 +208,8 @@ def say_probe(identification: Identification, weight: Weight) -> Evidence:
 # ----------------------------------------------------------------------------------------------- advice and notes
 
 
-def advise(rule: str, observation: Observation) -> str | None:
-    """Say what to do next, where there is something to do."""
-    if rule not in ADVICE:
-        return None
+def advise(rule: str, observation: Observation) -> str:
+    """Say what to do next, by a rule that has some advice."""
     process = next((process for process in observation.processes if process.executable), None)
     advice = ADVICE[rule]
     if rule == "PT110" and process and process.executable:

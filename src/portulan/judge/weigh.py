@@ -7,9 +7,11 @@ is called does not. A socket with several owners gets the worst verdict among th
 from __future__ import annotations
 
 from portulan.judge.evidence import (
+    ADVICE,
     SYSTEMD,
     advise,
     contrary,
+    describe_state,
     is_documented,
     is_narrow,
     is_only_dialled,
@@ -26,14 +28,14 @@ from portulan.judge.evidence import (
 )
 from portulan.judge.program import programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
-from portulan.model import Verdict
+from portulan.model import Value, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portulan.judge.program import Namesakes, Program
-    from portulan.model import Entry, Evidence, Identification, KnownUse, Observation, TransportEntry
+    from portulan.model import Entry, Evidence, Identification, KnownUse, Note, Observation, TransportEntry
 
     Finding = tuple[str, tuple[Evidence, ...]]  # a rule's code and the evidence it rests on
 
@@ -75,21 +77,67 @@ def judge(
     `identification` what answered there, if anybody asked; `shown` the observation to put into the verdict where it is
     not the one that is weighed, because command lines are not to be shown.
     """
+    return pronounce(assess(entry, catalogue, observation, identification), entry, shown or observation)
+
+
+class Weighed(Value):
+    """What is the same for all sockets that are alike: the rule, and all that is said but its number and address."""
+
+    rule: str
+    state: str
+    because: tuple[Evidence, ...]
+    squats_on: str | None
+    notes: tuple[Note, ...]
+
+
+def assess(
+    entry: Entry,
+    catalogue: Mapping[str, Namesakes],
+    observation: Observation,
+    identification: Identification | None = None,
+) -> Weighed:
+    """Find the rule that a socket falls under, and why; arguments as in `judge`."""
     on = entry.on(observation.transport)
     rule, because = _by_program(entry, on, observation, catalogue)
     if identification is not None and identification.protocol is not None:
         rule, because = _by_probe(entry, on, observation, identification, (rule, because))
-    _, judgement, attention = RULES[rule]
-    return Verdict(
-        shown or observation,
-        judgement,
-        _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect"),
-        attention,
-        rule,
-        (say_map(entry, on, agrees=rule in AGREES), *because),
-        advise(rule, observation),
-        notes_on(entry, on, observation, attention),
+    notes = notes_on(entry, on, observation, RULES[rule][2])
+    squats_on = _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect")
+    return Weighed(rule, describe_state(on), because, squats_on, notes)
+
+
+def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
+    """Return what decides without an identification: sockets that are alike in this are weighed alike.
+
+    What the map says and who holds the socket count by their identity: to compare them would cost more than to weigh
+    them. So whoever compares keeps them, or another value may come to have the same.
+    """
+    on = entry.on(observation.transport)
+    noted = on.assignments and any(row.unauthorized_use_reported for row in on.assignments)
+    return (
+        id(on) if on.assignments or on.grade else on.state,  # rows that assign nothing decide nothing
+        id(entry.known_uses),
+        entry.port if noted else None,  # the notes of a range tell its numbers apart
+        observation.direction,
+        id(observation.processes),
+        observation.processes_missing,
+        observation.perspective,
+        observation.unit,
+        observation.cgroup,
+        observation.package,
+        observation.socket_state in ENDING_STATES,
+        not observation.inode,
+        observation.socket_user,
     )
+
+
+def pronounce(weighed: Weighed, entry: Entry, observation: Observation) -> Verdict:
+    """Make the verdict on one socket of what was weighed for it or one alike."""
+    rule, state, because, squats_on, notes = weighed
+    _, judgement, attention = RULES[rule]
+    says = say_map(entry, observation.transport, state, agrees=rule in AGREES)
+    advice = advise(rule, observation) if rule in ADVICE else None
+    return Verdict.of((observation, judgement, squats_on, attention, rule, (says, *because), advice, notes))
 
 
 def _by_program(

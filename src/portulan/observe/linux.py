@@ -273,7 +273,9 @@ class Territory:
         "_namespace",
         "_now",
         "_owners",
+        "_paths",
         "_places",
+        "_processes",
     )
 
     def __init__(self, looks: list[Look], *, all_owners: bool, incomplete: list[Incomplete]) -> None:
@@ -287,10 +289,9 @@ class Territory:
             for row in look.rows:
                 members.setdefault(row[GROUP], []).append(row[INODE])
         groups = cgroup.Groups(members)
-        self._places = {group: _place(groups.path(group)) for group in members}
-        self._facts = Facts(
-            with_groups=any(_is_vague(self._places[group][0]) for group in members if any(members[group]))
-        )
+        self._paths = {group: groups.path(group) for group in members}
+        self._places: dict[str | None, tuple[str | None, str | None]] = {}
+        self._facts = Facts(with_groups=any(_is_vague(self._paths[group]) for group in members if any(members[group])))
         self._owners = Owners(members, self._facts)
         if all_owners:
             self._owners.search_every()
@@ -306,6 +307,7 @@ class Territory:
         self._in_flight: tuple[Process, ...] = ()
         if looks[0].sockets.namespace is not None and missing.difference(self._gone):
             self._in_flight = self._owners.search_in_flight()
+        self._processes = self._owners.processes()
         self._report(orphans, incomplete)
 
     def _find_gone(self, orphans: list[Row], sockets: Sockets) -> set[int]:
@@ -343,11 +345,15 @@ class Territory:
 
     def observations(self, direction: Direction, rows: Iterable[Row], sockets: Sockets) -> Iterator[Observation]:
         """Make the observations of some sockets, each when its turn comes."""
-        processes_of, why_missing = self._owners.processes, self._owners.why_missing
-        user_name, groups = self._facts.user_name, self._facts.groups
-        now, host, namespace, gone, places = self._now, self._host, self._namespace, self._gone, self._places
-        vague = {group for group, place in places.items() if _is_vague(place[0])}
+        processes_of, why_missing, gone = self._processes, self._owners.why_missing, self._gone
+        user_name, groups, place = self._facts.user_name, self._facts.groups, self._place
+        now, host, namespace, paths = self._now, self._host, self._namespace, self._paths
+        vague = {group for group, path in paths.items() if _is_vague(path)}
         address, interface, devices = self._address, self._interface, sockets.devices
+        state_names: dict[Transport, dict[int, str]] = {
+            "tcp": netlink.STATE_NAMES,
+            "udp": {**netlink.STATE_NAMES, netlink.CLOSE: "unconnected"},
+        }
         listening = direction == "listen"
         name = None
         if sockets.namespace is not None and not sockets.namespace.is_here:
@@ -355,39 +361,50 @@ class Territory:
             name = sockets.namespace.name or f"net:[{namespace or '?'}]"
         in_flight = self._in_flight
         for local_port, transport, local, peer_port, peer, family, state, index, uid, inode, group, ipv6_only in rows:
-            processes = processes_of(inode)
+            processes = processes_of.get(inode, ())
             missing: ProcessesMissing | None = None
+            path = paths[group]
             if not processes:
                 missing = "closed before it could be read" if inode in gone else why_missing(inode, group)
-            path, unit, container = places[group]
-            if processes and group in vague:
-                path, unit, container = _place(groups.get(processes[-1].pid) or path)
+            elif group in vague:
+                path = groups.get(processes[-1].pid) or path
+            unit, container = place(path)
             ipv4 = family == _socket.AF_INET
-            yield Observation(
-                now,
-                host,
-                "live",
-                direction,
-                transport,
-                Endpoint(address(local), local_port),
-                None if listening else Endpoint(address(peer), peer_port),
-                netlink.STATE_NAMES.get(state) if transport == "tcp" or state != netlink.CLOSE else "unconnected",
-                processes,
-                missing,
-                unit,
-                container,
-                None,
-                namespace,
-                "ipv4" if ipv4 else "ipv6",
-                (devices.name(index) if devices else interface(index)) if index else None,
-                None if ipv4 or not listening or ipv6_only < 0 else bool(ipv6_only),
-                inode,
-                user_name(uid) if inode else None,
-                path,
-                name,
-                devices.reach(local, index) if devices and listening else None,
-                in_flight if inode and missing in _NOBODY else (),
+            yield Observation.of(
+                (
+                    now,
+                    host,
+                    "live",
+                    direction,
+                    transport,
+                    Endpoint.of((address(local), local_port)),
+                    None if listening else Endpoint.of((address(peer), peer_port)),
+                    state_names[transport].get(state),
+                    processes,
+                    missing,
+                    unit,
+                    container,
+                    None,
+                    namespace,
+                    "ipv4" if ipv4 else "ipv6",
+                    (devices.name(index) if devices else interface(index)) if index else None,
+                    None if ipv4 or not listening or ipv6_only < 0 else bool(ipv6_only),
+                    inode,
+                    user_name(uid) if inode else None,
+                    path,
+                    name,
+                    devices.reach(local, index) if devices and listening else None,
+                    in_flight if inode and missing in _NOBODY else (),
+                )
             )
+
+    def _place(self, path: str | None) -> tuple[str | None, str | None]:
+        """Return the unit and the container that a path of control groups names."""
+        place = self._places.get(path)
+        if place is None:
+            place = (None, None) if path is None else (cgroup.unit_of(path), cgroup.container_of(path))
+            self._places[path] = place
+        return place
 
     def _address(self, packed: bytes) -> str:
         """Write an address; few are kept, since most sockets of a machine have one of few."""
@@ -416,11 +433,6 @@ def _peer(row: Row) -> tuple[int, str, bytes]:
 def _is_vague(path: str | None) -> bool:
     """Tell whether a control group says nothing: unknown, all there is, or systemd on behalf of a service."""
     return path is None or path == "/" or path.endswith("/init.scope")
-
-
-def _place(path: str | None) -> tuple[str | None, str | None, str | None]:
-    """Return a path of control groups with the unit and the container that it names."""
-    return (path, None, None) if path is None else (path, cgroup.unit_of(path), cgroup.container_of(path))
 
 
 def _read_first_ephemeral() -> int:

@@ -73,10 +73,17 @@ class Owners:
         self._foreign: set[int] = set()  # groups with processes of other pid namespaces
         self._elsewhere = False  # there may be processes that this pid namespace does not show
 
-    def processes(self, inode: int) -> tuple[Process, ...]:
-        """Return the processes that hold a socket, by pid."""
-        processes = self._held.get(_link(inode), ())
-        return tuple(sorted(processes, key=_pid)) if len(processes) > 1 else processes
+    def processes(self) -> dict[int, tuple[Process, ...]]:
+        """Return the processes that hold each socket, by inode; by pid, one tuple for all sockets of the same."""
+        same: dict[tuple[Process, ...], tuple[Process, ...]] = {}
+        found: dict[int, tuple[Process, ...]] = {}
+        for link, processes in self._held.items():
+            if len(processes) > 1:
+                ordered = tuple(sorted(processes, key=_pid))
+                found[int(link[_NUMBER_AT:-1])] = same.setdefault(ordered, ordered)
+            elif processes:
+                found[int(link[_NUMBER_AT:-1])] = processes
+        return found
 
     def missing(self) -> set[int]:
         """Return the inodes of the sockets that no process is known to hold."""

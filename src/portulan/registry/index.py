@@ -112,6 +112,7 @@ class Index:
         "_keys_count",
         "_ports",
         "_runs",
+        "_shared",
         "_states",
         "_states_check",
         "_table",
@@ -132,6 +133,7 @@ class Index:
         # A machine asks for thousands of numbers, and most of them say the same: what was read is kept.
         self._runs: dict[int, Run] = {}
         self._uses: dict[int, KnownUse] = {}
+        self._shared: dict[tuple[int, ...], tuple[KnownUse, ...]] = {}
         self._table = b""
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
         try:
@@ -204,10 +206,10 @@ class Index:
                     )
                 )
                 at = after
-            known = [self._use(u32(record, ref)) for ref in range(at, at + 4 * uses, 4)]
+            known = self._known_uses(tuple([u32(record, ref) for ref in range(at, at + 4 * uses, 4)]))
         except (ValueError, IndexError, TypeError) as error:
             raise UnusableIndex(self.path, str(error)) from None
-        return u16(record, 0), u16(record, 2), tuple(transports), tuple(known)
+        return u16(record, 0), u16(record, 2), tuple(transports), known
 
     def services(self, name: str) -> tuple[Assignment, ...]:
         """Return the assignments of a service, by its name or an alias, in any case; also those without a port."""
@@ -278,6 +280,13 @@ class Index:
     def _assignment(self, at: int) -> Assignment:
         name, aliases, first, last, *rest = self._fields(at, 14)
         return Assignment(name, _items(aliases), None if first is None else PortRange(int(first), int(last)), *rest)
+
+    def _known_uses(self, refs: tuple[int, ...]) -> tuple[KnownUse, ...]:
+        """Return some known uses: one value for all runs that have the same, which can so be told at a glance."""
+        known = self._shared.get(refs)
+        if known is None:
+            known = self._shared[refs] = tuple([self._use(ref) for ref in refs])
+        return known
 
     def _use(self, at: int) -> KnownUse:
         use = self._uses.get(at)
