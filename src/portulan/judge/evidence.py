@@ -40,6 +40,9 @@ ADVICE = {
 }
 """What to do next, by rule."""
 
+DOES = "{does}"
+"""Where advice names the number and the address of the socket."""
+
 LOOK_AT_SCRIPT = "Look at the script or module that {program} runs: ps -ww -o args -p {pid}"
 LOOK_AT_SOCKETS = "See which unit it is for: systemctl list-sockets"
 """What to do next about an interpreter, and about the service manager."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from portulan.judge.evidence import (
     ADVICE,
+    DOES,
     SYSTEMD,
     advise,
     contrary,
@@ -87,6 +88,7 @@ class Weighed(Value):
     state: str
     because: tuple[Evidence, ...]
     squats_on: str | None
+    advice: str | None
     notes: tuple[Note, ...]
 
 
@@ -101,9 +103,11 @@ def assess(
     rule, because = _by_program(entry, on, observation, catalogue)
     if identification is not None and identification.protocol is not None:
         rule, because = _by_probe(entry, on, observation, identification, (rule, because))
-    notes = notes_on(entry, on, observation, RULES[rule][2])
     squats_on = _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect")
-    return Weighed(rule, describe_state(on), because, squats_on, notes)
+    advice = advise(rule, observation) if rule in ADVICE and DOES not in ADVICE[rule] else None
+    return Weighed(
+        rule, describe_state(on), because, squats_on, advice, notes_on(entry, on, observation, RULES[rule][2])
+    )
 
 
 def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
@@ -133,10 +137,11 @@ def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
 
 def pronounce(weighed: Weighed, entry: Entry, observation: Observation) -> Verdict:
     """Make the verdict on one socket of what was weighed for it or one alike."""
-    rule, state, because, squats_on, notes = weighed
+    rule, state, because, squats_on, advice, notes = weighed
     _, judgement, attention = RULES[rule]
     says = say_map(entry, observation.transport, state, agrees=rule in AGREES)
-    advice = advise(rule, observation) if rule in ADVICE else None
+    if advice is None and rule in ADVICE:
+        advice = advise(rule, observation)
     return Verdict.of((observation, judgement, squats_on, attention, rule, (says, *because), advice, notes))
 
 

@@ -67,12 +67,13 @@ class Link:
 class Devices:
     """The devices of one namespace: their names, the addresses they have, and who can reach a listener on them."""
 
-    __slots__ = ("_by_index", "_reach", "addresses")
+    __slots__ = ("_by_index", "_reach", "_reaches", "addresses")
 
     def __init__(self, links: Iterable[Link], addresses: Iterable[tuple[int, bytes]] = ()) -> None:
         self._by_index = {link.index: link for link in links}
         self.addresses: dict[bytes, int] = {address: index for index, address in addresses}
         self._reach = _widest([link.reach for link in self._by_index.values()])
+        self._reaches: dict[tuple[bytes, int], Reach] = {}  # a machine has few addresses and many listeners
 
     def name(self, index: int) -> str | None:
         """Return what a device is called."""
@@ -81,11 +82,12 @@ class Devices:
 
     def reach(self, address: bytes, index: int) -> Reach:
         """Return who can reach a listener on a packed address, bound to a device if that is not 0."""
-        if is_loopback(address):
-            return "namespace"
-        index = index or self.addresses.get(address, 0)
-        link = self._by_index.get(index)
-        return self._reach if link is None else link.reach
+        reach = self._reaches.get((address, index))
+        if reach is None:
+            link = self._by_index.get(index or self.addresses.get(address, 0))
+            reach = "namespace" if is_loopback(address) else self._reach if link is None else link.reach
+            self._reaches[address, index] = reach
+        return reach
 
 
 def _widest(reaches: Iterable[Reach]) -> Reach:

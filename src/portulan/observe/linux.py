@@ -346,10 +346,10 @@ class Territory:
     def observations(self, direction: Direction, rows: Iterable[Row], sockets: Sockets) -> Iterator[Observation]:
         """Make the observations of some sockets, each when its turn comes."""
         processes_of, why_missing, gone = self._processes, self._owners.why_missing, self._gone
-        user_name, groups, place = self._facts.user_name, self._facts.groups, self._place
+        user_name, groups, places, place = self._facts.user_name, self._facts.groups, self._places, self._place
         now, host, namespace, paths = self._now, self._host, self._namespace, self._paths
         vague = {group for group, path in paths.items() if _is_vague(path)}
-        address, interface, devices = self._address, self._interface, sockets.devices
+        addresses, address, interface, devices = self._addresses, self._address, self._interface, sockets.devices
         state_names: dict[Transport, dict[int, str]] = {
             "tcp": netlink.STATE_NAMES,
             "udp": {**netlink.STATE_NAMES, netlink.CLOSE: "unconnected"},
@@ -368,7 +368,7 @@ class Territory:
                 missing = "closed before it could be read" if inode in gone else why_missing(inode, group)
             elif group in vague:
                 path = groups.get(processes[-1].pid) or path
-            unit, container = place(path)
+            unit, container = places.get(path) or place(path)
             ipv4 = family == _socket.AF_INET
             yield Observation.of(
                 (
@@ -377,8 +377,8 @@ class Territory:
                     "live",
                     direction,
                     transport,
-                    Endpoint.of((address(local), local_port)),
-                    None if listening else Endpoint.of((address(peer), peer_port)),
+                    Endpoint.of((addresses.get(local) or address(local), local_port)),
+                    None if listening else Endpoint.of((addresses.get(peer) or address(peer), peer_port)),
                     state_names[transport].get(state),
                     processes,
                     missing,
@@ -400,20 +400,16 @@ class Territory:
 
     def _place(self, path: str | None) -> tuple[str | None, str | None]:
         """Return the unit and the container that a path of control groups names."""
-        place = self._places.get(path)
-        if place is None:
-            place = (None, None) if path is None else (cgroup.unit_of(path), cgroup.container_of(path))
-            self._places[path] = place
+        place = (None, None) if path is None else (cgroup.unit_of(path), cgroup.container_of(path))
+        self._places[path] = place
         return place
 
     def _address(self, packed: bytes) -> str:
         """Write an address; few are kept, since most sockets of a machine have one of few."""
-        text = self._addresses.get(packed)
-        if text is None:
-            family = _socket.AF_INET if len(packed) == len(_ANY_IPV4) else _socket.AF_INET6
-            text = _socket.inet_ntop(family, packed)
-            if len(self._addresses) < _FEW_ADDRESSES:
-                self._addresses[packed] = text
+        family = _socket.AF_INET if len(packed) == len(_ANY_IPV4) else _socket.AF_INET6
+        text = _socket.inet_ntop(family, packed)
+        if len(self._addresses) < _FEW_ADDRESSES:
+            self._addresses[packed] = text
         return text
 
     def _interface(self, index: int) -> str | None:

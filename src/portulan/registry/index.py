@@ -107,6 +107,7 @@ class Index:
     """
 
     __slots__ = (
+        "_assignments",
         "_data",
         "_keys",
         "_keys_count",
@@ -132,6 +133,7 @@ class Index:
         self.ignored: RegistryError | None = None
         # A machine asks for thousands of numbers, and most of them say the same: what was read is kept.
         self._runs: dict[int, Run] = {}
+        self._assignments: dict[int, Assignment] = {}
         self._uses: dict[int, KnownUse] = {}
         self._shared: dict[tuple[int, ...], tuple[KnownUse, ...]] = {}
         self._table = b""
@@ -278,8 +280,12 @@ class Index:
         return fields
 
     def _assignment(self, at: int) -> Assignment:
-        name, aliases, first, last, *rest = self._fields(at, 14)
-        return Assignment(name, _items(aliases), None if first is None else PortRange(int(first), int(last)), *rest)
+        row = self._assignments.get(at)  # a row without a transport is one of all four
+        if row is None:
+            name, aliases, first, last, *rest = self._fields(at, 14)
+            ports = None if first is None else PortRange(int(first), int(last))
+            row = self._assignments[at] = Assignment(name, _items(aliases), ports, *rest)
+        return row
 
     def _known_uses(self, refs: tuple[int, ...]) -> tuple[KnownUse, ...]:
         """Return some known uses: one value for all runs that have the same, which can so be told at a glance."""
