@@ -38,6 +38,21 @@ FEW = Size(services=5, listeners=5, udp=0, files=10, connections=0)
 """The other end: a machine with next to nothing on it, where the start of an interpreter is the whole bill."""
 
 PSUTIL = "import psutil\nfor c in psutil.net_connections('inet'):\n  print(c.laddr, c.raddr, c.status, c.pid)"
+PSUTIL_HOLDERS = """\
+import psutil
+names = {p.pid: p.info['name'] for p in psutil.process_iter(['name'])}
+for c in psutil.net_connections('inet'):
+  if c.status == 'LISTEN' or not c.raddr: print(c.laddr, c.status, c.pid, names.get(c.pid))"""
+PSUTIL_PORT = """\
+import psutil, sys
+for c in psutil.net_connections('inet'):
+  if c.laddr.port == int(sys.argv[1]): print(c.laddr, c.status, c.pid, psutil.Process(c.pid).name())"""
+"""What somebody writes who asks the same of psutil: everything, who holds ports, who is on one."""
+
+
+SCRIPTS = {PSUTIL: "psutil: all", PSUTIL_HOLDERS: "psutil: holders", PSUTIL_PORT: "psutil: port"}
+PSUTIL_GOALS = {True: 50, False: None}
+"""How much less than psutil one port is to cost, by whether there are control groups."""
 
 
 class Comparison(NamedTuple):
@@ -88,7 +103,8 @@ def places(portulan: str, python: str, *, small: bool) -> list[Place]:
     groups = with_cgroups(full)
     whatportis = shutil.which("whatportis", path=f"{Path(python).parent}:{os.environ.get('PATH', os.defpath)}")
     has_psutil = _finds_module(python, "psutil")
-    peer_names = ("ss", "lsof", "fuser", "whoisport")
+    psutil_command = (python, "-c")
+    peer_names = ("ss", "lsof", "fuser", "netstat", "whoisport")
     missing = [name for name in peer_names if not shutil.which(name)]
     if missing:
         print(f"bench: not installed and left out: {', '.join(missing)}", file=sys.stderr)
@@ -98,25 +114,31 @@ def places(portulan: str, python: str, *, small: bool) -> list[Place]:
         return [
             Comparison("who", ours("who", port), ("ss", "-tulnpH", "sport", "=", f":{port}"), ss_goal),
             Comparison("who", ours("who", port), ("lsof", "-nP", f"-iTCP:{port}"), lsof_goal),
+            Comparison("who", ours("who", port), (*psutil_command, PSUTIL_PORT, port), PSUTIL_GOALS[size.cgroups]),
+            Comparison("who", ours("who", port), ("whoisport", port), 15 if size.cgroups else None),
             Comparison("who", ours("who", port), ("fuser", f"{port}/tcp")),
-            Comparison("who", ours("who", port), ("whoisport", port)),
+            Comparison("who", ours("who", port), ("ss", "-tuanpH", *either_side(port))),
         ]
 
     def everything(size: Size) -> list[Comparison]:
-        dialled = f":{size.dialled_port}"
-        ends = ("(", "sport", "=", dialled, "or", "dport", "=", dialled, ")")
+        dialled = str(size.dialled_port)
         listeners = ("ss", "-tulnpH")
-        comparisons = [
+        every = ours("who", "--all")
+        return [
             Comparison("owners", ours("who"), listeners, 3),
+            Comparison("owners", ours("who"), ("lsof", "-nP", "-iTCP", "-sTCP:LISTEN"), 8),
+            Comparison("owners", ours("who"), ("netstat", "-tulnp"), 7),
+            Comparison("owners", ours("who"), (*psutil_command, PSUTIL_HOLDERS), 8),
+            Comparison("every-owner", ours("who", "--all-owners"), listeners, 1.5),
             Comparison("listening", ours("list", "--listening"), listeners, 3),
             Comparison("page", ours(), listeners, 3),
-            Comparison("connections", ours("list", "--all"), ("ss", "-tanpH")),
-            Comparison("connections", ours("list", "--all"), ("lsof", "-nP", "-i")),
-            Comparison("dialled", ours("who", dialled[1:]), ("ss", "-tanpH", *ends)),
+            Comparison("talkers", every, ("ss", "-tuanpH"), 2),
+            Comparison("talkers", every, ("lsof", "-nP", "-i")),
+            Comparison("talkers", every, (*psutil_command, PSUTIL), 2),
+            Comparison("connections", ours("list", "--all"), ("ss", "-tuanpH")),
+            Comparison("dialled", ours("who", dialled), ("ss", "-tuanpH", *either_side(dialled))),
+            Comparison("dialled", ours("who", dialled), ("ss", "-tuanpH", "dport", "=", f":{dialled}")),
         ]
-        if has_psutil:
-            comparisons.append(Comparison("connections", ours("list", "--all"), (python, "-c", PSUTIL)))
-        return comparisons
 
     lookup = ours("lookup", "2528")
     here = [
@@ -147,9 +169,18 @@ def places(portulan: str, python: str, *, small: bool) -> list[Place]:
         Place("cgroups", groups, (*one_port(groups, 18, 40), *with_workers, *everything(groups))),
         Place("plain", full, (*one_port(full, 5, 12), *everything(full))),
     ]
+    left_out = {name: name in missing for name in peer_names} | {python: not has_psutil}
     return [
-        place._replace(comparisons=tuple(c for c in place.comparisons if c.other[0] not in missing)) for place in found
+        place._replace(
+            comparisons=tuple(c for c in place.comparisons if c.other == bare or not left_out.get(c.other[0]))
+        )
+        for place in found
     ]
+
+
+def either_side(port: str) -> tuple[str, ...]:
+    """Ask ss for a port on either side of a socket, which is what `who PORT` tells."""
+    return ("(", "sport", "=", f":{port}", "or", "dport", "=", f":{port}", ")")
 
 
 def without_peer_goals(found: list[Place]) -> list[Place]:
@@ -264,7 +295,7 @@ def _ratio(comparison: Comparison, runs: dict[tuple[str, ...], Run]) -> float:
 
 
 def _spell(argv: Sequence[str], short: dict[str, str]) -> str:
-    words = ["SCRIPT" if "\n" in word else short.get(word, word) for word in argv]
+    words = [SCRIPTS.get(word) or short.get(word, word) for word in argv]
     return f"`{' '.join(words)}`"
 
 

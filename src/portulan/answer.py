@@ -128,14 +128,13 @@ class Territory:
     Iterate to get the observations; `incomplete` is final once that has ended.
     """
 
-    def __init__(self, survey: Survey, *, with_command_lines: bool) -> None:
+    def __init__(self, survey: Survey) -> None:
         """Take a survey."""
         self._survey = survey
-        self._veil = _Veil(with_command_lines=with_command_lines)
 
     def __iter__(self) -> Iterator[Observation]:
         """Look."""
-        return map(self._veil.over, self._survey)
+        return iter(self._survey)
 
     @property
     def incomplete(self) -> tuple[Incomplete, ...]:
@@ -151,8 +150,8 @@ class Machine(Territory):
 
     def __init__(self, survey: Survey, index: Index, *, with_command_lines: bool) -> None:
         """Join a survey with the map."""
-        super().__init__(survey, with_command_lines=with_command_lines)
-        self._judge = _Judge(index, self._veil)
+        super().__init__(survey)
+        self._judge = _Judge(index, _Veil(with_command_lines=with_command_lines))
         self.snapshot = index.snapshot
 
     def __iter__(self) -> Iterator[Verdict]:  # type: ignore[override]  # judged, an observation is a verdict
@@ -182,11 +181,11 @@ def machine(
     return Machine(seen, _index(), with_command_lines=with_command_lines)
 
 
-def territory(*, all_owners: bool = False, everywhere: bool = False, with_command_lines: bool = False) -> Territory:
-    """Look at what holds ports in this network namespace, or in all, without the map."""
+def territory(*, with_command_lines: bool = False, **options: bool) -> Territory:
+    """Look at what holds ports in this network namespace, without the map; options go to `observe.survey`."""
     from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
-    return Territory(survey(all_owners=all_owners, everywhere=everywhere), with_command_lines=with_command_lines)
+    return Territory(survey(command_lines=with_command_lines, **options))
 
 
 def _answer(  # noqa: PLR0917  # private, and always the same seven in this order
@@ -211,7 +210,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same seven in this orde
         from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
         try:
-            seen = survey(port, **options)
+            seen = survey(port, command_lines=with_command_lines or map_wanted, **options)
             found = [observation for observation in seen if transport in {None, observation.transport}]
             incomplete = seen.incomplete
         except NotSupported as error:
@@ -219,14 +218,15 @@ def _answer(  # noqa: PLR0917  # private, and always the same seven in this orde
                 raise
             found = []  # the map still answers
             incomplete = (Incomplete("the sockets of this machine", error.message, error.hint or ""),)
-        veil = _Veil(with_command_lines=with_command_lines)
         if map_wanted:
-            verdicts = tuple(map(_Judge(_index(), veil), found))
-        observations = tuple(map(veil.over, found))
+            verdicts = tuple(map(_Judge(_index(), _Veil(with_command_lines=with_command_lines)), found))
+            found = [verdict.subject for verdict in verdicts]
+        observations = tuple(found)
     return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete)
 
 
 _PROCESSES = Observation._fields.index("processes")
+_IN_FLIGHT = Observation._fields.index("in_flight")
 
 
 class _Veil:
@@ -242,16 +242,21 @@ class _Veil:
 
     def over(self, observation: Observation) -> Observation:
         """Return an observation as it may be shown."""
-        processes = observation.processes
-        if self._off or not processes:
+        processes, in_flight = observation.processes, observation.in_flight
+        if self._off or not (processes or in_flight):
             return observation
+        fields = [*observation]
+        fields[_PROCESSES] = self._hide(processes)
+        if in_flight:
+            fields[_IN_FLIGHT] = self._hide(in_flight)
+        return Observation.of(fields)
+
+    def _hide(self, processes: tuple[Process, ...]) -> tuple[Process, ...]:
         seen, hidden = self._hidden.get(id(processes), (None, processes))
         if seen is not processes:
             hidden = tuple([replace(process, command_line=None) for process in processes])
             self._hidden[id(processes)] = processes, hidden
-        fields = [*observation]
-        fields[_PROCESSES] = hidden
-        return Observation.of(fields)
+        return hidden
 
 
 class _Judge:

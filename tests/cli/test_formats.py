@@ -59,6 +59,9 @@ def test_csv_of_the_territory(port: str) -> None:
     who, page = rows_of("who", port), rows_of(port)
     listed = [row for row in rows_of("list", "--all") if port in {row["local_port"], row["peer_port"]}]
     assert {row["direction"] for row in who} == {"listen", "connect"}
+    assert {row["direction"] for row in rows_of("who", port, "--all")} == {"listen", "connect", "accept"}
+    assert {"connect", "accept"}.isdisjoint([row["direction"] for row in rows_of("who")])
+    assert {"connect", "accept"}.issubset([row["direction"] for row in rows_of("who", "--all")])
     assert {row["direction"] for row in page} == {"listen", "connect", "accept"}
     assert list(page[0]) == list(listed[0])
     assert list(who[0]) == list(rows_of("who")[0]) == list(page[0])[: len(who[0])]

@@ -38,8 +38,8 @@ CONTRADICTIONS = (
     ("--listening", "--all", "--all adds the connections of listeners"),
     ("--all-namespaces", "--this-namespace", "the page and the list look into all anyway, who only into this one"),
 )
-ONLY_FOR = {"--listening": "list", "--all": "list", "--limit": "search"}
-"""Options that one verb alone understands."""
+ONLY_FOR = {"--listening": ("list",), "--all": ("list", "who"), "--limit": ("search",)}
+"""Options that few verbs understand."""
 
 CANNOT_WRITE = frozenset(
     {errno.EAGAIN, errno.EBADF, errno.ECONNRESET, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
@@ -169,8 +169,8 @@ def split_options(words: list[str], verb: str) -> tuple[dict[str, object], list[
             named["format"] = "json"
         elif name == "--format":
             named["format"] = parse_format(value if equals else next(queue, ""))
-        elif ONLY_FOR.get(name, verb) != verb:
-            message = f"{name} is an option of {ONLY_FOR[name]}"
+        elif name in ONLY_FOR and verb not in ONLY_FOR[name]:
+            message = f"{name} is an option of {' and '.join(ONLY_FOR[name])}"
             raise UsageError(message, hint="portulan --help lists the options")
         elif word in SWITCHES:
             named[SWITCHES[word]] = True
@@ -212,11 +212,11 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
             missing = missing or error
     if missing is not None:
         raise missing
-    # `who` is the quick question: the page also looks into other network namespaces, and the page and --all-owners also
-    # tell what a listener's port is used for beside it.
+    # `who` is the quick question: the page also looks into other network namespaces, and tells what else there is on a
+    # listener's port, as --all and --all-owners do.
     survey_options = {
         "all_owners": options.all_owners,
-        "thorough": map_wanted or options.all_owners,
+        "thorough": map_wanted or options.accepted or options.all_owners,
         "everywhere": options.all_namespaces or (map_wanted and not options.this_namespace),
     }
     code = 0

@@ -82,6 +82,8 @@ def print_territory(options: Options) -> int:
     from portulan.answer import territory  # noqa: PLC0415  # start-up
 
     seen = territory(
+        connections=options.accepted,
+        accepted=options.accepted,
         all_owners=options.all_owners,
         everywhere=options.all_namespaces,
         with_command_lines=options.with_command_lines,

@@ -24,7 +24,8 @@ What is on this port, and is it what belongs there?
     portulan                         every listening port here: who, what the map says, the verdict
     portulan list [--all]            listening and dialling; --all adds the connections of listeners, --listening
                                      leaves out what dials
-    portulan who [PORT ...]          who holds or talks to a port, or who holds any, without the map
+    portulan who [PORT ...] [--all]  who holds or dials a port, or who holds any, without the map; --all adds all others
+                                     that talk
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone

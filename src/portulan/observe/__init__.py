@@ -27,7 +27,16 @@ class Survey:
     thousand sockets need little memory. Each iteration is a new look. `incomplete` is final once an iteration ended.
     """
 
-    __slots__ = ("_accepted", "_all_owners", "_connections", "_everywhere", "_incomplete", "_port", "_thorough")
+    __slots__ = (
+        "_accepted",
+        "_all_owners",
+        "_command_lines",
+        "_connections",
+        "_everywhere",
+        "_incomplete",
+        "_port",
+        "_thorough",
+    )
 
     def __init__(
         self,
@@ -38,6 +47,7 @@ class Survey:
         all_owners: bool,
         thorough: bool,
         everywhere: bool,
+        command_lines: bool,
     ) -> None:
         self._port = port
         self._connections = connections
@@ -45,6 +55,7 @@ class Survey:
         self._all_owners = all_owners
         self._thorough = thorough
         self._everywhere = everywhere
+        self._command_lines = command_lines
         self._incomplete: list[Incomplete] = []
 
     def __iter__(self) -> Iterator[Observation]:
@@ -59,6 +70,7 @@ class Survey:
             all_owners=self._all_owners,
             thorough=self._thorough,
             everywhere=self._everywhere,
+            command_lines=self._command_lines,
             incomplete=self._incomplete,
         )
 
@@ -76,6 +88,7 @@ def survey(
     all_owners: bool = False,
     thorough: bool = True,
     everywhere: bool = False,
+    command_lines: bool = True,
 ) -> Survey:
     """Look at the sockets of this network namespace, or of the whole machine, and at the processes that hold them.
 
@@ -88,7 +101,7 @@ def survey(
     descriptor of the machine: it finds owners that got a socket under another number or sit in another control group,
     and costs several times more.
     `everywhere` looks into all network namespaces of the machine, says who can reach each listener, and where a socket
-    without a process may be waiting to be delivered.
+    without a process may be waiting to be delivered. Without `command_lines` those of processes are not read.
 
     Raises NotSupported where there is no source (not Linux, or neither netlink nor /proc).
     """
@@ -105,4 +118,5 @@ def survey(
         all_owners=all_owners,
         thorough=thorough,
         everywhere=everywhere,
+        command_lines=command_lines,
     )

@@ -145,6 +145,7 @@ def observe(
     all_owners: bool,
     thorough: bool,
     everywhere: bool,
+    command_lines: bool,
     incomplete: list[Incomplete],
 ) -> Iterator[Observation]:
     """Look now; see `portulan.observe.survey`. What was refused is appended to `incomplete`."""
@@ -165,7 +166,7 @@ def observe(
                 looks[-1].dials = []
             if port is None and not accepted:
                 looks[-1].accepts = []
-        territory = Territory(looks, all_owners=all_owners, incomplete=incomplete)
+        territory = Territory(looks, all_owners=all_owners, command_lines=command_lines, incomplete=incomplete)
     finally:
         for look in looks:
             look.sockets.close()
@@ -278,7 +279,9 @@ class Territory:
         "_processes",
     )
 
-    def __init__(self, looks: list[Look], *, all_owners: bool, incomplete: list[Incomplete]) -> None:
+    def __init__(
+        self, looks: list[Look], *, all_owners: bool, command_lines: bool, incomplete: list[Incomplete]
+    ) -> None:
         self._now = utc(int(time.time()))
         self._host = os.uname().nodename
         self._namespace = _read_inode("/proc/self/ns/net")
@@ -291,7 +294,8 @@ class Territory:
         groups = cgroup.Groups(members)
         self._paths = {group: groups.path(group) for group in members}
         self._places: dict[str | None, tuple[str | None, str | None]] = {}
-        self._facts = Facts(with_groups=any(_is_vague(self._paths[group]) for group in members if any(members[group])))
+        vague = any(_is_vague(self._paths[group]) for group in members if any(members[group]))
+        self._facts = Facts(with_groups=vague, command_lines=command_lines)
         self._owners = Owners(members, self._facts)
         if all_owners:
             self._owners.search_every()
@@ -346,7 +350,8 @@ class Territory:
     def observations(self, direction: Direction, rows: Iterable[Row], sockets: Sockets) -> Iterator[Observation]:
         """Make the observations of some sockets, each when its turn comes."""
         processes_of, why_missing, gone = self._processes, self._owners.why_missing, self._gone
-        user_name, groups, places, place = self._facts.user_name, self._facts.groups, self._places, self._place
+        users, user_name, groups = self._facts.users, self._facts.user_name, self._facts.groups
+        places, place = self._places, self._place
         now, host, namespace, paths = self._now, self._host, self._namespace, self._paths
         vague = {group for group, path in paths.items() if _is_vague(path)}
         addresses, address, interface, devices = self._addresses, self._address, self._interface, sockets.devices
@@ -390,7 +395,7 @@ class Territory:
                     (devices.name(index) if devices else interface(index)) if index else None,
                     None if ipv4 or not listening or ipv6_only < 0 else bool(ipv6_only),
                     inode,
-                    user_name(uid) if inode else None,
+                    (users.get(uid) or user_name(uid)) if inode else None,
                     path,
                     name,
                     devices.reach(local, index) if devices and listening else None,

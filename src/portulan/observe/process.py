@@ -38,14 +38,18 @@ _WRITABLE_BY_OTHERS = 0o002
 class Facts:
     """Reads facts of processes, and keeps what many processes share: user names, executables, the time of boot."""
 
-    __slots__ = ("_booted_at_ns", "_executables", "_users", "_with_groups", "groups")
+    __slots__ = ("_booted_at_ns", "_command_lines", "_executables", "_with_groups", "groups", "users")
 
-    def __init__(self, *, with_groups: bool = False) -> None:
-        """Keep nothing yet; `with_groups` reads the control group of each process as well, into `groups` by pid."""
+    def __init__(self, *, with_groups: bool = False, command_lines: bool = True) -> None:
+        """Keep nothing yet; `with_groups` reads the control group of each process as well, into `groups` by pid.
+
+        Without `command_lines` those are not read: nobody can see them, and it is a sixth of the work.
+        """
         self._with_groups = with_groups
+        self._command_lines = command_lines
         self.groups: dict[int, str] = {}
         self._booted_at_ns = 0
-        self._users: dict[int, str] = {}
+        self.users: dict[int, str] = {}
         # What `_read_executable` found, by path, device and inode: two stats less for each process of the same program.
         self._executables: dict[tuple[bytes, int, int], tuple[str, ExecutableStatus, str | None]] = {}
 
@@ -59,7 +63,7 @@ class Facts:
             path = _read_link(folder, up)
             try:
                 status = _read(folder, up + b"stat", 1024)
-                command_line = _read(folder, up + b"cmdline", _COMMAND_LINE_BYTES)
+                arguments = self._command_lines and _read(folder, up + b"cmdline", _COMMAND_LINE_BYTES)
                 # Always the effective user's, unlike the files in it (task_dump_owner in the kernel's fs/proc/base.c).
                 user = self.user_name(os.stat(up + b".", dir_fd=folder).st_uid)
                 group = parse_membership(_read(folder, up + b"cgroup", 65_536)) if self._with_groups else None
@@ -72,8 +76,8 @@ class Facts:
         if group:
             self.groups[pid] = group
         name, ticks = parse_stat(status)
-        arguments = tuple(_text(command_line.removesuffix(b"\0")).split("\0")) if command_line else ()
-        return Process(pid, name, executable[0], arguments, user, self._started_at(ticks), *executable[1:])
+        command_line = parse_command_line(arguments) if arguments is not False else None
+        return Process(pid, name, executable[0], command_line, user, self._started_at(ticks), *executable[1:])
 
     def _started_at(self, ticks: int) -> datetime:
         """Turn clock ticks since boot into a time, to the second."""
@@ -83,13 +87,13 @@ class Facts:
 
     def user_name(self, uid: int) -> str:
         """Return the name of a user, or the number as text: from /etc/passwd, else from where the system looks."""
-        if not self._users:
+        if not self.users:
             try:
                 with open("/etc/passwd", "rb", buffering=0) as passwd:
-                    self._users = parse_passwd(passwd.read())
+                    self.users.update(parse_passwd(passwd.read()))
             except OSError:
-                self._users = {}
-        name = self._users.get(uid)
+                pass
+        name = self.users.get(uid)
         if name is None:
             from pwd import getpwuid  # noqa: PLC0415  # may ask a directory service: only if the file does not know
 
@@ -97,7 +101,7 @@ class Facts:
                 name = getpwuid(uid).pw_name
             except KeyError:
                 name = str(uid)
-            self._users[uid] = name
+            self.users[uid] = name
         return name
 
     def _read_executable(
@@ -149,6 +153,11 @@ def parse_stat(content: bytes) -> tuple[str, int]:
     start = content.index(b"(") + 1
     end = content.rindex(b")")
     return _text(content[start:end]), int(content[end + 2 :].split(None, 20)[19])  # fields 2 and 22
+
+
+def parse_command_line(content: bytes) -> tuple[str, ...]:
+    """Return the arguments from /proc/PID/cmdline, each ended by a zero byte; none of a kernel thread."""
+    return tuple(_text(content.removesuffix(b"\0")).split("\0")) if content else ()
 
 
 def parse_passwd(content: bytes) -> dict[int, str]:

@@ -33,7 +33,7 @@ _portulan() {
         case $verb in
             '') options+=' --with-command-lines --all-owners --this-namespace --version' ;;
             list) options+=' --all --listening --with-command-lines --all-owners --this-namespace' ;;
-            who) options+=' --with-command-lines --all-owners --all-namespaces' ;;
+            who) options+=' --all --with-command-lines --all-owners --all-namespaces' ;;
             search) options+=' --limit' ;;
             lookup) ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;

@@ -22,7 +22,7 @@ complete -c portulan -n "$first" -a list -d 'What listens and dials here'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
-complete -c portulan -n "__fish_seen_subcommand_from list" -l all -d 'Also the connections of listeners'
+complete -c portulan -n "__fish_seen_subcommand_from list who" -l all -d 'Also the connections of listeners'
 complete -c portulan -n "__fish_seen_subcommand_from list" -l listening -d 'Only what holds a port'
 complete -c portulan -n "__fish_seen_subcommand_from search" -l limit -x -d 'How many at most'
 
