@@ -103,7 +103,9 @@ def assess(
     rule, because = _by_program(entry, on, observation, catalogue)
     if identification is not None and identification.protocol is not None:
         rule, because = _by_probe(entry, on, observation, identification, (rule, because))
-    squats_on = _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect")
+    squats_on = None
+    if rule in SQUATS:
+        squats_on = _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect")
     advice = advise(rule, observation) if rule in ADVICE and DOES not in ADVICE[rule] else None
     return Weighed(
         rule, describe_state(on), because, squats_on, advice, notes_on(entry, on, observation, RULES[rule][2])
@@ -245,8 +247,6 @@ def _squats_on(rule: str, on: TransportEntry, found: list[Program], *, holds: bo
     Of several the one that cites the best document. A relay is no evidence: what it passes on may be the service. Nor
     is it that a product is not cited for the number: it must be known what else it speaks.
     """
-    if rule not in SQUATS:
-        return None
     found = [program for program in found if program.path not in SYSTEMD] or found
     if rule in BY_PROGRAM and holds and found and all(program.relays for program in found):
         return None
