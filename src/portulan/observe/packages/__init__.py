@@ -93,6 +93,12 @@ class Packages:
                 self._cache.learn_package(path, key, *(owned or Owned("", None)))
         return found
 
+    def matches(self, descriptor: int, digest: str) -> bool | None:
+        """Tell whether an open file has the content that a package shipped; None if that cannot be told."""
+        from portulan.observe.packages.digest import matches  # noqa: PLC0415  # only a page asks
+
+        return matches(descriptor, digest, self._cache)
+
     def _search(self, paths: Mapping[bytes, object]) -> dict[bytes, Owned]:
         """Ask one database after the other for what is left."""
         from portulan.observe.packages.wanted import Wanted  # noqa: PLC0415  # seldom needed: most is in the cache

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH102, PTH103, PTH105, PTH108, PTH116, PTH118, PTH120  # pathlib is too slow to start for this path
+# ruff: noqa: PTH103, PTH105, PTH108, PTH110, PTH116, PTH120  # pathlib is too slow to start for this path
 """What was learned about packages and files, kept from one run to the next.
 
 A small file of lines: first what it is, then the state of the package databases, then what is known. A `P` line has a
@@ -23,7 +23,7 @@ FIRST_LINE = b"portulan.packages/1"
 MOST_BYTES = 1 << 22
 """A larger file is none of ours."""
 
-MOST_LINES = 4096
+MOST_LINES = 1024
 """The file keeps so many lines of a kind, the latest."""
 
 _OTHERS_CAN_WRITE = 0o022
@@ -57,6 +57,8 @@ class Cache:
 
     def package(self, path: bytes, key: tuple[int, int, int]) -> tuple[str, str | None] | None:
         """Return the package ("": none) and the digest in it that are known of a file; None if nothing is."""
+        if any(mark in path for mark in _BREAKS):
+            return None
         found = self._get(b"P\t%s\t%d\t%d\t%d\t" % (path, *key))
         if found is None:
             return None
@@ -165,28 +167,26 @@ def _write(folder: bytes, content: bytes) -> None:
         if not _make(folder):
             return
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except (OSError, ValueError):
-        return
-    try:
         try:
             while content:
                 content = content[os.write(descriptor, content) :]
+            os.replace(temporary, folder + b"/" + NAME)
+        except OSError:
+            os.unlink(temporary)
         finally:
             os.close(descriptor)
-        os.replace(temporary, folder + b"/" + NAME)
-    except OSError:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
+    except (OSError, ValueError):
+        return  # what was learned is learned again
 
 
 def _make(folder: bytes) -> bool:
-    """Make the folder if it is not there, below one of ours; tell whether it is ours."""
-    parent = folder
+    """Make the folder if it is not there; tell whether it is one to keep the file in."""
+    if os.path.exists(folder):
+        return _is_ours(os.stat(folder))
+    parent = os.path.dirname(folder)
     while not os.path.exists(parent):
         parent = os.path.dirname(parent)
-    if not _is_ours(os.stat(parent)):  # root does not leave files in a user's home
+    if os.stat(parent).st_uid not in {0, os.geteuid()}:  # root leaves nothing in the home of a user
         return False
-    os.makedirs(folder, _PRIVATE, exist_ok=True)
+    os.makedirs(folder, _PRIVATE)
     return True

@@ -2,8 +2,8 @@
 """Debian's packages, as dpkg keeps them in /var/lib/dpkg (dpkg(1), dpkg-divert(1), deb-md5sums(5)).
 
 info/NAME.list and info/NAME:ARCHITECTURE.list name the files of a package, a path a line; the .md5sums beside it their
-digests, without those of configuration files. `diversions` has three lines for each file that lies elsewhere when it
-comes from any package but one: from where, to where, and that one package, or a colon for none.
+digests, and .conffiles those that an administrator may change. `diversions` has three lines for each file that lies
+elsewhere when it comes from any package but one: from where, to where, and that one package, or a colon for none.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def find(wanted: Wanted, folder: bytes) -> dict[bytes, Owned]:
     diverted = {to: listed.rpartition(b"/")[2] for listed, (to, _package) in diversions.items() if wanted.match(to)}
     names = wanted.names.union(diverted.values())
     found: dict[bytes, Owned] = {}
+    count = len(wanted.paths)
     for entry in order(read_entries(info), names):
         content = read_file(info + entry + b".list")
         # The package that a list is of, without the architecture.
@@ -42,9 +43,10 @@ def find(wanted: Wanted, folder: bytes) -> dict[bytes, Owned]:
         for listed in lines_of(content, names):
             path = wanted.match(divert(listed, package, diversions))
             if path is not None and path not in found:
-                digest = parse_digest(read_file(info + entry + b".md5sums"), listed)
+                may_change = listed in read_file(info + entry + b".conffiles").split(b"\n")
+                digest = None if may_change else parse_digest(read_file(info + entry + b".md5sums"), listed)
                 found[path] = Owned(text_of(package), digest)
-        if len(found) == len(wanted.paths):
+        if len(found) == count:
             break
     return found
 
@@ -84,9 +86,8 @@ def divert(listed: bytes, package: bytes, diversions: Diversions) -> bytes:
 
 
 def parse_digest(content: bytes, listed: bytes) -> str | None:
-    """Return the digest of a file from a list of md5sums; None if it is not there, as for configuration files."""
-    needle = b"  " + listed.lstrip(b"/") + b"\n"
-    place = (b"\n" + content).find(needle) - 1
-    digits = content[max(0, place - _MD5_DIGITS) : place] if place > 0 else b""
-    begins_line = place == _MD5_DIGITS or content[place - _MD5_DIGITS - 1 : place - _MD5_DIGITS] == b"\n"
-    return f"md5:{digits.decode().lower()}" if begins_line and is_hexadecimal(digits, _MD5_DIGITS) else None
+    """Return the digest of a file from a list of md5sums; None if it is not there."""
+    content = b"\n" + content
+    place = content.find(b"  " + listed.lstrip(b"/") + b"\n")
+    line = content[content.rfind(b"\n", 0, max(place, 0)) + 1 : max(place, 0)]
+    return f"md5:{line.decode().lower()}" if is_hexadecimal(line, _MD5_DIGITS) else None

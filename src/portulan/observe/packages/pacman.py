@@ -26,7 +26,7 @@ def find(wanted: Wanted, folder: bytes) -> dict[bytes, Owned]:
     """Return the packages of the wanted files."""
     local = folder + b"/local/"
     found: dict[bytes, Owned] = {}
-    names = wanted.names
+    names, count = wanted.names, len(wanted.paths)
     for entry in _list(local):
         listed = parse_files(read_file(local + entry + b"/files"))
         if names.isdisjoint([path.rpartition(b"/")[2] for path in listed]):
@@ -36,7 +36,7 @@ def find(wanted: Wanted, folder: bytes) -> dict[bytes, Owned]:
             if path is not None and path not in found:
                 digest = parse_mtree(_decompress(read_file(local + entry + b"/mtree")), inside)
                 found[path] = Owned(text_of(entry.rsplit(b"-", 2)[0]), digest)
-        if len(found) == len(wanted.paths):
+        if len(found) == count:
             break
     return found
 

@@ -1,4 +1,3 @@
-# ruff: noqa: PTH116  # pathlib is too slow to start for this path
 """The packages of Red Hat, SUSE and others, as `rpm` tells them (rpm(8), rpm-queryformat(7)).
 
 The database has had three formats; rpm knows them all, so it is asked, once for all files, and only when the cache does
@@ -80,21 +79,19 @@ def ask(program: bytes, words: Sequence[bytes]) -> bytes:
         return b""
     finally:
         os.close(theirs)
+    until = time.monotonic() + _TIMEOUT_S
     try:
-        return _read(ours)
+        return _read(ours, until)
     finally:
         os.close(ours)
-        _end(pid)
+        _end(pid, until)
 
 
-def _read(descriptor: int) -> bytes:
+def _read(descriptor: int, until: float) -> bytes:
     """Read to the end, but not for ever."""
-    until = time.monotonic() + _TIMEOUT_S
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
     parts = []
     size = 0
-    while size < MOST_BYTES and poll.poll(max(0, until - time.monotonic()) * 1000):
+    while size < MOST_BYTES and _is_ready(descriptor, until):
         part = os.read(descriptor, 1 << 16)
         if not part:
             break
@@ -103,12 +100,21 @@ def _read(descriptor: int) -> bytes:
     return b"".join(parts)
 
 
-def _end(pid: int) -> None:
-    """Wait for a child that has closed its output; one that has not is ended."""
+def _end(pid: int, until: float) -> None:
+    """Wait for a child; one that has had its time is ended."""
     try:
-        # It has said all it had to say, or has had its time.
-        if os.waitpid(pid, os.WNOHANG) == (0, 0):
-            os.kill(pid, _SIGKILL)
-            os.waitpid(pid, 0)
-    except OSError:
-        pass
+        ended = os.pidfd_open(pid)
+        try:
+            if not _is_ready(ended, until):
+                os.kill(pid, _SIGKILL)
+        finally:
+            os.close(ended)
+        os.waitpid(pid, 0)
+    except OSError:  # whoever uses us waits for all children, or has a kernel before 5.3
+        return
+
+
+def _is_ready(descriptor: int, until: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(0, until - time.monotonic()) * 1000))

@@ -1,4 +1,3 @@
-# ruff: noqa: PTH118, PTH120  # pathlib is too slow to start for this path
 """The files whose package is wanted, however a database spells their folders.
 
 Since /bin is a link to /usr/bin, the file that the kernel calls /usr/bin/ss is /bin/ss to the package that was made
