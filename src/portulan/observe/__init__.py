@@ -27,7 +27,17 @@ class Survey:
     thousand sockets need little memory. Each iteration is a new look. `incomplete` is final once an iteration ended.
     """
 
-    __slots__ = ("_accepted", "_all_owners", "_bound_too", "_connections", "_everywhere", "_incomplete", "_port")
+    __slots__ = (
+        "_accepted",
+        "_all_owners",
+        "_bound_too",
+        "_connections",
+        "_everywhere",
+        "_incomplete",
+        "_port",
+        "_provenance",
+        "_verify",
+    )
 
     def __init__(
         self,
@@ -38,6 +48,8 @@ class Survey:
         all_owners: bool,
         bound_too: bool,
         everywhere: bool,
+        provenance: bool = False,
+        verify: bool = False,
     ) -> None:
         self._port = port
         self._connections = connections
@@ -45,12 +57,19 @@ class Survey:
         self._all_owners = all_owners
         self._bound_too = bound_too
         self._everywhere = everywhere
+        self._provenance = provenance or verify
+        self._verify = verify
         self._incomplete: list[Incomplete] = []
 
     def __iter__(self) -> Iterator[Observation]:
         """Look now: who holds a port first, ordered by port, transport and address; then who talks."""
         from portulan.observe import linux  # noqa: PLC0415  # another system has another module
 
+        provenance = None
+        if self._provenance:
+            from portulan.observe.provenance import Provenance  # noqa: PLC0415  # who does not ask does not pay
+
+            provenance = Provenance(verify=self._verify)
         self._incomplete = []
         return linux.observe(
             self._port,
@@ -59,6 +78,7 @@ class Survey:
             all_owners=self._all_owners,
             bound_too=self._bound_too,
             everywhere=self._everywhere,
+            provenance=provenance,
             incomplete=self._incomplete,
         )
 
@@ -76,6 +96,8 @@ def survey(
     all_owners: bool = False,
     bound_too: bool = True,
     everywhere: bool = False,
+    provenance: bool = False,
+    verify: bool = False,
 ) -> Survey:
     """Look at the sockets of this network namespace, or of the whole machine, and at the processes that hold them.
 
@@ -88,6 +110,10 @@ def survey(
     owners that got a socket under another number or sit in another control group, and costs several times more.
     `everywhere` looks into all network namespaces of the machine, says who can reach each listener, and where a socket
     without a process may be waiting to be delivered.
+
+    `provenance` asks for the package of each program, whether it was upgraded since it was started, and for the script
+    of an interpreter; `verify` also reads the programs whole, to tell whether they are as their packages shipped them.
+    What was learned is kept for the next run in a file that this user alone can write.
 
     Raises NotSupported where there is no source (not Linux, or neither netlink nor /proc).
     """
@@ -104,4 +130,6 @@ def survey(
         all_owners=all_owners,
         bound_too=bound_too,
         everywhere=everywhere,
+        provenance=provenance,
+        verify=verify,
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from portulan.observe.links import Devices
     from portulan.observe.namespaces import Namespace
     from portulan.observe.netlink import Row
+    from portulan.observe.provenance import Provenance
 
 _HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED}
 HINT_FOR_ROOT = "run as root"
@@ -145,6 +146,7 @@ def observe(
     all_owners: bool,
     bound_too: bool,
     everywhere: bool,
+    provenance: Provenance | None = None,
     incomplete: list[Incomplete],
 ) -> Iterator[Observation]:
     """Look now; see `portulan.observe.survey`. What was refused is appended to `incomplete`."""
@@ -165,7 +167,7 @@ def observe(
                 looks[-1].dials = []
             if port is None and not accepted:
                 looks[-1].accepts = []
-        territory = Territory(looks, all_owners=all_owners, incomplete=incomplete)
+        territory = Territory(looks, all_owners=all_owners, provenance=provenance, incomplete=incomplete)
     finally:
         for look in looks:
             look.sockets.close()
@@ -267,9 +269,18 @@ class Territory:
         "_now",
         "_owners",
         "_places",
+        "_provenance",
     )
 
-    def __init__(self, looks: list[Look], *, all_owners: bool, incomplete: list[Incomplete]) -> None:
+    def __init__(
+        self,
+        looks: list[Look],
+        *,
+        all_owners: bool,
+        provenance: Provenance | None = None,
+        incomplete: list[Incomplete],
+    ) -> None:
+        self._provenance = provenance
         self._now = utc(int(time.time()))
         self._host = os.uname().nodename
         self._namespace = _read_inode("/proc/self/ns/net")
@@ -282,7 +293,8 @@ class Territory:
         groups = cgroup.Groups(members)
         self._places = {group: _place(groups.path(group)) for group in members}
         self._facts = Facts(
-            with_groups=any(_is_vague(self._places[group][0]) for group in members if any(members[group]))
+            with_groups=any(_is_vague(self._places[group][0]) for group in members if any(members[group])),
+            provenance=provenance,
         )
         self._owners = Owners(members, self._facts)
         if all_owners:
@@ -300,6 +312,9 @@ class Territory:
         if looks[0].sockets.namespace is not None and missing.difference(self._gone):
             self._in_flight = self._owners.search_in_flight()
         self._report(orphans, incomplete)
+        if provenance is not None:
+            provenance.settle()
+            self._in_flight = provenance.complete(self._in_flight)[0]
 
     def _find_gone(self, orphans: list[Row], sockets: Sockets) -> set[int]:
         """Ask again for sockets of which no owner was found: return those closed since."""
@@ -341,6 +356,7 @@ class Territory:
         now, host, namespace, gone, places = self._now, self._host, self._namespace, self._gone, self._places
         vague = {group for group, place in places.items() if _is_vague(place[0])}
         address, interface, devices = self._address, self._interface, sockets.devices
+        provenance = self._provenance
         listening = direction == "listen"
         name = None
         if sockets.namespace is not None and not sockets.namespace.is_here:
@@ -352,6 +368,9 @@ class Territory:
             missing: ProcessesMissing | None = None
             if not processes:
                 missing = "closed before it could be read" if inode in gone else why_missing(inode, group)
+            package = None
+            if processes and provenance is not None:
+                processes, package = provenance.complete(processes)
             path, unit, container = places[group]
             if processes and group in vague:
                 path, unit, container = _place(groups.get(processes[-1].pid) or path)
@@ -369,7 +388,7 @@ class Territory:
                 missing,
                 unit,
                 container,
-                None,
+                package,
                 namespace,
                 "ipv4" if ipv4 else "ipv6",
                 (devices.name(index) if devices else interface(index)) if index else None,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timezone
 
     from portulan.model import ExecutableStatus
+    from portulan.observe.provenance import Provenance
 else:  # the C types themselves: the module around them costs more to import than all of this
     try:
         from _datetime import datetime, timezone
@@ -38,11 +39,15 @@ _WRITABLE_BY_OTHERS = 0o002
 class Facts:
     """Reads facts of processes, and keeps what many processes share: user names, executables, the time of boot."""
 
-    __slots__ = ("_booted_at_ns", "_executables", "_users", "_with_groups", "groups")
+    __slots__ = ("_booted_at_ns", "_executables", "_provenance", "_users", "_with_groups", "groups")
 
-    def __init__(self, *, with_groups: bool = False) -> None:
-        """Keep nothing yet; `with_groups` reads the control group of each process as well, into `groups` by pid."""
+    def __init__(self, *, with_groups: bool = False, provenance: Provenance | None = None) -> None:
+        """Keep nothing yet; `with_groups` reads the control group of each process as well, into `groups` by pid.
+
+        `provenance` is told of each process while its folder is open.
+        """
         self._with_groups = with_groups
+        self._provenance = provenance
         self.groups: dict[int, str] = {}
         self._booted_at_ns = 0
         self._users: dict[int, str] = {}
@@ -73,7 +78,10 @@ class Facts:
             self.groups[pid] = group
         name, ticks = parse_stat(status)
         arguments = tuple(_text(command_line.removesuffix(b"\0")).split("\0")) if command_line else ()
-        return Process(pid, name, executable[0], arguments, user, self._started_at(ticks), *executable[1:])
+        process = Process(pid, name, executable[0], arguments, user, self._started_at(ticks), *executable[1:])
+        if self._provenance is not None:
+            self._provenance.note(process, folder, up)
+        return process
 
     def _started_at(self, ticks: int) -> datetime:
         """Turn clock ticks since boot into a time, to the second."""
@@ -116,15 +124,15 @@ class Facts:
         root = up + b"root"
         # As this process sees the path; then as that one does, which may have another root or other mounts.
         if _is_same(running, path, folder):
-            found = self._executables[key] = (_text(path), "present", _find_writable(b"", path, running, folder))
+            found = self._executables[key] = (_text(path), "present", find_writable(b"", path, running, folder))
             return found
         if _is_same(running, root + path, folder):
-            return _text(path), "present", _find_writable(root, path, running, folder)
+            return _text(path), "present", find_writable(root, path, running, folder)
         # The kernel's mark is believed only now, since a file may really be called "x (deleted)".
         path = path.removesuffix(_DELETED)
         if path.startswith(b"/memfd:") and not running.st_nlink:
             return _text(path), "in-memory", None
-        return _text(path), "deleted", _find_writable(root, path, running, folder)
+        return _text(path), "deleted", find_writable(root, path, running, folder)
 
 
 def utc(seconds: int) -> datetime:
@@ -185,7 +193,7 @@ def _is_same(running: os.stat_result, path: bytes, folder: int) -> bool:
     return found.st_ino == running.st_ino and found.st_dev == running.st_dev
 
 
-def _find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
+def find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
     """Return the first part of a path below a root that somebody other than root can write.
 
     The last part, the file, is the one that runs, whatever lies there now.
