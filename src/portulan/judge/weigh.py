@@ -19,6 +19,7 @@ from portulan.judge.evidence import (
     say_not_the_cited,
     say_probe,
     say_product,
+    say_provenance,
     say_relay,
     say_service_manager,
     say_uses,
@@ -86,7 +87,7 @@ def judge(
         _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect"),
         attention,
         rule,
-        (say_map(entry, on, agrees=rule in AGREES), *because),
+        (say_map(entry, on, agrees=rule in AGREES), *say_provenance(observation), *because),
         advise(rule, observation),
         notes_on(entry, on, observation, attention),
     )
