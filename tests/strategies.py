@@ -142,6 +142,12 @@ processes: SearchStrategy[Process] = st.builds(
     started_at=st.none() | times,
     executable_status=st.sampled_from([None, "present", "deleted", "in-memory"]),
     executable_writable=st.none() | texts.map("/{}".format),
+    package=maybe_texts,
+    executable_intact=st.none() | st.booleans(),
+    restart_needed=st.none() | st.booleans(),
+    script=st.none() | texts.map("/{}".format),
+    script_package=maybe_texts,
+    script_writable=st.none() | texts.map("/{}".format),
 )
 
 

@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OWN_MODULES = {"lookup 2528": 15, "who HELD": 15, "2528": 28}
+OWN_MODULES = {"lookup 2528": 15, "who HELD": 15, "2528": 31}
 """At most so many modules of the project are imported by a question; the page asks all rooms."""
 
 SYSTEM_CALLS = 250
@@ -29,6 +29,12 @@ MAY_IMPORT = {
 }
 """What the answer may need beyond a bare interpreter. Measured above one: frozen dataclasses cost 3.45 times as much,
 typing 2.1, re 1.6, enum 1.45, datetime 1.25; argparse, json, socket and pathlib are dearer still."""
+
+if sys.version_info < (
+    3,
+    12,
+):  # no os.setns: where this machine has another network namespace, the page needs the C one
+    MAY_IMPORT |= {"_ctypes", "ctypes", "ctypes._endian", "types"}
 
 NAMED_IN_THE_RULE = {
     *("argparse", "asyncio", "collections", "dataclasses", "datetime", "enum", "functools", "importlib.metadata"),

@@ -177,7 +177,9 @@ def machine(
     """
     from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
-    seen = survey(connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere)
+    seen = survey(
+        connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere, provenance=True
+    )
     return Machine(seen, _index(), with_command_lines=with_command_lines)
 
 
@@ -210,7 +212,9 @@ def _answer(  # noqa: PLR0917  # private, and always the same seven in this orde
         from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
         try:
-            seen = survey(port, command_lines=with_command_lines or map_wanted, **options)
+            # A verdict weighs where a program comes from; the territory alone is the quick question.
+            wanted = {"command_lines": with_command_lines or map_wanted, "verify": map_wanted, **options}
+            seen = survey(port, **wanted)
             found = [observation for observation in seen if transport in {None, observation.transport}]
             incomplete = seen.incomplete
         except NotSupported as error:

@@ -295,6 +295,11 @@ class Process(Value):
 
     `executable` is the target of /proc/PID/exe; `executable_status` tells whether that file is still there;
     `executable_writable` is the first part of its path that somebody other than root can write, or None.
+
+    Where somebody asked for provenance: `package` owns the file at that path; `executable_intact` tells whether what
+    runs has the content that the package shipped; `restart_needed` whether it was deleted because the package was
+    upgraded (None: packages were not asked, or cannot be). `script` is the file that the command line of an interpreter
+    names, which whoever started it chose; `script_writable` what of its path others than root can write.
     """
 
     pid: int
@@ -305,6 +310,12 @@ class Process(Value):
     started_at: datetime | None
     executable_status: ExecutableStatus | None = None
     executable_writable: str | None = None
+    package: str | None = None
+    executable_intact: bool | None = None
+    restart_needed: bool | None = None
+    script: str | None = None
+    script_package: str | None = None
+    script_writable: str | None = None
 
 
 class Observation(Value):
@@ -312,6 +323,7 @@ class Observation(Value):
 
     direction: `listen` holds local.port (bound but not listening too: socket_state `bound`), `connect` dials peer.port,
     `accept` is a connection of a listener here. `processes_missing` says why no owner is known.
+    `package` is the one that the executables of all its processes belong to.
     `socket_user` is the user who made the socket, known even where the process may not be read; `ipv6_only` is None but
     for IPv6 listeners; `cgroup` is the path of the control group, from which unit and container are read.
     `network_namespace_name` is what a namespace other than the looker's is called, by its number if nobody named it;

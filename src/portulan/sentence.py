@@ -39,7 +39,7 @@ def deciding(verdict: Verdict) -> str:
         doing = f"dials {subject.peer.port}/{subject.transport}"
     else:
         doing = f"holds {subject.local.port}/{subject.transport}"
-    process = next((item for item in verdict.because if item.kind == "process"), evidence)
+    process = next((item for item in verdict.because if item.kind == "process" and item.weight == "decides"), evidence)
     name = next((p.name for p in subject.processes if p.name), None)
     owner = f"{name} (pid {subject.processes[0].pid})" if name else subject.unit or "a socket"
     tail = process.statement if process is evidence or evidence.kind == "use" else evidence.statement

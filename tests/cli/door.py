@@ -32,10 +32,10 @@ _SPEAKING = (
 def environment(**changes: str | None) -> dict[str, str]:
     """Return this process's environment without what changes how the command speaks; None takes a variable away.
 
-    The user's data folder is one that is not there, so that the registry is the one of the package.
+    The user's data folder is one that is not there, so that the registry is the one of the package; nothing is cached.
     """
     kept = {name: value for name, value in os.environ.items() if name not in _SPEAKING and not name.startswith("LC_")}
-    kept |= {"LANG": "C.UTF-8", "TERM": "xterm", "PORTULAN_DATA": "/nonexistent/portulan"}
+    kept |= {"LANG": "C.UTF-8", "TERM": "xterm", "PORTULAN_DATA": "/nonexistent/portulan", "PORTULAN_CACHE": ""}
     return {name: value for name, value in {**kept, **changes}.items() if value is not None}
 
 

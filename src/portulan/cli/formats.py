@@ -47,6 +47,7 @@ SOCKET_COLUMNS = (
     "processes_missing",
     "unit",
     "container",
+    "package",
     "attention",
     "judgement",
     "squats_on",
@@ -196,6 +197,7 @@ def _observed(subject: Observation) -> tuple[object, ...]:
         subject.processes_missing,
         subject.unit,
         subject.container,
+        subject.package,
     )
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from portulan.answer import Answer
     from portulan.cli.terminal import Style
-    from portulan.model import Endpoint, Observation, Process, Verdict
+    from portulan.model import Endpoint, Evidence, Observation, Process, Verdict
 
 
 REACH = {"namespace": "not reachable from elsewhere", "host": "reachable within the machine", "outside": "reachable"}
@@ -45,14 +45,19 @@ def render_territory(answer: Answer, style: Style) -> str:
 
 def _meaning(verdict: Verdict) -> object:
     """Return what two verdicts share if they need to be said only once."""
-    said = tuple([item.statement for item in verdict.because if item.weight != "context"])
+    said = tuple([item.statement for item in verdict.because if _is_news(item)])
     return verdict.rule, said, verdict.advice, verdict.notes
+
+
+def _is_news(item: Evidence) -> bool:
+    """Tell whether the page has not said it above: what the map says, and where programs come from."""
+    return item.weight != "context" and (item.kind, item.weight) != ("process", "supports")
 
 
 def _likeness(observation: Observation) -> object:
     """Return what sockets share that are one line of a page: connections of one program to one place."""
     place = observation.peer if observation.direction == "connect" else observation.local
-    programs = {(process.executable, process.name, process.user) for process in observation.processes}
+    programs = {(process.executable, process.name, process.user, process.script) for process in observation.processes}
     several = observation.direction if observation.direction != "listen" else observation.inode
     where = observation.network_namespace_name, observation.cgroup
     return several, observation.transport, place, frozenset(programs), observation.processes_missing, where
@@ -81,21 +86,18 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
     owners: dict[object, list[Process]] = {}
     for observation in group:
         for process in observation.processes:
-            same = owners.setdefault((process.executable, process.executable_status, process.name, process.user), [])
+            likeness = (process.executable, process.executable_status, process.name, process.user, process.script)
+            same = owners.setdefault(likeness, [])
             if process not in same:
                 same.append(process)
     for processes in owners.values():
-        lines.append(wrap(clean(_say_processes(processes)), style.width, "      ", "  "))
-        if processes[0].command_line is not None:
-            words = " ".join(processes[0].command_line)
-            shown = words if len(words) <= 200 else words[:197] + "..."  # noqa: PLR2004  # JSON has it whole
-            lines.append(style.paint(wrap(clean(f"runs as: {shown}"), style.width, "      ", "  "), "faint"))
+        lines += _render_processes(processes, style)
     if not owners:
         lines += _say_missing(first, style)
     home = [
         f"unit {first.unit}" if first.unit else "",
         f"container {first.container[:12]}" if first.container else "",
-        f"package {first.package}" if first.package else "",
+        f"package {first.package}" if first.package and not any(process.package for process in first.processes) else "",
     ]
     if any(home):
         lines.append(clean(f"      {', '.join([text for text in home if text])}"))
@@ -110,6 +112,18 @@ def _say_missing(observation: Observation, style: Style) -> list[str]:
         waiting = ", ".join([f"{process.name} (pid {process.pid})" for process in observation.in_flight[:4]])
         said = clean(f"it may be among files sent and not yet taken by {waiting}")
         lines.append(wrap(said, style.width, "      ", "  "))
+    return lines
+
+
+def _render_processes(processes: list[Process], style: Style) -> list[str]:
+    """Render processes that are alike, and where their program comes from."""
+    first = processes[0]
+    said = [_say_processes(processes), say_origin(first), _say_script(first)]
+    lines = [wrap(clean(text), style.width, "      ", "  ") for text in said if text]
+    if first.command_line is not None:
+        words = " ".join(first.command_line)
+        shown = words if len(words) <= 200 else words[:197] + "..."  # noqa: PLR2004  # JSON has it whole
+        lines.append(style.paint(wrap(clean(f"runs as: {shown}"), style.width, "      ", "  "), "faint"))
     return lines
 
 
@@ -132,6 +146,25 @@ def _say_processes(processes: list[Process]) -> str:
     return ", ".join([fact for fact in facts if fact])
 
 
+def say_origin(process: Process) -> str:
+    """Say which package a program is of and whether it is as shipped; nothing where nobody asked."""
+    if process.package is None:
+        asked = process.restart_needed is not None and process.executable_status == "present"
+        return "in no package" if asked else ""
+    matches = {True: ", matches it", False: ", differs from it", None: ""}[process.executable_intact]
+    return f"package {process.package}{matches}" + (
+        ", restart needed: upgraded since" if process.restart_needed else ""
+    )
+
+
+def _say_script(process: Process) -> str:
+    """Say which script an interpreter's command line names; nothing where it names none."""
+    if process.script is None:
+        return ""
+    package = f"package {process.script_package}" if process.script_package else "in no package"
+    return f"script {quoted(process.script)}, {package}, by its command line"
+
+
 def quoted(path: str) -> str:
     """Put a path into quotes where it might be taken for more than one word of the line."""
     return path if path.replace("/", "").replace("-", "").replace(".", "").replace("_", "").isalnum() else f'"{path}"'
@@ -152,7 +185,7 @@ def _render_verdict(verdict: Verdict, number: int, style: Style) -> list[str]:
     squats = f", squats on {verdict.squats_on}" if verdict.squats_on else ""
     judged = f"{verdict.attention}: {verdict.judgement}{squats} ({verdict.rule})"
     lines = [f"  [{number}] " + style.paint(clean(judged), verdict.attention)]
-    said = [item.statement for item in verdict.because if item.weight != "context"]  # the page has said the rest above
+    said = [item.statement for item in verdict.because if _is_news(item)]
     said += [f"note: {note.statement} ({note.rule})" for note in verdict.notes]
     said += [f"do: {verdict.advice}"] if verdict.advice else []
     return lines + [wrap(clean(statement), style.width, "      ", "  ") for statement in said]

@@ -201,6 +201,32 @@ def say_missing_owner(observation: Observation) -> Evidence:
     return Evidence("process", f"{why}{unit}{user}", "sock_diag", "decides")
 
 
+def say_provenance(observation: Observation) -> tuple[Evidence, ...]:
+    """State where the programs and scripts of a socket come from, as far as somebody asked."""
+    said: list[Evidence] = []
+    for process in observation.processes:
+        package, path = process.package, process.executable
+        weight: Weight = "context"
+        statement = ""
+        if package is not None and process.executable_intact is not False:  # else the verdict says so
+            if process.restart_needed:
+                statement = f"{path} is of the package {package}, which was upgraded after the process started"
+            else:
+                weight = "supports"
+                statement = f"{path} is of the package {package}" + (
+                    ", and matches it" if process.executable_intact else ""
+                )
+        elif package is None and process.restart_needed is not None and process.executable_status == "present":
+            statement = f"{path} is in no package"
+        if statement:
+            said.append(Evidence("process", statement, f"/proc/{process.pid}/exe", weight))
+        if process.script is not None:
+            whose = f"of the package {process.script_package}" if process.script_package else "which is in no package"
+            statement = f"the command line, which whoever starts it chooses, names {process.script}, {whose}"
+            said.append(Evidence("process", statement, f"/proc/{process.pid}/cmdline", "context"))
+    return tuple({item.statement: item for item in reversed(said)}.values())[::-1] if said else ()
+
+
 def say_probe(identification: Identification, weight: Weight) -> Evidence:
     """State what answered."""
     product = f" ({identification.product})" if identification.product else ""
@@ -219,6 +245,8 @@ def advise(rule: str, observation: Observation) -> str:
         if process.executable in SYSTEMD:
             advice = LOOK_AT_SOCKETS
         elif is_interpreter(process.executable.rpartition("/")[2]):
+            if process.script is not None:
+                return f"Look at {process.script}, which {process.executable} was told to run."
             advice = LOOK_AT_SCRIPT
     program, pid = (process.executable, process.pid) if process else ("the program", "PID")
     if observation.direction == "connect" and observation.peer is not None:
@@ -234,8 +262,16 @@ def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attenti
     for process in observation.processes:
         if process.executable_writable is not None:
             notes.append(_note("PT301", f"{process.executable_writable} can be written by others than root"))
-        if process.executable_status == "deleted":
+        if process.restart_needed:
+            upgraded = f"the package {process.package} was upgraded after the process started"
+            notes.append(_note("PT305", f"{process.executable} runs on as it was: {upgraded}"))
+        elif process.executable_status == "deleted":
             notes.append(_note("PT302", f"{process.executable} was deleted or replaced after the process started"))
+        if process.executable_intact is False:
+            notes.append(_note("PT306", f"{process.executable} is not what the package {process.package} shipped"))
+        if process.script_writable is not None:
+            can_write = f"{process.script_writable} can be written by others than root"
+            notes.append(_note("PT307", f"the command line names {process.script}: {can_write}"))
     # A number's history says nothing against somebody who has explained himself.
     for use in entry.known_uses if attention != "ok" else ():
         if use.relation == "malicious" and use in uses_like(entry, observation):

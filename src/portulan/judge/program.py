@@ -1,11 +1,12 @@
 """What a process is: which product its executable names, and whether that name is to be believed.
 
 The executable (/proc/PID/exe) counts; the name a process gives itself and its command line never do by themselves. A
-product's own name is believed where nobody but root could have put the file there and the file is still what was
-started. The name of an interpreter, or of a program that several products bundle, names nothing without a second fact:
-the unit, the package, or where the file lies: a tool that lies where its own package puts it, and where only root could
-have put it, is that tool. An interpreter is not known by that, since it is not what it runs. The script that it was
-told to run is mentioned, and proves nothing: whoever starts the interpreter chooses it.
+product's own name is believed where nobody but root could have put the file there, it is what its package shipped, and
+it is still what was started, or was replaced by an upgrade. The name of an interpreter, or of a program that several
+products bundle, names nothing without a second fact: the unit, the package, or where the file lies: a tool that lies
+where its own package puts it, and where only root could have put it, is that tool. An interpreter is known by none of
+the latter two, since it is not what it runs. The script that it was told to run is mentioned, and proves nothing:
+whoever starts the interpreter chooses it.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ class Namesakes:
         self.products = tuple(sorted({row.product for row in rows}))
         self._seen: dict[tuple[object, ...], Program] = {}
         self._by_unit = _telling(rows, lambda row: row.unit)
-        self._by_package = _telling(rows, lambda row: row.package)
         self._by_script = _telling(rows, lambda row: slug(row.product))
-        # Where an interpreter lies tells only which of several products brought it along.
+        # Where an interpreter lies, and of which package it is, tells only which of several products brought it along.
         telling = () if len(self.products) == 1 and is_interpreter(rows[0].name) else rows
+        self._by_package = _telling(telling, lambda row: row.package)
         self._by_path = _telling(telling, lambda row: row.path)
 
     def recognise(self, process: Process, observation: Observation) -> Program:
@@ -60,8 +61,9 @@ class Namesakes:
             found = self._by_unit.get(observation.unit) or self._by_unit.get(template_of(observation.unit))
             if found:
                 return found, f"its unit is {observation.unit}"
-        if observation.package is not None and observation.package in self._by_package:
-            return self._by_package[observation.package], f"it is of the package {observation.package}"
+        package = process.package or observation.package
+        if package is not None and package in self._by_package:
+            return self._by_package[package], f"it is of the package {package}"
         if process.executable in self._by_path:
             return self._by_path[process.executable], "it lies where its package puts it"
         return (), None
@@ -145,7 +147,8 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     in_memory = process.executable_status == "in-memory"
     disbelief = disbelief_of(process) if observation.perspective == "live" else None
     if disbelief is not None:
-        claimed = disbelief if namesakes.own else None
+        # A package's name is a claim as well.
+        claimed = disbelief if namesakes.own or process.executable_intact is False else None
         says = _evidence(_say(process, (), namesakes, claimed), observation, process)
         return Program(path, (), None, namesakes.rows, namesakes.products, claimed, in_memory, says)
     # A program that is one product's own and also bundled by others speaks for the first alone, unless a second fact
@@ -172,7 +175,8 @@ def _say(process: Process, believed: tuple[Executable, ...], namesakes: Namesake
     if process.executable_status == "in-memory":
         return f"{path} runs from memory: there is no file to look at"
     if disbelief is not None:
-        return f"{path} has the name of a program of {namesakes.own[0].product}, but is not believed: {disbelief}"
+        whose = namesakes.own[0].product if namesakes.own else f"the package {process.package}"
+        return f"{path} has the name of a program of {whose}, but is not believed: {disbelief}"
     if believed:
         return f"{path} is a program of {believed[0].product}, which is not cited for this number"
     if not products:
@@ -207,10 +211,12 @@ def disbelief_of(process: Process) -> str | None:
     """Say why a live process's executable is not believed to be what its name says."""
     if process.executable_status == "in-memory":
         return "the program runs from memory, not from a file"
-    if process.executable_status == "deleted":
+    if process.executable_status == "deleted" and not process.restart_needed:
         return "the file it was started from has been deleted"
     if process.executable_writable is not None:
         return f"{process.executable_writable} can be written by others than root"
+    if process.executable_intact is False:
+        return f"it is not what the package {process.package} shipped"
     return None
 
 

@@ -36,6 +36,9 @@ NOTES: dict[str, tuple[str, str]] = {
     "PT302": ("deleted-executable", "https://attack.mitre.org/techniques/T1070/004/"),
     "PT303": ("malware-history", "https://attack.mitre.org/techniques/T1571/"),
     "PT304": ("unauthorized-use-reported", "https://www.iana.org/assignments/service-names-port-numbers"),
+    "PT305": ("restart-needed", "https://man7.org/linux/man-pages/man5/proc_pid_exe.5.html"),
+    "PT306": ("differs-from-its-package", "https://attack.mitre.org/techniques/T1554/"),
+    "PT307": ("writable-script", "https://cwe.mitre.org/data/definitions/732.html"),
 }
 
 SEVERITY: dict[Attention, int] = {"ok": 0, "look": 1, "investigate": 2}

@@ -22,6 +22,7 @@ from portulan.judge.evidence import (
     say_not_the_cited,
     say_probe,
     say_product,
+    say_provenance,
     say_relay,
     say_service_manager,
     say_uses,
@@ -103,6 +104,7 @@ def assess(
     rule, because = _by_program(entry, on, observation, catalogue)
     if identification is not None and identification.protocol is not None:
         rule, because = _by_probe(entry, on, observation, identification, (rule, because))
+    because = (*say_provenance(observation), *because)
     squats_on = None
     if rule in SQUATS:
         squats_on = _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect")

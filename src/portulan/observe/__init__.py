@@ -35,7 +35,9 @@ class Survey:
         "_everywhere",
         "_incomplete",
         "_port",
+        "_provenance",
         "_thorough",
+        "_verify",
     )
 
     def __init__(
@@ -48,6 +50,8 @@ class Survey:
         thorough: bool,
         everywhere: bool,
         command_lines: bool,
+        provenance: bool = False,
+        verify: bool = False,
     ) -> None:
         self._port = port
         self._connections = connections
@@ -56,12 +60,19 @@ class Survey:
         self._thorough = thorough
         self._everywhere = everywhere
         self._command_lines = command_lines
+        self._provenance = provenance or verify
+        self._verify = verify
         self._incomplete: list[Incomplete] = []
 
     def __iter__(self) -> Iterator[Observation]:
         """Look now: who holds a port first, ordered by port, transport and address; then who talks."""
         from portulan.observe import linux  # noqa: PLC0415  # another system has another module
 
+        provenance = None
+        if self._provenance:
+            from portulan.observe.provenance import Provenance  # noqa: PLC0415  # who does not ask does not pay
+
+            provenance = Provenance(verify=self._verify)
         self._incomplete = []
         return linux.observe(
             self._port,
@@ -71,6 +82,7 @@ class Survey:
             thorough=self._thorough,
             everywhere=self._everywhere,
             command_lines=self._command_lines,
+            provenance=provenance,
             incomplete=self._incomplete,
         )
 
@@ -89,6 +101,8 @@ def survey(
     thorough: bool = True,
     everywhere: bool = False,
     command_lines: bool = True,
+    provenance: bool = False,
+    verify: bool = False,
 ) -> Survey:
     """Look at the sockets of this network namespace, or of the whole machine, and at the processes that hold them.
 
@@ -102,6 +116,10 @@ def survey(
     and costs several times more.
     `everywhere` looks into all network namespaces of the machine, says who can reach each listener, and where a socket
     without a process may be waiting to be delivered. Without `command_lines` those of processes are not read.
+
+    `provenance` asks for the package of each program, whether it was upgraded since it was started, and for the script
+    of an interpreter; `verify` also reads the programs whole, to tell whether they are as their packages shipped them.
+    What was learned is kept for the next run in a file that this user alone can write.
 
     Raises NotSupported where there is no source (not Linux, or neither netlink nor /proc).
     """
@@ -119,4 +137,6 @@ def survey(
         thorough=thorough,
         everywhere=everywhere,
         command_lines=command_lines,
+        provenance=provenance,
+        verify=verify,
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from portulan.observe.links import Devices
     from portulan.observe.namespaces import Namespace
     from portulan.observe.netlink import Row
+    from portulan.observe.provenance import Provenance
 
 _HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED}
 HINT_FOR_ROOT = "run as root"
@@ -146,6 +147,7 @@ def observe(
     thorough: bool,
     everywhere: bool,
     command_lines: bool,
+    provenance: Provenance | None = None,
     incomplete: list[Incomplete],
 ) -> Iterator[Observation]:
     """Look now; see `portulan.observe.survey`. What was refused is appended to `incomplete`."""
@@ -166,7 +168,9 @@ def observe(
                 looks[-1].dials = []
             if port is None and not accepted:
                 looks[-1].accepts = []
-        territory = Territory(looks, all_owners=all_owners, command_lines=command_lines, incomplete=incomplete)
+        territory = Territory(
+            looks, all_owners=all_owners, command_lines=command_lines, provenance=provenance, incomplete=incomplete
+        )
     finally:
         for look in looks:
             look.sockets.close()
@@ -277,11 +281,19 @@ class Territory:
         "_paths",
         "_places",
         "_processes",
+        "_provenance",
     )
 
     def __init__(
-        self, looks: list[Look], *, all_owners: bool, command_lines: bool, incomplete: list[Incomplete]
+        self,
+        looks: list[Look],
+        *,
+        all_owners: bool,
+        command_lines: bool,
+        provenance: Provenance | None = None,
+        incomplete: list[Incomplete],
     ) -> None:
+        self._provenance = provenance
         self._now = utc(int(time.time()))
         self._host = os.uname().nodename
         self._namespace = _read_inode("/proc/self/ns/net")
@@ -295,7 +307,7 @@ class Territory:
         self._paths = {group: groups.path(group) for group in members}
         self._places: dict[str | None, tuple[str | None, str | None]] = {}
         vague = any(_is_vague(self._paths[group]) for group in members if any(members[group]))
-        self._facts = Facts(with_groups=vague, command_lines=command_lines)
+        self._facts = Facts(with_groups=vague, command_lines=command_lines, provenance=provenance)
         self._owners = Owners(members, self._facts)
         if all_owners:
             self._owners.search_every()
@@ -313,6 +325,9 @@ class Territory:
             self._in_flight = self._owners.search_in_flight()
         self._processes = self._owners.processes()
         self._report(orphans, incomplete)
+        if provenance is not None:
+            provenance.settle()
+            self._in_flight = provenance.complete(self._in_flight)[0]
 
     def _find_gone(self, orphans: list[Row], sockets: Sockets) -> set[int]:
         """Ask again for sockets of which no owner was found: return those closed since."""
@@ -351,7 +366,7 @@ class Territory:
         """Make the observations of some sockets, each when its turn comes."""
         processes_of, why_missing, gone = self._processes, self._owners.why_missing, self._gone
         users, user_name, groups = self._facts.users, self._facts.user_name, self._facts.groups
-        places, place = self._places, self._place
+        places, place, provenance = self._places, self._place, self._provenance
         now, host, namespace, paths = self._now, self._host, self._namespace, self._paths
         vague = {group for group, path in paths.items() if _is_vague(path)}
         addresses, address, interface, devices = self._addresses, self._address, self._interface, sockets.devices
@@ -373,6 +388,9 @@ class Territory:
                 missing = "closed before it could be read" if inode in gone else why_missing(inode, group)
             elif group in vague:
                 path = groups.get(processes[-1].pid) or path
+            package = None
+            if processes and provenance is not None:
+                processes, package = provenance.complete(processes)
             unit, container = places.get(path) or place(path)
             ipv4 = family == _socket.AF_INET
             yield Observation.of(
@@ -389,7 +407,7 @@ class Territory:
                     missing,
                     unit,
                     container,
-                    None,
+                    package,
                     namespace,
                     "ipv4" if ipv4 else "ipv6",
                     (devices.name(index) if devices else interface(index)) if index else None,

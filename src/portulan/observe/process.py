@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timezone
 
     from portulan.model import ExecutableStatus
+    from portulan.observe.provenance import Provenance
 else:  # the C types themselves: the module around them costs more to import than all of this
     try:
         from _datetime import datetime, timezone
@@ -38,15 +39,19 @@ _WRITABLE_BY_OTHERS = 0o002
 class Facts:
     """Reads facts of processes, and keeps what many processes share: user names, executables, the time of boot."""
 
-    __slots__ = ("_booted_at_ns", "_command_lines", "_executables", "_with_groups", "groups", "users")
+    __slots__ = ("_booted_at_ns", "_command_lines", "_executables", "_provenance", "_with_groups", "groups", "users")
 
-    def __init__(self, *, with_groups: bool = False, command_lines: bool = True) -> None:
+    def __init__(
+        self, *, with_groups: bool = False, command_lines: bool = True, provenance: Provenance | None = None
+    ) -> None:
         """Keep nothing yet; `with_groups` reads the control group of each process as well, into `groups` by pid.
 
-        Without `command_lines` those are not read: nobody can see them, and it is a sixth of the work.
+        Without `command_lines` those are not read: nobody can see them, and it is a sixth of the work. `provenance` is
+        told of each process while its folder is open.
         """
         self._with_groups = with_groups
         self._command_lines = command_lines
+        self._provenance = provenance
         self.groups: dict[int, str] = {}
         self._booted_at_ns = 0
         self.users: dict[int, str] = {}
@@ -77,7 +82,10 @@ class Facts:
             self.groups[pid] = group
         name, ticks = parse_stat(status)
         command_line = parse_command_line(arguments) if arguments is not False else None
-        return Process(pid, name, executable[0], command_line, user, self._started_at(ticks), *executable[1:])
+        process = Process(pid, name, executable[0], command_line, user, self._started_at(ticks), *executable[1:])
+        if self._provenance is not None:
+            self._provenance.note(process, folder, up)
+        return process
 
     def _started_at(self, ticks: int) -> datetime:
         """Turn clock ticks since boot into a time, to the second."""
@@ -120,15 +128,15 @@ class Facts:
         root = up + b"root"
         # As this process sees the path; then as that one does, which may have another root or other mounts.
         if _is_same(running, path, folder):
-            found = self._executables[key] = (_text(path), "present", _find_writable(b"", path, running, folder))
+            found = self._executables[key] = (_text(path), "present", find_writable(b"", path, running, folder))
             return found
         if _is_same(running, root + path, folder):
-            return _text(path), "present", _find_writable(root, path, running, folder)
+            return _text(path), "present", find_writable(root, path, running, folder)
         # The kernel's mark is believed only now, since a file may really be called "x (deleted)".
         path = path.removesuffix(_DELETED)
         if path.startswith(b"/memfd:") and not running.st_nlink:
             return _text(path), "in-memory", None
-        return _text(path), "deleted", _find_writable(root, path, running, folder)
+        return _text(path), "deleted", find_writable(root, path, running, folder)
 
 
 def utc(seconds: int) -> datetime:
@@ -194,7 +202,7 @@ def _is_same(running: os.stat_result, path: bytes, folder: int) -> bool:
     return found.st_ino == running.st_ino and found.st_dev == running.st_dev
 
 
-def _find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
+def find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
     """Return the first part of a path below a root that somebody other than root can write.
 
     The last part, the file, is the one that runs, whatever lies there now.
