@@ -144,10 +144,16 @@ def cells_of(subject: Observation, *, short: bool) -> Row:
         shown = processes[:3] if short else processes
         pids = ",".join([str(process.pid) for process in shown]) + ("..." if len(shown) < len(processes) else "")
         user = ", ".join(dict.fromkeys([process.user or "?" for process in processes]))
+    elif subject.redirect is not None:
+        from portulan.judge.evidence import describe_redirect  # noqa: PLC0415  # few ports are passed on
+
+        program, pids, user = f"({describe_redirect(subject.redirect)})", "", ""
     else:
         program, pids = f"({subject.processes_missing or 'owner unknown'})", ""
         user = subject.socket_user or ""
     home = subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
+    if subject.container_name is not None:
+        home = f"container {subject.container_name}"
     return (
         _port(subject),
         _address(subject),
