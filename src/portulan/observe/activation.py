@@ -1,3 +1,4 @@
+# ruff: noqa: PTH115  # as in the rest of this room: no pathlib
 """Socket activation: the unit for which systemd holds a socket, and the service that it starts.
 
 systemd tells over D-Bus what it made of its files; the files themselves tell as well, and nobody has to be asked. Where
@@ -9,6 +10,7 @@ templates and specifiers. A file tells what the next start would be: one that wa
 from __future__ import annotations
 
 import _socket
+import os
 
 from portulan.model import Value
 from portulan.observe import files
@@ -164,7 +166,12 @@ class _Manager:
     def listening(self, observation: Observation) -> Unit | None:
         """Return the one unit that listens where a socket does; of several the one that is enabled."""
         if self._by_port is None:
-            names = {name for names in self._contents.values() for name in names if name.endswith(".socket")}
+            names = {
+                name
+                for folder, names in self._contents.items()
+                for name in names
+                if name.endswith(".socket") and not _is_alias(f"{folder}/{name}")
+            }
             self._by_port = {}
             for name in sorted((names | self._wanted) - {name for name in names if name.endswith("@.socket")}):
                 unit = self.unit(name)
@@ -238,6 +245,15 @@ def _uid_of(user: str) -> int | None:
         return getpwnam(user).pw_uid
     except KeyError:
         return None
+
+
+def _is_alias(path: str) -> bool:
+    """Tell whether a file of a unit is a link that gives it another name."""
+    try:
+        target = os.readlink(path).rpartition("/")[2]
+    except OSError:
+        return False
+    return target.endswith(".socket") and target != path.rpartition("/")[2] and "@" not in target
 
 
 def _names(folder: str) -> list[str]:

@@ -74,7 +74,7 @@ def names(folder: str, most: int) -> list[str]:
 
 def join(root: str, path: str) -> str:
     """Return an absolute path below a root, which is "/" but where another system's files are looked at."""
-    return root.rstrip("/") + os.path.normpath("/" + path)
+    return root.rstrip("/") + os.path.normpath("/" + path.lstrip("/"))
 
 
 def home_of(uid: int) -> str | None:

@@ -314,7 +314,7 @@ def _render(value: object) -> str:  # noqa: C901, PLR0911, PLR0912  # a list of 
     if kind == "concat" and isinstance(body, list):
         return " . ".join(map(_render, body))
     if kind in {"map", "vmap"} and isinstance(body, dict):
-        return f"{_render(body.get('key'))} {kind} {_render(body.get('data'))}"
+        return f"{_render(body.get('key'))} {kind} {_render_map(body.get('data'))}"
     if kind in {"jump", "goto"} and isinstance(body, dict):
         return f"{kind} {_word(body.get('target'))}"
     if kind in {"dnat", "redirect"}:
@@ -324,3 +324,12 @@ def _render(value: object) -> str:  # noqa: C901, PLR0911, PLR0912  # a list of 
         target = f"{bracketed}{':' if port else ''}{port}"
         return f"{kind} to {target}" if target else kind
     return kind
+
+
+def _render_map(data: object) -> str:
+    """Write what a map holds: KEY : VALUE, or its name."""
+    kind, elements = _only(data)
+    if kind != "set" or not isinstance(elements, list):
+        return _render(data)
+    pairs = [" : ".join(map(_render, pair)) if isinstance(pair, list) else _render(pair) for pair in elements]
+    return f"{{ {', '.join(pairs)} }}"

@@ -440,7 +440,7 @@ def _observe(
     redirect = taken.redirect
     if (number, transport, redirect.address, redirect.port) in told:
         return
-    wildcard = "::" if taken.family == "ipv6" else "0.0.0.0"
+    wildcard = "0.0.0.0" if taken.family == "ipv4" else "::"
     yield Observation(
         observed_at=utc(int(time.time())),
         host=os.uname().nodename,
@@ -456,7 +456,8 @@ def _observe(
         container=None,
         package=None,
         network_namespace=_namespace(),
-        network_type="ipv6" if taken.family == "ipv6" else "ipv4" if taken.family == "ipv4" else None,
+        network_type=taken.family,  # type: ignore[arg-type]  # one of both, or None for both
+        ipv6_only=None if taken.family == "ipv4" else taken.family is not None,
         redirect=redirect,
     )
 
