@@ -227,7 +227,10 @@ def is_system_socket(observation: Observation) -> bool:
     """Tell whether the system's service manager, and no user's, made a socket that it holds."""
     if not observation.processes:
         return is_system_unit(observation) and (observation.unit or "").endswith(".socket")
-    return any(process.pid == 1 and process.executable in SYSTEMD for process in observation.processes)
+    return any(
+        process.pid == 1 and process.executable in SYSTEMD and disbelief_of(process) is None
+        for process in observation.processes
+    )
 
 
 def disbelief_of(process: Process) -> str | None:

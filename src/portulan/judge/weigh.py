@@ -116,7 +116,7 @@ def _by_program(
 
 
 def _of_service(observation: Observation, catalogue: Mapping[str, Namesakes]) -> list[Program]:
-    """Return the programs to weigh: the service manager holds sockets for others, and for itself if nobody knows whom."""
+    """Return the programs to weigh: the service manager holds sockets for others, who stand for it where known."""
     found = programs(observation, catalogue)
     others = [program for program in found if program.path not in SYSTEMD]
     if others or not found:

@@ -456,7 +456,7 @@ def _observe(
         container=None,
         package=None,
         network_namespace=_namespace(),
-        network_type=taken.family,  # type: ignore[arg-type]  # one of both, or None for both
+        network_type=taken.family,  # None for both
         ipv6_only=None if taken.family == "ipv4" else taken.family is not None,
         redirect=redirect,
     )
