@@ -33,7 +33,7 @@ for _number, _name in ((6, "tcp"), (17, "udp"), (33, "dccp"), (132, "sctp")):
     TRANSPORT_OF[_number] = TRANSPORT_OF[str(_number)] = TRANSPORT_OF[_name]
 
 MOST_STEPS = 200_000
-MOST_FOUND = 4_096
+MOST_FOUND = 16_384
 _DEEPEST = 16  # jumps: NFT_JUMP_STACK_SIZE
 _OTHERWISE: tuple[Transport, ...] = ("tcp", "udp")  # where a rule names no transport
 
