@@ -486,7 +486,7 @@ def test_real_rules_are_listed() -> None:
         for row in rows
         if row["subject"]["redirect"]
     }
-    assert {row["rule"] for row in rows if row["subject"]["redirect"]} == {"PT116"}, done.stderr
+    assert {row["rule"] for row in rows if row["subject"]["redirect"]} == {"PT117"}, done.stderr
     assert taken["tcp", 80]["by"] == "nftables"
     assert (taken["tcp", 443]["address"], taken["tcp", 443]["port"]) == ("10.0.0.1", 8443)
     assert taken["tcp", 8888] == {
