@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portulan.model import Endpoint, Observation, PortRange, Process, Redirect, replace
-from portulan.observe import addresses, files, iptables, nftables, redirects, rulesets
+from portulan.observe import addresses, files, iptables, nftables, programs, redirects, rulesets
 from portulan.observe.rulesets import EVERY_PORT, Jump, Reach, Taken
 
 if TYPE_CHECKING:
@@ -301,20 +301,20 @@ def program(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = folder / "nft"
     file.write_text(f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)
-    monkeypatch.setattr(redirects, "PATH", (str(folder), "/usr/bin", "/bin"))
+    monkeypatch.setattr(programs, "PATH", (str(folder), "/usr/bin", "/bin"))
 
 
 def test_a_program_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not installed is not asked, and nothing is missing for it."""
-    monkeypatch.setattr(redirects, "PATH", (str(tmp_path),))
-    assert redirects.run("nft", "-j", "list", "ruleset") is None
+    monkeypatch.setattr(programs, "PATH", (str(tmp_path),))
+    assert programs.run("nft", "-j", "list", "ruleset") is None
 
 
 def test_a_program_gets_next_to_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program gets a fixed path, the C locale, no input and nothing of the caller's environment."""
     monkeypatch.setenv("PORTULAN_TEST_SECRET", "x")
     program(tmp_path, "env | sort; cat", monkeypatch)
-    said = (redirects.run("nft") or b"").decode().splitlines()
+    said = (programs.run("nft") or b"").decode().splitlines()
     names = {line.partition("=")[0] for line in said}
     assert "LC_ALL=C" in said
     assert names <= {"LC_ALL", "PATH", "PWD", "_", "SHLVL", "OLDPWD"}
@@ -332,8 +332,8 @@ def test_a_program_gets_next_to_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_program_that_does_not_answer(text: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that fails, never ends or says too much is ended and reported."""
     program(tmp_path, text, monkeypatch)
-    with pytest.raises(redirects.Refused) as caught:
-        redirects.run("nft", timeout_s=0.2, most=1_000_000)
+    with pytest.raises(programs.Refused) as caught:
+        programs.run("nft", timeout_s=0.2, most=1_000_000)
     assert caught.value.incomplete.why == why
     assert caught.value.incomplete.hint
 
