@@ -23,6 +23,7 @@ from portulan.model import (
     Observation,
     PortRange,
     Process,
+    Redirect,
     TransportEntry,
     tier_of,
 )
@@ -150,6 +151,14 @@ processes: SearchStrategy[Process] = st.builds(
     script_writable=st.none() | texts.map("/{}".format),
 )
 
+redirects: SearchStrategy[Redirect] = st.builds(
+    Redirect,
+    address=st.none() | st.ip_addresses().map(str),
+    port=st.none() | ports,
+    by=st.sampled_from(["nftables", "iptables", "ipvs", "docker-proxy"]),
+    rule=texts,
+)
+
 
 @st.composite
 def observations(draw: st.DrawFn) -> Observation:
@@ -185,4 +194,11 @@ def observations(draw: st.DrawFn) -> Observation:
         network_namespace_name=draw(maybe_texts),
         reachable_from=draw(st.sampled_from([None, "namespace", "host", "outside"])),
         in_flight=() if owners else tuple(draw(st.lists(processes, max_size=1))),
+        container_runtime=draw(
+            st.sampled_from([None, "docker", "podman", "containerd", "cri-o", "lxc", "systemd-nspawn"])
+        ),
+        container_name=draw(maybe_texts),
+        container_image=draw(maybe_texts),
+        activates=draw(maybe_texts),
+        redirect=draw(st.none() | redirects) if direction == "listen" else None,
     )

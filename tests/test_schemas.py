@@ -305,26 +305,32 @@ def test_the_page_prints_everything(held_port: int) -> None:
     assert [verdict["subject"] for verdict in document["verdicts"]] == document["observations"]
 
 
+MANY = 200
+"""So many sockets of a machine are compared with the schema: it may have thousands, and they are of few kinds."""
+
+
 @pytest.mark.parametrize("words", [(), ("list",), ("list", "--all", "--all-owners", "--with-command-lines")])
 def test_the_list_of_a_machine(held_port: int, words: tuple[str, ...]) -> None:
     """The list is one document as JSON, and a document a socket as JSON Lines."""
     document = asked(*words, "--json")
-    check("list-1.json", document)
     assert held_port in {verdict["subject"]["local"]["port"] for verdict in document["verdicts"]}
+    document["verdicts"] = document["verdicts"][:MANY]
+    check("list-1.json", document)
     verdicts = lines(*words, "--format", "jsonl")
     assert verdicts
-    for verdict in verdicts:
+    for verdict in verdicts[:MANY]:
         check("verdict-1.json", verdict)
 
 
 def test_who_without_a_port(held_port: int) -> None:
     """`who` alone prints every socket that holds a port, without the map: one document, or a document a socket."""
     document = asked("who", "--json")
-    check("observations-1.json", document)
     assert held_port in {observation["local"]["port"] for observation in document["observations"]}
+    document["observations"] = document["observations"][:MANY]
+    check("observations-1.json", document)
     observations = lines("who", "--format", "jsonl")
     assert held_port in {observation["local"]["port"] for observation in observations}
-    for observation in observations:
+    for observation in observations[:MANY]:
         check("observation-1.json", observation)
 
 

@@ -116,6 +116,17 @@ def test_a_question_imports_next_to_nothing(question: str, held_port: str, tmp_p
     assert len(own) <= OWN_MODULES[question], sorted(own)
 
 
+@pytest.mark.parametrize("question", ["who HELD", "who", "2528"])
+def test_what_is_not_there_is_not_looked_behind(question: str, held_port: str, tmp_path: Path) -> None:
+    """Without a container and a socket of systemd, nothing is loaded that knows of them; `who` knows of no rules."""
+    loaded = modules_after(tmp_path / "loaded", *question.replace("HELD", held_port).split())
+    behind = {"portulan.observe.containers", "portulan.observe.activation", "portulan.observe.behind"}
+    if question == "who" and behind & loaded:
+        pytest.skip("this machine has containers, or systemd holds sockets here")
+    assert not behind & loaded
+    assert question == "2528" or "portulan.observe.redirects" not in loaded
+
+
 def test_importing_the_package_imports_no_room(tmp_path: Path) -> None:
     """`import portulan` is cheap: names of the API are fetched when they are asked for."""
     driver = f"import portulan, sys; open({str(tmp_path / 'out')!r}, 'w').write(' '.join(sys.modules))"

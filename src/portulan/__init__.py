@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Observation,
         PortRange,
         Process,
+        Redirect,
         TransportEntry,
         Verdict,
     )
@@ -78,6 +79,7 @@ _HOMES = {
         "Observation",
         "PortRange",
         "Process",
+        "Redirect",
         "TransportEntry",
         "Verdict",
     ),
@@ -108,6 +110,7 @@ __all__ = [
     "PortRange",
     "PortulanError",
     "Process",
+    "Redirect",
     "RegistryError",
     "TransportEntry",
     "UsageError",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from portulan.model import (
         Assignment,
         Entry,
+        Executable,
         Process,
         Tier,
         Transport,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from portulan.observe import Survey
+    from portulan.observe.redirects import Rules
     from portulan.registry.index import Index
 
 
@@ -72,11 +74,13 @@ def ask(
     """
     query = str(query)
     port, transport, services = resolve(query)
+    rules = _rules() if map_wanted and territory else None  # who asks for sockets alone wants no programs started
     if port is not None:
-        return _answer(query, port, transport, map_wanted, territory, with_command_lines, options)
+        return _answer(query, port, transport, map_wanted, territory, with_command_lines, rules, options)
     numbers = sorted({n for a in services if a.ports for n in range(a.ports.first, a.ports.last + 1)})
     results = [
-        _answer(query, number, transport, map_wanted, territory, with_command_lines, options) for number in numbers
+        _answer(query, number, transport, map_wanted, territory, with_command_lines, rules, options)
+        for number in numbers
     ]
     return NameAnswer(query, services, tuple(results))
 
@@ -180,7 +184,7 @@ def machine(
     seen = survey(
         connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere, provenance=True
     )
-    return Machine(seen, _index(), with_command_lines=with_command_lines)
+    return Machine(seen.with_rules(_rules()), _index(), with_command_lines=with_command_lines)
 
 
 def territory(*, with_command_lines: bool = False, **options: bool) -> Territory:
@@ -190,13 +194,20 @@ def territory(*, with_command_lines: bool = False, **options: bool) -> Territory
     return Territory(survey(command_lines=with_command_lines, **options))
 
 
-def _answer(  # noqa: PLR0917  # private, and always the same seven in this order
+def _rules() -> Rules | None:
+    from portulan.observe import rules  # noqa: PLC0415  # rooms are imported when a question needs them
+
+    return rules()
+
+
+def _answer(  # noqa: PLR0917  # private, and always the same eight in this order
     query: str,
     port: int,
     transport: Transport | None,
     map_wanted: bool,  # noqa: FBT001
     territory: bool,  # noqa: FBT001
     with_command_lines: bool,  # noqa: FBT001
+    rules: Rules | None,
     options: dict[str, bool],
 ) -> Answer:
     """Ask the rooms about one number."""
@@ -214,7 +225,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same seven in this orde
         try:
             # A verdict weighs where a program comes from; the territory alone is the quick question.
             wanted = {"command_lines": with_command_lines or map_wanted, "verify": map_wanted, **options}
-            seen = survey(port, **wanted)
+            seen = survey(port, **wanted).with_rules(rules)
             found = [observation for observation in seen if transport in {None, observation.transport}]
             incomplete = seen.incomplete
         except NotSupported as error:
@@ -303,7 +314,19 @@ class _Judge:
                 known[process.executable] = self._namesakes(self._index.executables(process.executable))
         if not observation.processes and observation.unit is not None and observation.unit not in known:
             known[observation.unit] = self._namesakes(self._index.executables_of_unit(observation.unit))
+        if observation.activates is not None and observation.activates not in known:
+            known[observation.activates] = self._namesakes(self._activated(observation.activates))
         return known
+
+    def _activated(self, service: str) -> tuple[Executable, ...]:
+        """Return the programs of a service that a socket starts.
+
+        The template that is started for each connection (Accept=yes) is another file of the service that is started
+        once: packages ship both, and name.service is the one that the catalogue has.
+        """
+        return self._index.executables_of_unit(service) or self._index.executables_of_unit(
+            service.replace("@.service", ".service")
+        )
 
 
 def _index() -> Index:

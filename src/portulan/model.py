@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     ProcessesMissing = Literal[
         "not permitted", "other namespace", "no process holds it", "closed before it could be read"
     ]
+    Redirector = Literal["nftables", "iptables", "ipvs", "docker-proxy"]
     EvidenceKind = Literal["registry", "use", "process", "probe", "policy", "claim", "history"]
     Weight = Literal["decides", "supports", "contradicts", "context"]
     Judgement = Literal[
@@ -318,8 +319,20 @@ class Process(Value):
     script_writable: str | None = None
 
 
+class Redirect(Value):
+    """Where what arrives at a port is passed on to: `address` None is this machine, `port` None the same number.
+
+    `rule` is the text of the rule, as the program prints it that made it.
+    """
+
+    address: str | None
+    port: int | None
+    by: Redirector
+    rule: str
+
+
 class Observation(Value):
-    """One socket, as somebody saw it.
+    """One socket, as somebody saw it; or a port that is taken without one (socket_state `redirected`).
 
     direction: `listen` holds local.port (bound but not listening too: socket_state `bound`), `connect` dials peer.port,
     `accept` is a connection of a listener here. `processes_missing` says why no owner is known.
@@ -331,6 +344,8 @@ class Observation(Value):
     machine too, or other machines.
     `in_flight` are processes to which files have been sent that they have not taken yet: a socket that no process holds
     may be among those.
+    `container_runtime`, `container_name` and `container_image` are what the runtime's files say of the container;
+    `activates` is the service that systemd starts for the socket; `redirect` is where the port is passed on to.
     """
 
     observed_at: datetime
@@ -356,6 +371,11 @@ class Observation(Value):
     network_namespace_name: str | None = None
     reachable_from: Reach | None = None
     in_flight: tuple[Process, ...] = ()
+    container_runtime: str | None = None
+    container_name: str | None = None
+    container_image: str | None = None
+    activates: str | None = None
+    redirect: Redirect | None = None
 
 
 class Incomplete(Value):

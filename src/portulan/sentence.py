@@ -39,6 +39,8 @@ def deciding(verdict: Verdict) -> str:
         doing = f"dials {subject.peer.port}/{subject.transport}"
     else:
         doing = f"holds {subject.local.port}/{subject.transport}"
+    if subject.redirect is not None and not subject.processes:
+        return f"{doing.replace('holds ', '')}: {evidence.statement}"
     process = next((item for item in verdict.because if item.kind == "process" and item.weight == "decides"), evidence)
     name = next((p.name for p in subject.processes if p.name), None)
     owner = f"{name} (pid {subject.processes[0].pid})" if name else subject.unit or "a socket"

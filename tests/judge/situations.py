@@ -54,6 +54,8 @@ def judged(index: Index, observation: Observation, identification: Identificatio
         for owner in observation.processes
         if owner.executable
     }
+    if observation.activates:
+        catalogue[observation.activates] = Namesakes(index.executables_of_unit(observation.activates))
     if observation.unit:
         catalogue[observation.unit] = Namesakes(index.executables_of_unit(observation.unit))
     return judge(index.entry(number), catalogue, observation, identification)

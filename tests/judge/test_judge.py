@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portulan.judge.rules import RULES
-from portulan.model import PORTS
+from portulan.model import PORTS, Redirect
 from tests.judge.situations import answers, judged, process, short, socket
 
 if TYPE_CHECKING:
@@ -278,6 +278,10 @@ def test_every_rule_is_reached(index: Index) -> None:
             (socket("listen", 8000, process("/usr/local/bin/thing")), answers("http", 8000)),
             (socket("listen", 8000, process("/memfd:x", executable_status="in-memory")), None),
             (socket("listen", 8000, process("/usr/bin/socat")), None),
+            (
+                socket("listen", 8000, socket_state="redirected", redirect=Redirect(None, 80, "nftables", "a rule")),
+                None,
+            ),
         ]
     }
     assert seen == set(RULES)

@@ -136,7 +136,7 @@ class Cells:
     def of(self, subject: Observation) -> Row:
         """Return the cells of one socket."""
         owner = self._owner(subject) if subject.processes else _missing_owner(subject)
-        home = subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
+        home = _home(subject)
         name = namespace_of(subject)
         return (
             _port(subject),
@@ -185,7 +185,18 @@ def _say_owner(processes: Sequence[Process], *, short: bool) -> Row:
 
 
 def _missing_owner(subject: Observation) -> Row:
+    if subject.redirect is not None:
+        from portulan.judge.evidence import describe_redirect  # noqa: PLC0415  # few ports are passed on
+
+        return clean(f"({describe_redirect(subject.redirect)})"), "", ""
     return clean(f"({subject.processes_missing or 'owner unknown'})"), "", clean(subject.socket_user or "")
+
+
+def _home(subject: Observation) -> str:
+    """Return the container of a socket, by its name if it has one, or its unit."""
+    if subject.container_name is not None:
+        return f"container {subject.container_name}"
+    return subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
 
 
 def namespace_of(subject: Observation) -> str:

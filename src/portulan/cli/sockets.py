@@ -59,14 +59,15 @@ def _likeness(observation: Observation) -> object:
     place = observation.peer if observation.direction == "connect" else observation.local
     programs = {(process.executable, process.name, process.user, process.script) for process in observation.processes}
     several = observation.direction if observation.direction != "listen" else observation.inode
-    where = observation.network_namespace_name, observation.cgroup
+    where = observation.network_namespace_name, observation.cgroup, observation.redirect
     return several, observation.transport, place, frozenset(programs), observation.processes_missing, where
 
 
 def _render_group(group: list[Observation], mark: str, style: Style) -> list[str]:
     """Render sockets that are alike, and the processes that hold them."""
     first = group[0]
-    verb = {"listen": "holds", "connect": "dials", "accept": "serves"}[first.direction]
+    taken = first.redirect is not None and not first.processes  # by a rule, and by no socket
+    verb = "takes" if taken else {"listen": "holds", "connect": "dials", "accept": "serves"}[first.direction]
     if first.direction == "connect" and first.peer is not None:
         where = f"{say_address(first.peer)} from " + _count(group, say_address(first.local), "connections")
     elif first.peer is not None:
@@ -92,15 +93,28 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
                 same.append(process)
     for processes in owners.values():
         lines += _render_processes(processes, style)
-    if not owners:
+    if not owners and not taken:
         lines += _say_missing(first, style)
+    return lines + _render_home(first, style)
+
+
+def _render_home(first: Observation, style: Style) -> list[str]:
+    """Render what a socket belongs to, and what is behind it."""
     home = [
         f"unit {first.unit}" if first.unit else "",
-        f"container {first.container[:12]}" if first.container else "",
+        say_container(first),
         f"package {first.package}" if first.package and not any(process.package for process in first.processes) else "",
     ]
+    lines = []
     if any(home):
         lines.append(clean(f"      {', '.join([text for text in home if text])}"))
+    if first.activates and first.activates != first.unit:
+        lines.append(clean(f"      systemd starts {first.activates} for it"))
+    if first.redirect is not None:
+        from portulan.judge.evidence import describe_redirect  # noqa: PLC0415  # few ports are passed on
+
+        said = f"{describe_redirect(first.redirect)} by {first.redirect.by}: {first.redirect.rule}"
+        lines.append(wrap(clean(said), style.width, "      ", "  "))
     return lines
 
 
@@ -125,6 +139,16 @@ def _render_processes(processes: list[Process], style: Style) -> list[str]:
         shown = words if len(words) <= 200 else words[:197] + "..."  # noqa: PLR2004  # JSON has it whole
         lines.append(style.paint(wrap(clean(f"runs as: {shown}"), style.width, "      ", "  "), "faint"))
     return lines
+
+
+def say_container(observation: Observation) -> str:
+    """Name the container of a socket, with what is known of it."""
+    if observation.container is None:
+        return ""
+    known = [fact for fact in (observation.container_runtime, observation.container_image) if fact]
+    return f"container {observation.container_name or observation.container[:12]}" + (
+        f" ({', '.join(known)})" if known else ""
+    )
 
 
 def _count(group: list[Observation], one: str, many: str) -> str:

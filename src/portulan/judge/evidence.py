@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portulan.judge.program import is_interpreter
+from portulan.judge.program import SYSTEMD, is_interpreter
 from portulan.judge.rules import NOTES
 from portulan.model import Evidence, Note, replace
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Identification,
         KnownUse,
         Observation,
+        Redirect,
         Transport,
         TransportEntry,
         Weight,
@@ -37,6 +38,7 @@ ADVICE = {
     "PT110": "Look at what {program} was started for: ps -ww -o args -p {pid}",
     "PT115": "Find out what started the program, and what it {does}; its memory is all there is of it.",
     "PT116": "Look at what {program} passes them on to: ps -ww -o args -p {pid}",
+    "PT117": "Find out who made the rule, and look at what answers there.",
 }
 """What to do next, by rule."""
 
@@ -47,8 +49,8 @@ LOOK_AT_SCRIPT = "Look at the script or module that {program} runs: ps -ww -o ar
 LOOK_AT_SOCKETS = "See which unit it is for: systemctl list-sockets"
 """What to do next about an interpreter, and about the service manager."""
 
-SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
-"""The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
+SHOWN_BY = {"nftables": "nft list ruleset", "iptables": "iptables-save -t nat", "ipvs": "/proc/net/ip_vs"}
+"""Where a rule that takes a port can be read again."""
 
 
 # --------------------------------------------------------------------------------------------------- choosing records
@@ -150,9 +152,24 @@ def say_product(program: Program, row: Executable) -> Evidence:
 def say_service_manager(program: Program, observation: Observation) -> Evidence:
     """State that the service manager holds a socket for a unit which it has not started."""
     unit = f" ({observation.unit})" if observation.unit else ""
-    return replace(
-        program.says, statement=f"{program.path} holds it for a unit{unit} that it starts when somebody connects"
-    )
+    for_whom = f"for {observation.activates}{unit}, which" if observation.activates else f"for a unit{unit} that"
+    statement = f"{program.path} holds it {for_whom} it starts when somebody connects"
+    return replace(program.says, statement=statement)
+
+
+def say_redirect(redirect: Redirect) -> Evidence:
+    """State that a rule takes the number, and no socket."""
+    statement = f"a rule of {redirect.by} takes it, no socket: what arrives is {describe_redirect(redirect)}"
+    return Evidence("process", f"{statement} ({redirect.rule})", SHOWN_BY.get(redirect.by, redirect.by), "decides")
+
+
+def describe_redirect(redirect: Redirect) -> str:
+    """Say where what arrives is passed on to."""
+    address, port = redirect.address, redirect.port
+    if address is None:
+        return "passed on to " + ("this machine itself" if port is None else f"port {port} of this machine")
+    host = f"[{address}]" if ":" in address and port is not None else address
+    return f"passed on to {host}" + ("" if port is None else f":{port}")
 
 
 def say_relay(program: Program) -> Evidence:

@@ -101,6 +101,9 @@ INTERPRETERS = frozenset(
 )
 """Programs that run a script or module, by their names without versions."""
 
+SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
+"""The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
+
 NOBODY = Namesakes(())
 """A name that the catalogue does not have."""
 
@@ -205,6 +208,33 @@ def unit_program(observation: Observation, catalogue: Mapping[str, Namesakes]) -
     says = _evidence(statement, observation, None)
     relays = any(row.name in RELAYS for row in namesakes.own)
     return Program(None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says, relays=relays)
+
+
+def activated_program(observation: Observation, catalogue: Mapping[str, Namesakes]) -> Program | None:
+    """Return the program that the system's service manager starts for a socket which it holds alone.
+
+    The unit's files are root's; those of a user's own manager may name anything.
+    """
+    service = observation.activates
+    if service is None or not is_system_socket(observation):
+        return None
+    namesakes = catalogue.get(service)
+    if namesakes is None or not namesakes.own:
+        return None
+    fact = f"systemd starts {service} for it"
+    says = Evidence("process", f"it is for a program of {namesakes.own[0].product} ({fact})", service, "decides")
+    relays = any(row.name in RELAYS for row in namesakes.own)
+    return Program(None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says, relays=relays)
+
+
+def is_system_socket(observation: Observation) -> bool:
+    """Tell whether the system's service manager, and no user's, made a socket that it holds."""
+    if not observation.processes:
+        return is_system_unit(observation) and (observation.unit or "").endswith(".socket")
+    return any(
+        process.pid == 1 and process.executable in SYSTEMD and disbelief_of(process) is None
+        for process in observation.processes
+    )
 
 
 def disbelief_of(process: Process) -> str | None:

@@ -28,6 +28,7 @@ RULES: dict[str, tuple[str, Judgement, Attention]] = {
     "PT114": ("protocol-of-a-cited-use", "known-unofficial", "ok"),
     "PT115": ("program-in-memory", "unexplained", "investigate"),
     "PT116": ("connections-passed-on", "unexplained", "look"),
+    "PT117": ("redirected-port", "unknown", "look"),
 }
 
 NOTES: dict[str, tuple[str, str]] = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 from portulan.judge.evidence import (
     ADVICE,
     DOES,
-    SYSTEMD,
     advise,
     contrary,
     describe_state,
@@ -23,12 +22,13 @@ from portulan.judge.evidence import (
     say_probe,
     say_product,
     say_provenance,
+    say_redirect,
     say_relay,
     say_service_manager,
     say_uses,
     uses_like,
 )
-from portulan.judge.program import programs, unit_program
+from portulan.judge.program import SYSTEMD, activated_program, programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
 from portulan.model import Value, Verdict
 
@@ -107,7 +107,8 @@ def assess(
     because = (*say_provenance(observation), *because)
     squats_on = None
     if rule in SQUATS:
-        squats_on = _squats_on(rule, on, programs(observation, catalogue), holds=observation.direction != "connect")
+        found = _of_service(observation, catalogue)
+        squats_on = _squats_on(rule, on, found, holds=observation.direction != "connect")
     advice = advise(rule, observation) if rule in ADVICE and DOES not in ADVICE[rule] else None
     return Weighed(
         rule, describe_state(on), because, squats_on, advice, notes_on(entry, on, observation, RULES[rule][2])
@@ -136,6 +137,8 @@ def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
         observation.socket_state in ENDING_STATES,
         not observation.inode,
         observation.socket_user,
+        observation.activates,
+        observation.redirect,
     )
 
 
@@ -153,15 +156,16 @@ def _by_program(
     entry: Entry, on: TransportEntry, observation: Observation, catalogue: Mapping[str, Namesakes]
 ) -> Finding:
     """Judge by who holds the socket."""
-    found = programs(observation, catalogue)
+    if observation.redirect is not None and observation.socket_state == "redirected":
+        return "PT117", (say_redirect(observation.redirect),)
+    found = _of_service(observation, catalogue)
     if found:
-        of_service = [program for program in found if program.path not in SYSTEMD] or found
-        findings = [_one_program(entry, on, observation, program) for program in of_service]
+        findings = [_one_program(entry, on, observation, program) for program in found]
         if any(process.executable is None for process in observation.processes):
             findings.append(("PT111", (say_missing_owner(observation),)))
         return findings[0] if len(findings) == 1 else max(findings, key=lambda finding: SEVERITY[RULES[finding[0]][2]])
     because = (say_missing_owner(observation),)
-    by_unit = unit_program(observation, catalogue)
+    by_unit = unit_program(observation, catalogue) or activated_program(observation, catalogue)
     if by_unit is not None:
         finding = _one_program(entry, on, observation, by_unit)
         if finding[0] in AT_HOME:  # elsewhere, a process of the unit may be anything that it started
@@ -169,6 +173,16 @@ def _by_program(
     if observation.processes_missing != "no process holds it":
         return "PT111", because
     return ("PT113" if observation.socket_state in ENDING_STATES else "PT112"), because
+
+
+def _of_service(observation: Observation, catalogue: Mapping[str, Namesakes]) -> list[Program]:
+    """Return the programs to weigh: the service manager holds sockets for others, who stand for it where known."""
+    found = programs(observation, catalogue)
+    others = [program for program in found if program.path not in SYSTEMD]
+    if others or not found:
+        return others
+    activated = activated_program(observation, catalogue)
+    return found if activated is None else [activated]
 
 
 def _one_program(entry: Entry, on: TransportEntry, observation: Observation, program: Program) -> Finding:
@@ -249,7 +263,6 @@ def _squats_on(rule: str, on: TransportEntry, found: list[Program], *, holds: bo
     Of several the one that cites the best document. A relay is no evidence: what it passes on may be the service. Nor
     is it that a product is not cited for the number: it must be known what else it speaks.
     """
-    found = [program for program in found if program.path not in SYSTEMD] or found
     if rule in BY_PROGRAM and holds and found and all(program.relays for program in found):
         return None
     if rule == "PT107":

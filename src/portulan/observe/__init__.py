@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from portulan.model import Incomplete, Observation
+    from portulan.observe.redirects import Rules
 
-__all__ = ["Survey", "survey"]
+__all__ = ["Survey", "rules", "survey"]
 
 
 class Survey:
@@ -36,6 +37,7 @@ class Survey:
         "_incomplete",
         "_port",
         "_provenance",
+        "_rules",
         "_thorough",
         "_verify",
     )
@@ -62,7 +64,13 @@ class Survey:
         self._command_lines = command_lines
         self._provenance = provenance or verify
         self._verify = verify
+        self._rules: Rules | None = None
         self._incomplete: list[Incomplete] = []
+
+    def with_rules(self, rules: Rules | None) -> Survey:
+        """Show ports too that a rule of nftables, iptables or IPVS takes with no socket, and what is behind a proxy."""
+        self._rules = rules
+        return self
 
     def __iter__(self) -> Iterator[Observation]:
         """Look now: who holds a port first, ordered by port, transport and address; then who talks."""
@@ -74,7 +82,7 @@ class Survey:
 
             provenance = Provenance(verify=self._verify)
         self._incomplete = []
-        return linux.observe(
+        seen = linux.observe(
             self._port,
             connections=self._connections,
             accepted=self._accepted,
@@ -85,11 +93,49 @@ class Survey:
             provenance=provenance,
             incomplete=self._incomplete,
         )
+        seen = _look_behind(seen, self._incomplete)
+        if self._rules is None:
+            return seen
+        from portulan.observe.redirects import merge  # noqa: PLC0415  # only where somebody asks
+
+        return merge(seen, self._port, self._rules, self._incomplete)
 
     @property
     def incomplete(self) -> tuple[Incomplete, ...]:
         """What was refused during the last iteration."""
         return tuple(self._incomplete)
+
+
+def _look_behind(seen: Iterator[Observation], incomplete: list[Incomplete]) -> Iterator[Observation]:
+    """Add what is known of containers and of sockets that systemd holds for a service; most sockets have neither."""
+    behind = None
+    for observation in seen:
+        unit = observation.unit
+        if observation.container is not None or (
+            observation.direction == "listen"
+            and (
+                (unit is not None and unit.endswith((".socket", "init.scope")))
+                or "systemd" in [process.name for process in observation.processes]
+            )
+        ):
+            if behind is None:
+                from portulan.observe.behind import Behind  # noqa: PLC0415  # as said above
+
+                behind = Behind(incomplete)
+            observation = behind.look(observation)  # noqa: PLW2901  # the same socket, better known
+        yield observation
+
+
+def rules() -> Rules | None:
+    """Return the rules that take ports with no socket, for `Survey.with_rules`: asked once, when a survey needs them.
+
+    To ask may start programs of the system: nft, iptables-save. None where the system is not Linux.
+    """
+    if sys.platform != "linux":
+        return None
+    from portulan.observe.redirects import Rules  # noqa: PLC0415  # only where somebody asks
+
+    return Rules()
 
 
 def survey(

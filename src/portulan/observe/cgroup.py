@@ -19,6 +19,7 @@ _UNITS = (".service", ".scope", ".socket", ".mount", ".swap")
 _LEAVES = (b".service", b".scope", b".socket", b".mount")
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _CONTAINER_ID_LENGTH = 64
+_MACHINES = (("machine-", ".scope"), ("systemd-nspawn@", ".service"))
 
 
 class Groups:
@@ -136,7 +137,9 @@ def container_of(path: str) -> str | None:
 
     Docker, Podman, containerd and CRI-O use 64 hexadecimal digits, alone (/docker/ID), behind a name of theirs
     (docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, crio-ID.scope) or behind colons (POD:cri-containerd:ID);
-    LXC uses a name (/lxc/NAME, /lxc.payload.NAME). What only watches a container (conmon) is outside of it.
+    LXC uses a name (/lxc/NAME, /lxc.payload.NAME), and so does systemd-nspawn (machine-NAME.scope,
+    systemd-nspawn@NAME.service; escaped, as units are). What only watches a container (conmon, nspawn's supervisor) is
+    outside of it, and a machine of QEMU is none.
     """
     names = path.split("/")
     for index in range(len(names) - 1, 0, -1):
@@ -146,4 +149,9 @@ def container_of(path: str) -> str | None:
             return None if runtime.endswith("conmon") else digits
         if name.startswith("lxc.payload.") or names[index - 1] in {"lxc", "lxc.payload"}:
             return name.removeprefix("lxc.payload.")
+        for before, after in _MACHINES:
+            if name.startswith(before) and name.endswith(after):
+                machine = name[len(before) : -len(after)]
+                watches = names[index + 1 : index + 2] == ["supervisor"]
+                return None if watches or machine.startswith("qemu\\x2d") else machine or None
     return None
