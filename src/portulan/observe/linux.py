@@ -32,6 +32,7 @@ _HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNE
 HINT_FOR_ROOT = "run as root"
 HINT_FOR_CAPABILITIES = "root alone is not enough here: look with all capabilities"
 _NOBODY = frozenset({"no process holds it", "other namespace"})
+_BEHIND = (None,) * 5  # container runtime, name and image, activated service, redirect: others find what is behind
 _FEW_PORTS = 8
 _FIRST_EPHEMERAL = 32_768  # net/ipv4/af_inet.c: ip_local_ports.range
 _FEW_ADDRESSES = 64
@@ -418,6 +419,7 @@ class Territory:
                     name,
                     devices.reach(local, index) if devices and listening else None,
                     in_flight if inode and missing in _NOBODY else (),
+                    *_BEHIND,
                 )
             )
 
