@@ -127,6 +127,7 @@ def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
         id(on) if on.assignments or on.grade else on.state,  # rows that assign nothing decide nothing
         id(entry.known_uses),
         entry.port if noted else None,  # the notes of a range tell its numbers apart
+        observation.transport,
         observation.direction,
         id(observation.processes),
         observation.processes_missing,
