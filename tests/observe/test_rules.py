@@ -448,7 +448,7 @@ def in_a_network_of_its_own(script: str, *before: str) -> subprocess.CompletedPr
     """Run a shell script in a network namespace of its own."""
     return subprocess.run(
         [*before, "unshare", "--net", "sh", "-c", script],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
+        env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
         capture_output=True,
         text=True,
         check=False,
