@@ -163,8 +163,9 @@ def survey(
     `everywhere` looks into all network namespaces of the machine, says who can reach each listener, and where a socket
     without a process may be waiting to be delivered. Without `command_lines` those of processes are not read.
 
-    `provenance` asks for the package of each program, whether it was upgraded since it was started, and for the script
-    of an interpreter; `verify` also reads the programs whole, to tell whether they are as their packages shipped them.
+    `provenance` asks for the package of each program and whether it was upgraded since it was started; `verify` also
+    for the script of an interpreter, and reads the programs whole, to tell whether they are as their packages shipped
+    them.
     What was learned is kept for the next run in a file that this user alone can write.
 
     Raises NotSupported where there is no source (not Linux, or neither netlink nor /proc).

@@ -58,7 +58,7 @@ class Provenance:
     __slots__ = ("_cache", "_complete", "_files", "_open", "_owned", "_packages", "_seen", "_together", "_verify")
 
     def __init__(self, *, verify: bool, packages: Packages | None = None, cache: Cache | None = None) -> None:
-        """Ask for packages; with `verify` also whether programs are as shipped, which reads them whole."""
+        """Ask for packages; with `verify` also for scripts, and read programs whole: are they as they were shipped?"""
         self._cache = Cache(find_folder(os.environb)) if cache is None else cache
         self._packages = Packages(self._cache) if packages is None else packages
         self._verify = verify
@@ -89,7 +89,9 @@ class Provenance:
             if self._verify and len(self._open) < _MOST_OPEN:
                 descriptor = _open(up + b"exe", folder)
                 self._open += [] if descriptor is None else [descriptor]
-        self._seen[process] = Seen(path, running, descriptor, self._note_script(process, folder, up))
+        # A list does not show scripts, and to find those of hundreds of processes is half of what it all costs.
+        script = self._note_script(process, folder, up) if self._verify else None
+        self._seen[process] = Seen(path, running, descriptor, script)
 
     def _note_script(self, process: Process, folder: int, up: bytes) -> Script | None:
         """Establish the script of an interpreter: only what is a file, so that a path is shown and never a secret."""
