@@ -123,6 +123,28 @@ def connect(server: socket.socket, address: str) -> list[socket.socket]:
     return [client, accepted]
 
 
+def build_in_kernel() -> None:
+    """Let the kernel itself hold a port: a tunnel does (VXLAN, RFC 7348). No process ever has that socket."""
+    made = subprocess.run(
+        ("ip", "link", "add", "tunnel", "type", "vxlan", "id", "1", "dstport", "4789", "dev", "lo"),
+        capture_output=True,
+        check=False,
+    )
+    if not made.returncode:
+        subprocess.run(("ip", "link", "set", "tunnel", "up"), check=True)
+        ports["kernel"] = 4789
+
+
+def look_with_psutil() -> list[list[object]]:
+    """Return what psutil shows: address and port of both ends, state and one owner of each socket."""
+    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415  # a tool that is looked at, like the others
+
+    return [
+        [sock.type, *(sock.laddr or ("", 0)), *(sock.raddr or ("", 0)), sock.status, sock.pid]
+        for sock in psutil.net_connections("inet")
+    ]
+
+
 def build_tcp() -> None:
     """Open the listeners and connections of one process."""
     dual = listen("dual", "::", (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0))
@@ -385,6 +407,7 @@ def build(folder: Path) -> str | None:
     build_programs(folder)
     build_tcp()
     build_udp()
+    build_in_kernel()
     pids["self"] = [os.getpid()]
     return group
 
@@ -418,6 +441,8 @@ def main() -> None:
             "ss udp nobody": run("ss", "-uanpH", user=NOBODY),
             "ss tcp inside": run(*INSIDE, "ss", "-tanpH"),
             "ss udp inside": run(*INSIDE, "ss", "-uanpH"),
+            "everywhere": look(survey(**everything, everywhere=True)),
+            "psutil": look_with_psutil(),
             "lsof": run("lsof", "-nP", "-i", "-F", "pftPnT"),
         }
         print(json.dumps(report))  # noqa: T201

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -193,6 +194,30 @@ def test_every_owner_is_that_of_lsof(seen: dict[str, Any]) -> None:
     assert pairs == parse_lsof(seen["lsof"])
 
 
+def test_every_socket_of_psutil(seen: dict[str, Any]) -> None:
+    """Each socket that psutil lists is one of ours, the owner it names is one of ours, and it lists no fewer."""
+    states = {"NONE": "unconnected", "LISTEN": "listen", "ESTABLISHED": "established"}
+    theirs: Counter[tuple[object, ...]] = Counter()
+    owners: dict[tuple[object, ...], set[int]] = {}
+    for kind, address, port, peer, peer_port, status, pid in seen["psutil"]:
+        transport = "tcp" if kind == socket.SOCK_STREAM else "udp"
+        state = states.get(
+            status, status.lower().replace("_", "-").replace("wait1", "wait-1").replace("wait2", "wait-2")
+        )
+        if state == "unconnected" and peer:
+            state = "established"
+        where = transport, state, address.removeprefix("::ffff:"), port, peer.removeprefix("::ffff:"), peer_port
+        theirs[where] += 1
+        owners.setdefault(where, set()).update([pid] if pid else [])
+    mine: Counter[tuple[object, ...]] = Counter()
+    for row in ours(seen["all owners"]):
+        where = row.transport, row.state, row.local.partition("%")[0], row.port, row.peer or "", row.peer_port or 0
+        mine[where] += 1
+        if where in owners:
+            assert owners[where] <= row.pids or mine[where] > 1 or theirs[where] > 1, where
+    assert mine.keys() == theirs.keys()
+
+
 def write(address: str, port: int) -> str:
     """Write an endpoint as lsof does."""
     if address in {"0.0.0.0", "::"}:
@@ -354,8 +379,19 @@ def test_sockets_without_a_process(seen: dict[str, Any]) -> None:
     waiting = [row for row in seen["all"]["rows"] if row["socket_state"] == "time-wait"]
     assert {row["processes_missing"] for row in waiting} == {"no process holds it"}
     assert all(row["inode"] == 0 and row["socket_user"] is None for row in waiting)
+    # ... but everybody who looks everywhere is told to whom files were sent that were not taken.
+    (row,) = at(seen, "flying", "everywhere")
+    assert [process["pid"] for process in row["in_flight"]] == seen["pids"]["self"]
     (row,) = at(seen, "thread")
     assert owners_of(row) == seen["pids"]["thread"]
+
+
+def test_a_socket_of_the_kernel(seen: dict[str, Any]) -> None:
+    """What the kernel holds itself is shown as held by nobody who can be seen, with the number that is taken."""
+    if "kernel" not in seen["ports"]:
+        pytest.skip("this kernel has no VXLAN")
+    (row, *_others) = at(seen, "kernel")
+    assert (row["transport"], row["processes"], row["processes_missing"]) == ("udp", [], "other namespace")
 
 
 def test_owner_outside_the_pid_namespace(seen: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ class Provenance:
     __slots__ = ("_cache", "_complete", "_files", "_open", "_owned", "_packages", "_seen", "_together", "_verify")
 
     def __init__(self, *, verify: bool, packages: Packages | None = None, cache: Cache | None = None) -> None:
-        """Ask for packages; with `verify` also for scripts, and read programs whole: are they as they were shipped?"""
+        """Ask for packages; with `verify` also for scripts, and read programs whole, to compare them."""
         self._cache = Cache(find_folder(os.environb)) if cache is None else cache
         self._packages = Packages(self._cache) if packages is None else packages
         self._verify = verify
