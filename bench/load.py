@@ -95,6 +95,8 @@ class Size:
     shared: int = 0
     """How many services share their sockets with forked workers."""
     workers: int = 4
+    namespaces: int = 0
+    """How many services are in a network namespace of their own, as containers are."""
 
     def is_shared(self, service: int) -> bool:
         """Tell whether this service has workers; those that have are spread evenly."""
@@ -131,6 +133,9 @@ class Size:
         """Raise LoadError where a size leaves no room."""
         if self.services < 1 or self.listeners < self.services:
             message = "every service needs a listener: --listeners must be at least --services, and that at least 1"
+            raise LoadError(message)
+        if self.namespaces > self.services:
+            message = f"--namespaces {self.namespaces} is more than --services {self.services}"
             raise LoadError(message)
         if self.shared > self.services:
             message = f"--shared {self.shared} is more than --services {self.services}"
@@ -401,7 +406,10 @@ def _live(name: str, work: Callable[[], object], writing: int, slice_path: Path 
 
 
 def _open_service(size: Size, service: int) -> list[object]:
-    """Open a service's files and sockets, and fork its workers if it has any."""
+    """Open a service's files and sockets, in a network namespace of its own if it has one, and fork its workers."""
+    if service < size.namespaces:
+        _call("unshare", CLONE_NEWNET)
+        _raise_loopback()
     # Plain numbers: nothing closes them.
     kept: list[object] = [
         os.open(os.devnull, os.O_RDWR) if number % 2 else os.eventfd(0) for number in range(size.files)

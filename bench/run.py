@@ -37,6 +37,9 @@ FIGURES_EXIT_CODES = (0, 1, 3)
 FEW = Size(services=5, listeners=5, udp=0, files=10, connections=0)
 """The other end: a machine with next to nothing on it, where the start of an interpreter is the whole bill."""
 
+APART = Size(services=41, listeners=41, udp=0, files=10, connections=0, namespaces=20)
+"""A machine with twenty containers: what it costs to look into all of them."""
+
 PSUTIL = "import psutil\nfor c in psutil.net_connections('inet'):\n  print(c.laddr, c.raddr, c.status, c.pid)"
 PSUTIL_HOLDERS = """\
 import psutil
@@ -158,6 +161,8 @@ def places(portulan: str, python: str, *, small: bool) -> list[Place]:
         Comparison("who", ours("who", port), ("lsof", "-nP", f"-iTCP:{port}")),
         Comparison("listening", ours("list", "--listening"), ("ss", "-tulnpH")),
     ]
+    listing = ours("list", "--listening")
+    everywhere = Comparison("everywhere", listing, (*listing, "--this-namespace"), 3, "at most")
     shared = str(groups.shared_port)
     with_workers = [
         Comparison("workers", ours("who", shared), ("ss", "-tulnpH", "sport", "=", f":{shared}")),
@@ -166,6 +171,7 @@ def places(portulan: str, python: str, *, small: bool) -> list[Place]:
     found = [
         Place("start", None, tuple(here)),
         Place("few", few, tuple(few_here)),
+        Place("namespaces", APART, (everywhere,)),
         Place("cgroups", groups, (*one_port(groups, 18, 40), *with_workers, *everything(groups))),
         Place("plain", full, (*one_port(full, 5, 12), *everything(full))),
     ]
