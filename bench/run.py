@@ -24,6 +24,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+import watching
 from load import SMALL, Load, LoadError, Size, with_cgroups
 from measure import Measured, measure
 
@@ -397,6 +398,18 @@ def _run_place(place: Place, rounds: int, python: str, short: dict[str, str]) ->
     }
 
 
+def _run_watch(portulan: str, rounds: int, *, small: bool) -> list[watching.Share]:
+    """Measure what a watch costs while nothing happens; it is no question that somebody else could be asked."""
+    try:
+        # A watch lasts a minute, whatever it costs: three tell as much as nine.
+        shares = watching.measure_watch(portulan, min(rounds, 3), small=small)
+    except LoadError as error:
+        print(f"bench: {watching.NAME} is left out: {error}", file=sys.stderr)
+        return []
+    print(watching.render(shares, watching.QUIET_SMALL if small else watching.QUIET))
+    return shares
+
+
 def main() -> int:
     """Measure what is asked for; ends with 0 whatever the figures are, since a busy machine proves nothing."""
     parser = argparse.ArgumentParser(prog="bench/run.py", description="Measure Portulan beside its peers.")
@@ -418,13 +431,15 @@ def main() -> int:
     wanted = chosen(places(str(portulan), str(python), small=options.small), options.only)
     if options.small:
         wanted = without_peer_goals(wanted)
-    if not wanted:
+    watched = not options.only or watching.NAME in options.only
+    if not wanted and not watched:
         parser.error(f"nothing is called {' or '.join(options.only)}")
     if os.geteuid() != 0:
         print(
             "bench: not root: the busy machines need it and are left out; only the start is measured", file=sys.stderr
         )
         wanted = [place for place in wanted if place.size is None]
+        watched = False
     short = {str(portulan): "portulan", str(python): "python"}
     machine = _machine()
     print(
@@ -437,10 +452,12 @@ def main() -> int:
                 figures.append(_run_place(place, options.rounds, str(python), short))
             except LoadError as error:
                 print(f"bench: {place.name} is left out: {error}", file=sys.stderr)
+        shares = _run_watch(str(portulan), options.rounds, small=options.small) if watched else []
     except KeyboardInterrupt:
         return 130
     if options.json:
         document = {"schema": "portulan.bench/1", "machine": machine, "rounds": options.rounds, "places": figures}
+        document["watch"] = [share._asdict() for share in shares]
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     return 0
 

@@ -19,6 +19,7 @@ from tests.cli.door import CODES, portulan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 SCHEMAS: dict[str, Any] = {
     file.name: json.loads(file.read_text("utf-8"))
@@ -30,6 +31,7 @@ NOUNS = {
     "assignment": model.Assignment,
     "citation": model.Citation,
     "endpoint": model.Endpoint,
+    "episode": model.Episode,
     "evidence": model.Evidence,
     "grade": model.Grade,
     "incomplete": model.Incomplete,
@@ -51,6 +53,10 @@ ENUMERATIONS = {
     ("observation", "direction"): "Direction",
     ("observation", "processes_missing"): "ProcessesMissing",
     ("process", "executable_status"): "ExecutableStatus",
+    ("episode", "direction"): "Direction",
+    ("episode", "processes_missing"): "ProcessesMissing",
+    ("episode", "judgement"): "Judgement",
+    ("episode", "attention"): "Attention",
     ("evidence", "kind"): "EvidenceKind",
     ("evidence", "weight"): "Weight",
     ("verdict", "judgement"): "Judgement",
@@ -166,6 +172,13 @@ def literals() -> dict[str, list[str]]:
     return found
 
 
+def test_the_schema_of_an_event_has_the_fields_of_the_model() -> None:
+    """An event's document has its name and then the fields of the model; its kinds are those of the model."""
+    properties = SCHEMAS["event-1.json"]["properties"]
+    assert list(properties) == ["schema", *model.Event._fields]
+    assert properties["event"]["enum"] == literals()["EventKind"]
+
+
 @pytest.mark.parametrize(("where", "name"), ENUMERATIONS.items(), ids=list(ENUMERATIONS.values()))
 def test_the_schema_has_the_enumerations_of_the_model(where: tuple[str, str], name: str) -> None:
     """A closed enumeration has the same members in the schema as in the model."""
@@ -258,6 +271,7 @@ def test_the_contract_of_2528() -> None:
         "observations": None,
         "verdicts": None,
         "incomplete": [],
+        "history": None,
     }
     assert json.dumps(document, indent=1) == json.dumps(expected, indent=1)  # as text: the order of keys counts
 
@@ -332,6 +346,29 @@ def test_who_without_a_port(held_port: int) -> None:
     assert held_port in {observation["local"]["port"] for observation in observations}
     for observation in observations[:MANY]:
         check("observation-1.json", observation)
+
+
+def test_a_watch(held_port: int) -> None:
+    """A watch prints a document an event; what is there at the beginning is one, if it is asked for."""
+    events = lines("watch", str(held_port), "--present", "--all", "--for", "0.1", "--jsonl")
+    assert {(event["event"], event["observation"]["direction"]) for event in events} >= {
+        ("present", "listen"),
+        ("present", "connect"),
+    }
+    for event in events:
+        check("event-1.json", event)
+        assert event["verdict"]["subject"] == event["observation"]
+
+
+def test_the_history_of_a_port(held_port: int, tmp_path: Path) -> None:
+    """With a recording the object of a number has its history; with an empty one, nothing but the key."""
+    recording = str(tmp_path / "history.sqlite")
+    assert portulan("watch", str(held_port), "--record", recording, "--for", "0.1").returncode in CODES
+    for verb in ((), ("who",)):
+        document = asked(*verb, str(held_port), "--json", "--history", recording)
+        check("lookup-1.json", document)
+        assert {episode["direction"] for episode in document["history"]} == {"listen", "connect"}
+    assert asked("1", "--json", "--history", recording)["history"] == []
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,9 @@ def held_port() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def no_user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answer from the packaged registry, whatever this user has updated."""
+    """Answer from the packaged registry, whatever this user has updated, and without a recording."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("PORTULAN_HISTORY", str(tmp_path / "none"))
 
 
 def modules_after(target: Path, *words: str, terminal: bool = False) -> set[str]:

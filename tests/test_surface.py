@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = [
     "py.typed",
     "cli/data/portulan.1",
+    "cli/data/portulan-watch.service",
     "cli/data/completions/portulan.bash",
     "cli/data/completions/_portulan",
     "cli/data/completions/portulan.fish",
@@ -27,6 +28,7 @@ SHIPPED = [
     "registry/search.sqlite",
     "registry/data/known-uses.csv",
     "registry/data/executables.csv",
+    "schemas/event-1.json",
     "schemas/lookup-1.json",
 ]
 

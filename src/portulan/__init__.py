@@ -11,6 +11,7 @@
     portulan.lookup("ssh")                    # the map alone
     portulan.who(2528)                        # the sockets alone
     for verdict in portulan.machine(): ...    # every listening port here
+    with portulan.watch() as watched: ...     # what appears, vanishes and changes its holder
     portulan.search("voip mail")              # over names, descriptions and known uses
 
 Values are immutable and typed; errors descend from `PortulanError`. Names are loaded when they are first used.
@@ -20,13 +21,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from portulan.answer import Answer, Machine, NameAnswer, ask, lookup, machine, who
+    from portulan.answer import Answer, Machine, NameAnswer, Watched, ask, lookup, machine, watch, who
     from portulan.errors import (
         NotFound,
         NotPermitted,
         NotSupported,
         ObserveError,
         PortulanError,
+        RecordingError,
         RegistryError,
         UsageError,
     )
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
         Citation,
         Endpoint,
         Entry,
+        Episode,
+        Event,
         Evidence,
         Executable,
         Grade,
@@ -54,13 +58,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "portulan.answer": ("Answer", "Machine", "NameAnswer", "ask", "lookup", "machine", "who"),
+    "portulan.answer": (
+        "Answer",
+        "Machine",
+        "NameAnswer",
+        "Watched",
+        "ask",
+        "lookup",
+        "machine",
+        "watch",
+        "who",
+    ),
     "portulan.errors": (
         "NotFound",
         "NotPermitted",
         "NotSupported",
         "ObserveError",
         "PortulanError",
+        "RecordingError",
         "RegistryError",
         "UsageError",
     ),
@@ -69,6 +84,8 @@ _HOMES = {
         "Citation",
         "Endpoint",
         "Entry",
+        "Episode",
+        "Event",
         "Evidence",
         "Executable",
         "Grade",
@@ -92,6 +109,8 @@ __all__ = [
     "Citation",
     "Endpoint",
     "Entry",
+    "Episode",
+    "Event",
     "Evidence",
     "Executable",
     "Grade",
@@ -110,16 +129,19 @@ __all__ = [
     "PortRange",
     "PortulanError",
     "Process",
+    "RecordingError",
     "Redirect",
     "RegistryError",
     "TransportEntry",
     "UsageError",
     "Verdict",
+    "Watched",
     "__version__",
     "ask",
     "lookup",
     "machine",
     "search",
+    "watch",
     "who",
 ]
 

@@ -5,18 +5,21 @@ Each room is imported only when a question needs it, because start-up is part of
 
 from __future__ import annotations
 
-from portulan.errors import NotFound, NotSupported, UsageError
+from portulan.errors import NotFound, NotSupported, RecordingError, RegistryError, UsageError
 from portulan.model import PORTS, TRANSPORTS, Incomplete, Observation, Value, replace, tier_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Self
 
     from portulan.judge import Namesakes
     from portulan.judge.weigh import Weighed
     from portulan.model import (
         Assignment,
         Entry,
+        Episode,
+        Event,
         Executable,
         Process,
         Tier,
@@ -26,13 +29,15 @@ if TYPE_CHECKING:
     )
     from portulan.observe import Survey
     from portulan.observe.redirects import Rules
+    from portulan.observe.watch import Watch
     from portulan.registry.index import Index
 
 
 class Answer(Value):
     """Everything Portulan has to say of one port number; what was not asked is None.
 
-    `transport` is the one that the question was narrowed to, or None.
+    `transport` is the one that the question was narrowed to, or None. `history` is what a watch recorded of the number,
+    the most recent first; None where there is no recording.
     """
 
     query: str
@@ -43,6 +48,7 @@ class Answer(Value):
     observations: tuple[Observation, ...] | None
     verdicts: tuple[Verdict, ...] | None
     incomplete: tuple[Incomplete, ...]
+    history: tuple[Episode, ...] | None = None
 
     @property
     def results(self) -> tuple[Answer, ...]:
@@ -64,22 +70,24 @@ def ask(
     map_wanted: bool = True,
     territory: bool = True,
     with_command_lines: bool = False,
+    history: str | None = None,
     **options: bool,
 ) -> Answer | NameAnswer:
     """Answer a port number (`2528`, `2528/tcp`) or a service name (`ssh`, `ncr_ccl`).
 
     `map_wanted` without `territory` is the map alone, `territory` without `map_wanted` the sockets alone; both together
-    give the verdicts too. Options go to `observe.survey`. Raises UsageError for what cannot be a port or name, and
-    NotFound for a name that nobody registered.
+    give the verdicts too. `history` is the recording to ask beside the territory, instead of the one that is there
+    (`observe.find_recording`). Options go to `observe.survey`. Raises UsageError for what cannot be a port or name,
+    NotFound for a name that nobody registered, and RecordingError for a `history` that is none.
     """
     query = str(query)
     port, transport, services = resolve(query)
     rules = _rules() if map_wanted and territory else None  # who asks for sockets alone wants no programs started
     if port is not None:
-        return _answer(query, port, transport, map_wanted, territory, with_command_lines, rules, options)
+        return _answer(query, port, transport, map_wanted, territory, with_command_lines, rules, history, options)
     numbers = sorted({n for a in services if a.ports for n in range(a.ports.first, a.ports.last + 1)})
     results = [
-        _answer(query, number, transport, map_wanted, territory, with_command_lines, rules, options)
+        _answer(query, number, transport, map_wanted, territory, with_command_lines, rules, history, options)
         for number in numbers
     ]
     return NameAnswer(query, services, tuple(results))
@@ -90,9 +98,11 @@ def lookup(query: str | int) -> Answer | NameAnswer:
     return ask(str(query), territory=False)
 
 
-def who(query: str | int, *, with_command_lines: bool = False, **options: bool) -> Answer | NameAnswer:
+def who(
+    query: str | int, *, with_command_lines: bool = False, history: str | None = None, **options: bool
+) -> Answer | NameAnswer:
     """Answer from the territory alone: `Answer.observations`; errors as in `ask`."""
-    return ask(str(query), map_wanted=False, with_command_lines=with_command_lines, **options)
+    return ask(str(query), map_wanted=False, with_command_lines=with_command_lines, history=history, **options)
 
 
 def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment, ...]]:
@@ -200,7 +210,105 @@ def _rules() -> Rules | None:
     return rules()
 
 
-def _answer(  # noqa: PLR0917  # private, and always the same eight in this order
+class Watched:
+    """The changes on this machine, judged: iterate for the events of each look, a tuple that is often empty.
+
+    The first has what is there, if `present` is wanted. Use it in a with statement.
+    """
+
+    def __init__(self, seen: Watch, *, present: bool) -> None:
+        """Join a watch with the map."""
+        self._seen = seen
+        self._present = present
+        self._judged = 0
+        self._renew()
+
+    def __enter__(self) -> Self:
+        """Watch until the block ends."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close what is open."""
+        self._seen.close()
+
+    def __iter__(self) -> Iterator[tuple[Event, ...]]:
+        """Watch."""
+        for events in self._seen:
+            if self._present or not events or events[0].event != "present":
+                yield tuple(map(self._judge_event, events))
+            else:
+                yield ()
+
+    def __len__(self) -> int:
+        """Return how many sockets are watched now."""
+        return len(self._seen)
+
+    def stop(self) -> None:
+        """End the iteration, with one more look for what has happened since the last."""
+        self._seen.stop()
+
+    @property
+    def incomplete(self) -> tuple[Incomplete, ...]:
+        """What was refused so far."""
+        return self._seen.incomplete
+
+    def _renew(self) -> None:
+        """Take a judge and a map that nothing was looked up in yet: never relieved, they remember all that ever was."""
+        from portulan.registry.index import open_index  # noqa: PLC0415  # rooms are imported when needed
+
+        self._veil = _Veil(with_command_lines=False)
+        self._judge = _Judge(open_index(), self._veil)
+
+    def _judge_event(self, event: Event) -> Event:
+        self._judged += 1
+        if self._judged % _RENEWAL == 0:
+            try:
+                self._renew()
+            except RegistryError:  # it is being updated: the judge in office stays
+                self._judged -= 1
+        observation = self._veil.over(event.observation)
+        verdict = None if event.event == "vanished" else self._judge(event.observation)
+        previous = event.previous and tuple([replace(process, command_line=None) for process in event.previous])
+        return replace(event, observation=observation, verdict=verdict, previous=previous)
+
+
+def watch(
+    queries: Iterable[str] = (),
+    *,
+    accepted: bool = False,
+    present: bool = False,
+    every_s: float = 1.0,
+    for_s: float | None = None,
+    wake: Sequence[tuple[int, int]] = (),
+) -> Watched:
+    """Watch what appears, vanishes and changes its holder, on all ports or on those of some numbers and names.
+
+    `accepted` adds the connections of listeners, `present` what is there when it begins. It looks every `every_s`
+    seconds, for `for_s` seconds or until the iteration is left. Errors as in `ask`.
+    """
+    from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
+
+    survey()  # says so where nothing can be seen at all
+    from portulan.observe.changes import Wanted  # noqa: PLC0415  # as above
+    from portulan.observe.watch import Watch  # noqa: PLC0415  # as above
+
+    _index()  # says so where there is no map
+    ports: set[tuple[int, Transport | None]] = set()
+    for query in queries:
+        port, transport, services = resolve(query)
+        if port is not None:
+            ports.add((port, transport))
+        ranges = [(row.ports, row.transport) for row in services if row.ports is not None]
+        for span, on in ranges:
+            ports.update([(number, on) for number in range(span.first, span.last + 1)])
+        if port is None and not ranges:
+            message = f"{_short(query)} has no port"
+            raise UsageError(message, hint="name a port, or a service that has one")
+    wanted = Wanted(frozenset(ports) if ports else None, accepted)
+    return Watched(Watch(wanted, every_s=every_s, for_s=for_s, wake=wake), present=present)
+
+
+def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     query: str,
     port: int,
     transport: Transport | None,
@@ -208,6 +316,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same eight in this orde
     territory: bool,  # noqa: FBT001
     with_command_lines: bool,  # noqa: FBT001
     rules: Rules | None,
+    history: str | None,
     options: dict[str, bool],
 ) -> Answer:
     """Ask the rooms about one number."""
@@ -215,6 +324,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same eight in this orde
     observations: tuple[Observation, ...] | None = None
     verdicts: tuple[Verdict, ...] | None = None
     incomplete: tuple[Incomplete, ...] = ()
+    episodes: tuple[Episode, ...] | None = None
     if map_wanted:
         entry = _index().entry(port)
         if transport is not None:
@@ -237,7 +347,28 @@ def _answer(  # noqa: PLR0917  # private, and always the same eight in this orde
             verdicts = tuple(map(_Judge(_index(), _Veil(with_command_lines=with_command_lines)), found))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
-    return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete)
+        episodes, unread = _recorded(history, port, transport)
+        incomplete += unread
+    return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete, episodes)
+
+
+def _recorded(
+    given: str | None, port: int, transport: Transport | None
+) -> tuple[tuple[Episode, ...] | None, tuple[Incomplete, ...]]:
+    """Return what a recording says of a port: the one that was named, or the one that there is, if it can be read."""
+    from portulan.observe import find_recording  # noqa: PLC0415  # as elsewhere here
+
+    place = given or find_recording()
+    if place is None:
+        return None, ()
+    from portulan.observe.recording import read_episodes  # noqa: PLC0415  # SQLite costs more than the answer
+
+    try:
+        return read_episodes(place, port, transport), ()
+    except RecordingError as error:
+        if given:
+            raise
+        return None, (Incomplete("who used this port before", error.message, error.hint or ""),)
 
 
 _PROCESSES = Observation._fields.index("processes")
@@ -339,6 +470,8 @@ def _index() -> Index:
 
 
 _opened: Index | None = None
+_RENEWAL = 4_096
+"""After so many verdicts a judge forgets what was looked up."""
 
 
 def _is_number(text: str) -> bool:

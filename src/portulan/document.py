@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from portulan.answer import Answer, NameAnswer
-    from portulan.model import Incomplete, TransportEntry, Verdict
+    from portulan.model import Event, Incomplete, TransportEntry, Verdict
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  # whatever the model holds, and what JSON has for it
@@ -41,7 +41,13 @@ def port_document(answer: Answer) -> dict[str, Any]:
         "observations": plain(answer.observations),
         "verdicts": plain(answer.verdicts),
         "incomplete": plain(answer.incomplete),
+        "history": plain(answer.history),
     }
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Return the document of something that a watch saw."""
+    return {"schema": "portulan.event/1", **plain(event)}
 
 
 def _transport(on: TransportEntry) -> dict[str, Any]:

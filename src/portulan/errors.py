@@ -6,6 +6,7 @@
     ├── UsageError           the words of the call are wrong: no such port, verb or option
     ├── NotFound             what was asked for does not exist
     ├── RegistryError        a registry file or index cannot be used
+    ├── RecordingError       a recording of a watch cannot be read or written
     └── ObserveError         the territory cannot be seen
         ├── NotPermitted     ... because the system refuses
         └── NotSupported     ... because this system has no such source
@@ -34,6 +35,10 @@ class NotFound(PortulanError):  # noqa: N818  # reads as what happened, like the
 
 class RegistryError(PortulanError):
     """A registry file or index cannot be used."""
+
+
+class RecordingError(PortulanError):
+    """A recording of a watch cannot be read or written."""
 
 
 class ObserveError(PortulanError):

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     ]
     Attention = Literal["ok", "look", "investigate"]
     Scope = Literal["user", "machine", "team"]
+    EventKind = Literal["present", "appeared", "vanished", "changed", "closed"]
 
     class _Tuple:
         """What a type checker should know of the tuple underneath: next to nothing."""
@@ -469,3 +470,48 @@ class Verdict(Value):
     because: tuple[Evidence, ...]
     advice: str | None
     notes: tuple[Note, ...]
+
+
+# ----------------------------------------------------------------------------------------------------------- the time
+
+
+class Event(Value):
+    """What a watch saw of one socket at one moment.
+
+    event: `present` was there when the watch began, `appeared`, `vanished`, `changed` its holder (`previous` held it
+    before), `closed` was made and closed between two looks, so that nobody could read who it was. The verdict is None
+    for what is no longer there.
+    """
+
+    at: datetime
+    event: EventKind
+    observation: Observation
+    verdict: Verdict | None
+    previous: tuple[Process, ...] | None
+
+
+class Episode(Value):
+    """What a recording knows of one way in which a port was used: by whom, first, last and how often.
+
+    `count` is how many sockets there were. The port that the kernel gave to a dialling end is not kept, so connections
+    of one program to one place are one episode.
+    """
+
+    first_seen_at: datetime
+    last_seen_at: datetime
+    count: int
+    direction: Direction
+    transport: Transport
+    local_address: str
+    local_port: int | None
+    peer_address: str | None
+    peer_port: int | None
+    process_name: str | None
+    executable: str | None
+    user: str | None
+    unit: str | None
+    container: str | None
+    processes_missing: ProcessesMissing | None
+    judgement: Judgement | None
+    attention: Attention | None
+    rule: str | None

@@ -32,10 +32,12 @@ _SPEAKING = (
 def environment(**changes: str | None) -> dict[str, str]:
     """Return this process's environment without what changes how the command speaks; None takes a variable away.
 
-    The user's data folder is one that is not there, so that the registry is the one of the package; nothing is cached.
+    The user's data folder is one that is not there, so that the registry is the one of the package; nothing is cached,
+    and there is no recording to read.
     """
     kept = {name: value for name, value in os.environ.items() if name not in _SPEAKING and not name.startswith("LC_")}
-    kept |= {"LANG": "C.UTF-8", "TERM": "xterm", "PORTULAN_DATA": "/nonexistent/portulan", "PORTULAN_CACHE": ""}
+    kept |= {"LANG": "C.UTF-8", "TERM": "xterm", "PORTULAN_DATA": "/nonexistent/portulan"}
+    kept |= {"PORTULAN_CACHE": "", "PORTULAN_HISTORY": ""}
     return {name: value for name, value in {**kept, **changes}.items() if value is not None}
 
 

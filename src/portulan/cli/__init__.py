@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from portulan.answer import Answer, NameAnswer
     from portulan.model import Incomplete
 
-VERBS = frozenset({"registry", "completion", "help"})
+VERBS = frozenset({"watch", "registry", "completion", "help"})
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
 MOST_HITS = 10_000
 FORMATS = ("text", "json", "jsonl", "csv")
+VALUED = frozenset({"--format", "--limit", "--history", "--record", "--keep", "--every", "--for"})
+"""Options with a value, which may be a word of its own."""
 
 SWITCHES = {
     "--all-owners": "all_owners",
@@ -40,6 +42,7 @@ CONTRADICTIONS = (
 )
 ONLY_FOR = {"--listening": ("list",), "--all": ("list", "who"), "--limit": ("search",)}
 """Options that few verbs understand."""
+WITHOUT_HISTORY = frozenset({"", "list", "lookup", "search"})
 
 CANNOT_WRITE = frozenset(
     {errno.EAGAIN, errno.EBADF, errno.ECONNRESET, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
@@ -58,6 +61,7 @@ class Options(Value):
     listening: bool = False
     accepted: bool = False
     limit: int = 20
+    history: str | None = None
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -141,7 +145,7 @@ def run_ports(words: list[str], options: Options) -> int:
 def place_of_verb(words: list[str]) -> int | None:
     """Return where the first word is that is neither an option nor an option's value."""
     for place, word in enumerate(words):
-        if not word.startswith("-") and (not place or words[place - 1] not in {"--format", "--limit"}):
+        if not word.startswith("-") and (not place or words[place - 1] not in VALUED):
             return place
     return None
 
@@ -161,21 +165,20 @@ def split_options(words: list[str], verb: str) -> tuple[dict[str, object], list[
     named: dict[str, object] = {}
     rest: list[str] = []
     queue = iter(words)
+    valued = {"--format": parse_format, "--history": parse_file, "--limit": parse_limit}
     for word in queue:
         name, equals, value = word.partition("=")
         if not word.startswith("-") or word[1:2].isdigit():
             rest.append(word)
         elif word == "--json":
             named["format"] = "json"
-        elif name == "--format":
-            named["format"] = parse_format(value if equals else next(queue, ""))
-        elif name in ONLY_FOR and verb not in ONLY_FOR[name]:
-            message = f"{name} is an option of {' and '.join(ONLY_FOR[name])}"
+        elif not is_for(name, verb):
+            message = f"{name} is an option of {' and '.join(ONLY_FOR.get(name, ('who', 'the page')))}"
             raise UsageError(message, hint="portulan --help lists the options")
+        elif name in valued:
+            named[name[2:]] = valued[name](value if equals else next(queue, ""))
         elif word in SWITCHES:
             named[SWITCHES[word]] = True
-        elif name == "--limit":
-            named["limit"] = parse_limit(value if equals else next(queue, ""))
         elif word == "--":
             rest.extend(queue)
         else:
@@ -184,11 +187,26 @@ def split_options(words: list[str], verb: str) -> tuple[dict[str, object], list[
     return named, rest
 
 
+def is_for(name: str, verb: str) -> bool:
+    """Tell whether a verb understands an option; the verb of the page is the port or name itself."""
+    if name == "--history":
+        return verb not in WITHOUT_HISTORY
+    return verb in ONLY_FOR.get(name, (verb,))
+
+
 def parse_format(value: str) -> str:
     """Check the name of an output format."""
     if value not in FORMATS:
         message = f"{value[:40]!r} is not a format" if value else "--format needs a value"
         raise UsageError(message, hint=f"one of {', '.join(FORMATS)}")
+    return value
+
+
+def parse_file(value: str) -> str:
+    """Check that a file is named."""
+    if not value:
+        message = "--history needs a file"
+        raise UsageError(message, hint="portulan 2528 --history /var/lib/portulan/history.sqlite")
     return value
 
 
@@ -227,6 +245,7 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
             map_wanted=map_wanted,
             territory=territory,
             with_command_lines=show_command_lines,
+            history=options.history,
             **survey_options,
         )
         if options.format == "text":
@@ -273,6 +292,11 @@ def _print_text(answer: Answer | NameAnswer, *, map_wanted: bool, territory: boo
         sys.stdout.write(f"{result.port}\n{render_territory(result, style)}\n")
     if not held and len(answer.results) > 1:
         sys.stdout.write(f"... nor any other port up to {answer.results[-1].port}\n")
+    for result in answer.results:
+        if result.history:
+            from portulan.cli.history import render_history  # noqa: PLC0415  # only where there is a recording
+
+            sys.stdout.write(f"{render_history(result.history, style)}\n")
     if not answer.results:
         sys.stdout.write(f"{answer.query} has no port\n")
 

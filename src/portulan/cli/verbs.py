@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
+SHORTEST_S, LONGEST_S = 0.05, 1_000_000_000
+
 HELP = """\
 usage: portulan [PORT | NAME | VERB ...] [options]
 
@@ -26,6 +28,7 @@ What is on this port, and is it what belongs there?
                                      leaves out what dials
     portulan who [PORT ...] [--all]  who holds or dials a port, or who holds any, without the map; --all adds all others
                                      that talk
+    portulan watch [PORT ...]        what appears, vanishes and changes its holder; a live table on a terminal
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
@@ -37,12 +40,20 @@ What is on this port, and is it what belongs there?
   the shell
     portulan completion bash|zsh|fish
 
+watch
+  --jsonl                        a document an event, as --format jsonl
+  --record FILE   --keep DAYS    keep a history in FILE (SQLite), and there the last days only
+  --all   --present              the connections of listeners as well; what is there when it begins as well
+  --every SECONDS   --for SECONDS   how often it looks (1); for how long it watches
+
 options
   --format text|json|jsonl|csv   --json for --format json
   --all-owners                   look through every descriptor of every process for further owners
   --all-namespaces               who: look into every network namespace, as the page and the list do
   --this-namespace               the page and the list: look into this network namespace only
   --with-command-lines           show command lines (they may hold secrets; a terminal shows them on a page)
+  --history FILE                 who used a port before, from a recording (default: $PORTULAN_HISTORY, the
+                                 user's own, or the machine's)
   --limit N                      at most so many hits of a search (20)
   --version, --help
 
@@ -68,6 +79,7 @@ class Parser(argparse.ArgumentParser):
 def run_verb(words: list[str]) -> int:
     """Run a verb, or print the help."""
     verbs: dict[str, Callable[[list[str]], int]] = {
+        "watch": run_watch,
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -97,6 +109,57 @@ def _add_formats(parser: Parser, default: str) -> None:
 
 def _format(value: str) -> str:
     return parse_format(value)
+
+
+# ------------------------------------------------------------------------------------------------------------- watch
+
+
+def run_watch(words: list[str]) -> int:
+    """Watch what appears, vanishes and changes its holder."""
+    parser = Parser(
+        prog="portulan watch",
+        description="What appears, vanishes and changes its holder, with verdicts: a live table on a terminal, "
+        "a line an event elsewhere.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("ports", nargs="*", metavar="PORT|NAME", help="only these; all without any")
+    parser.add_argument("--format", type=_format_of_watch, default="text", metavar="text|jsonl")
+    parser.add_argument("--jsonl", dest="format", action="store_const", const="jsonl", help="a JSON document an event")
+    parser.add_argument("--all", action="store_true", help="also the connections of listeners")
+    parser.add_argument("--present", action="store_true", help="also what is there when it begins")
+    parser.add_argument("--record", metavar="FILE", help="keep a history in an SQLite file, made for you alone")
+    parser.add_argument("--keep", type=_days, metavar="DAYS", help="forget what was last seen longer ago")
+    parser.add_argument("--every", type=_seconds, default=1.0, metavar="SECONDS", help="how often it looks (1)")
+    parser.add_argument("--for", dest="seconds", type=_seconds, metavar="SECONDS", help="end after so long")
+    flags = parser.parse_args(words)
+    from portulan.cli.watch import run  # noqa: PLC0415  # the other verbs do without
+
+    return run(flags)
+
+
+def _format_of_watch(value: str) -> str:
+    if parse_format(value) not in {"text", "jsonl"}:
+        message = f"a watch has no end, and so no {value}"
+        raise UsageError(message, hint="portulan watch --jsonl")
+    return value
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        message = f"{value[:40]!r} is not a number of seconds from {SHORTEST_S} to {LONGEST_S}"
+        raise UsageError(message, hint="portulan watch --every 5 --for 3600")
+    return seconds
+
+
+def _days(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 5 and int(value) > 0):  # noqa: PLR2004  # 270 years
+        message = f"{value[:40]!r} is not a number of days"
+        raise UsageError(message, hint="portulan watch --record FILE --keep 90")
+    return int(value)
 
 
 # ---------------------------------------------------------------------------------------------------------- registry

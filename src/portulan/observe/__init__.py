@@ -6,6 +6,7 @@ to one source; Linux is the one system whose sources are read now.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from portulan.errors import NotSupported, UsageError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from portulan.model import Incomplete, Observation
     from portulan.observe.redirects import Rules
 
-__all__ = ["Survey", "rules", "survey"]
+__all__ = ["Survey", "find_recording", "rules", "survey"]
 
 
 class Survey:
@@ -187,3 +188,25 @@ def survey(
         provenance=provenance,
         verify=verify,
     )
+
+
+def find_recording() -> str | None:
+    """Return the recording of a watch that there is to read; None where there is none.
+
+    $PORTULAN_HISTORY names one, or none if it is empty; else it is the user's own or that of the machine. What lies in
+    the user's folder and belongs to somebody else is passed over: root with another's HOME (sudo) reads root's.
+    """
+    environ = os.environ
+    named = environ.get("PORTULAN_HISTORY")
+    if named is not None:
+        return named if named and os.access(named, os.R_OK) else None
+    home = environ.get("XDG_STATE_HOME") or (environ["HOME"] + "/.local/state" if environ.get("HOME") else "")
+    places = [home and home + "/portulan/history.sqlite", "/var/lib/portulan/history.sqlite"]
+    return next((place for place in places if place and os.access(place, os.R_OK) and _is_ours(place)), None)
+
+
+def _is_ours(place: str) -> bool:
+    try:
+        return os.stat(place).st_uid in {0, os.geteuid()}  # noqa: PTH116  # pathlib is too slow to start for this path
+    except OSError:  # removed in between
+        return False

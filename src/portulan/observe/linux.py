@@ -20,7 +20,7 @@ from portulan.observe.process import Facts, utc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from portulan.model import Direction, Process, ProcessesMissing, Transport
     from portulan.observe.links import Devices
@@ -287,12 +287,13 @@ class Territory:
 
     def __init__(
         self,
-        looks: list[Look],
+        looks: Sequence[Look],
         *,
         all_owners: bool,
         command_lines: bool,
         provenance: Provenance | None = None,
         incomplete: list[Incomplete],
+        owners: type[Owners] = Owners,
     ) -> None:
         self._provenance = provenance
         self._now = utc(int(time.time()))
@@ -309,7 +310,7 @@ class Territory:
         self._places: dict[str | None, tuple[str | None, str | None]] = {}
         vague = any(_is_vague(self._paths[group]) for group in members if any(members[group]))
         self._facts = Facts(with_groups=vague, command_lines=command_lines, provenance=provenance)
-        self._owners = Owners(members, self._facts)
+        self._owners = owners(members, self._facts)
         if all_owners:
             self._owners.search_every()
         else:
@@ -329,6 +330,11 @@ class Territory:
         if provenance is not None:
             provenance.settle()
             self._in_flight = provenance.complete(self._in_flight)[0]
+
+    @property
+    def owners(self) -> Owners:
+        """The search for owners, of the kind that was asked for."""
+        return self._owners
 
     def _find_gone(self, orphans: list[Row], sockets: Sockets) -> set[int]:
         """Ask again for sockets of which no owner was found: return those closed since."""

@@ -16,13 +16,19 @@ _portulan() {
             COMPREPLY=($(compgen -W 'text json jsonl csv' -- "$cur"))
             return
             ;;
-        --limit | --date) return ;;
+        --history | --record)
+            compopt -o default 2>/dev/null
+            return
+            ;;
+        --limit | --date | --keep | --every | --for) return ;;
     esac
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --format | --limit | --date) [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1)) ;;
+            --format | --limit | --date | --history | --record | --keep | --every | --for)
+                [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1))
+                ;;
             -*) ;;
             *) if [[ -z $verb ]]; then verb=$word; elif [[ -z $action ]]; then action=$word; fi ;;
         esac
@@ -31,14 +37,15 @@ _portulan() {
     if [[ $cur == -* ]]; then
         local options='--format --json --help'
         case $verb in
-            '') options+=' --with-command-lines --all-owners --this-namespace --version' ;;
+            '') options+=' --with-command-lines --all-owners --this-namespace --history --version' ;;
+            watch) options='--format --help --jsonl --record --keep --all --present --every --for' ;;
             list) options+=' --all --listening --with-command-lines --all-owners --this-namespace' ;;
-            who) options+=' --all --with-command-lines --all-owners --all-namespaces' ;;
+            who) options+=' --all --with-command-lines --all-owners --all-namespaces --history' ;;
             search) options+=' --limit' ;;
             lookup) ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;
-            *) options+=' --with-command-lines --all-owners --this-namespace' ;;
+            *) options+=' --with-command-lines --all-owners --this-namespace --history' ;;
         esac
         COMPREPLY=($(compgen -W "$options" -- "$cur"))
         return
@@ -46,11 +53,11 @@ _portulan() {
 
     case $verb in
         '')
-            COMPREPLY=($(compgen -W 'lookup who search list registry completion' -- "$cur"))
+            COMPREPLY=($(compgen -W 'lookup who search list watch registry completion' -- "$cur"))
             # names from /etc/services once there is a letter to go by; the bare list would bury the verbs
             [[ -n $cur ]] && COMPREPLY+=($(compgen -A service -- "$cur"))
             ;;
-        lookup | who) COMPREPLY=($(compgen -A service -- "$cur")) ;;
+        lookup | who | watch) COMPREPLY=($(compgen -A service -- "$cur")) ;;
         registry)
             case $action in
                 '') COMPREPLY=($(compgen -W 'info update diff' -- "$cur")) ;;

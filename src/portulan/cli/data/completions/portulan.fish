@@ -1,30 +1,43 @@
 # Completion of portulan for fish.  Load it with: portulan completion fish | source
 
-set -l verbs lookup who search list registry completion
+set -l verbs lookup who search list watch registry completion
 set -l first "not __fish_seen_subcommand_from $verbs"
 set -l rows "not __fish_seen_subcommand_from completion"
-set -l owners "not __fish_seen_subcommand_from lookup search registry completion"
+set -l owners "not __fish_seen_subcommand_from lookup search watch registry completion"
+set -l recorded "not __fish_seen_subcommand_from lookup search list watch registry completion"
 
 complete -c portulan -f
 complete -c portulan -l help -d 'Show help'
 complete -c portulan -n "$first" -l version -d 'Show the version'
 complete -c portulan -n "$rows" -l format -x -a 'text json jsonl csv' -d 'Form of the output'
-complete -c portulan -n "$rows" -l json -d 'JSON, as --format json'
+complete -c portulan -n "not __fish_seen_subcommand_from watch completion" -l json -d 'JSON, as --format json'
 complete -c portulan -n "$owners" -l with-command-lines -d 'Show command lines, which may hold secrets'
 complete -c portulan -n "$owners" -l all-owners -d 'Look for every owner of every socket'
 complete -c portulan -n "__fish_seen_subcommand_from who" -l all-namespaces -d 'Look into every network namespace'
 complete -c portulan -n "$owners; and not __fish_seen_subcommand_from who" -l this-namespace -d 'Look into this network namespace only'
 
+complete -c portulan -n "$recorded" -l history -r -F -d 'Recording of who used a port before'
+
 complete -c portulan -n "$first" -a lookup -d 'What the registry says of a port or name'
 complete -c portulan -n "$first" -a who -d 'Who holds or talks to a port here'
 complete -c portulan -n "$first" -a search -d 'Search names, descriptions, assignees and known uses'
 complete -c portulan -n "$first" -a list -d 'What listens and dials here'
+complete -c portulan -n "$first" -a watch -d 'What appears, vanishes and changes its holder'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
 complete -c portulan -n "__fish_seen_subcommand_from list who" -l all -d 'Also the connections of listeners'
 complete -c portulan -n "__fish_seen_subcommand_from list" -l listening -d 'Only what holds a port'
 complete -c portulan -n "__fish_seen_subcommand_from search" -l limit -x -d 'How many at most'
+
+set -l watch "__fish_seen_subcommand_from watch"
+complete -c portulan -n "$watch" -l jsonl -d 'A document an event'
+complete -c portulan -n "$watch" -l record -r -F -d 'Keep a history in a file'
+complete -c portulan -n "$watch" -l keep -x -d 'How many days to keep'
+complete -c portulan -n "$watch" -l all -d 'Also the connections of listeners'
+complete -c portulan -n "$watch" -l present -d 'Also what is there at the beginning'
+complete -c portulan -n "$watch" -l every -x -d 'Seconds between looks'
+complete -c portulan -n "$watch" -l for -x -d 'How many seconds to watch'
 
 set -l actions info update diff
 set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"
