@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portulan.answer import _Judge, _Veil
+from portulan.answer import Judging, Veil
 from portulan.judge import Namesakes, judge, number_of
 from portulan.model import Observation, replace
 from portulan.registry.index import open_index
@@ -32,7 +32,7 @@ def test_sockets_that_are_alike_are_judged_as_if_alone(first: Observation, other
     shared = [replace(other, processes=first.processes, processes_missing=first.processes_missing) for other in others]
     shared += [replace(first, **{name: getattr(other, name)}) for other in others for name in Observation._fields]
     index = open_index()
-    known_too = _Judge(index, _Veil(with_command_lines=True))
+    known_too = Judging(index, Veil(with_command_lines=True))
     for observation in (first, *others, *shared):
         if observation.direction != "listen" or observation.peer is None:
             assert known_too(observation) == judged_alone(observation)
@@ -43,7 +43,7 @@ def test_command_lines_are_hidden_wherever_processes_are(observation: Observatio
     """The owners of a socket and those that it may be on its way to are shown without their command lines."""
     waiting = replace(observation, processes=(), in_flight=observation.processes)
     for seen in (observation, waiting):
-        shown = _Veil(with_command_lines=False).over(seen)
+        shown = Veil(with_command_lines=False).over(seen)
         assert all(process.command_line is None for process in (*shown.processes, *shown.in_flight))
         assert replace(shown, processes=seen.processes, in_flight=seen.in_flight) == seen
-        assert _Veil(with_command_lines=True).over(seen) is seen
+        assert Veil(with_command_lines=True).over(seen) is seen

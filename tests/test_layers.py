@@ -30,14 +30,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "coordinate": GROUND | {"registry"},
     "census": GROUND | {"registry", "judge", "observe"},
     "answer": GROUND | ROOMS - {"census"},
+    # what changes, joined with the map
+    "watched": GROUND | ROOMS - {"census"} | {"answer"},
     # what an answer reads like: as JSON, and as one sentence
     "document": GROUND,
     "sentence": GROUND | {"judge"},
     # strangers to one another
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
-    "cli": GROUND | ROOMS | {"answer", "document", "sentence", "atlas", ""},
+    "cli": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "atlas", ""},
     # import portulan: names that are fetched when they are asked for
-    "": GROUND | ROOMS | {"answer", "document", "sentence"},
+    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched"},
     "__main__": {"cli"},
 }
 """By room, or module directly under `portulan`; the empty name is `portulan/__init__.py`. A room may import itself."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import portulan
-from portulan.answer import _RENEWAL, Watched
 from portulan.errors import NotFound, UsageError
 from portulan.model import Endpoint, Event, Observation, Process, replace
+from portulan.watched import _RENEWAL, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from portulan.answer import Answer, Machine, NameAnswer, Watched, ask, lookup, machine, watch, who
+    from portulan.answer import Answer, Machine, NameAnswer, ask, lookup, machine, who
     from portulan.errors import (
         NotFound,
         NotPermitted,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from portulan.registry.search import Hit, search
+    from portulan.watched import Watched, watch
 
 __version__ = "0.1.0"
 
@@ -62,11 +63,9 @@ _HOMES = {
         "Answer",
         "Machine",
         "NameAnswer",
-        "Watched",
         "ask",
         "lookup",
         "machine",
-        "watch",
         "who",
     ),
     "portulan.errors": (
@@ -101,6 +100,7 @@ _HOMES = {
         "Verdict",
     ),
     "portulan.registry.search": ("Hit", "search"),
+    "portulan.watched": ("Watched", "watch"),
 }
 
 __all__ = [

@@ -5,13 +5,12 @@ Each room is imported only when a question needs it, because start-up is part of
 
 from __future__ import annotations
 
-from portulan.errors import NotFound, NotSupported, RecordingError, RegistryError, UsageError
+from portulan.errors import NotFound, NotSupported, RecordingError, UsageError
 from portulan.model import PORTS, TRANSPORTS, Incomplete, Observation, Value, replace, tier_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from typing import Self
+    from collections.abc import Iterator
 
     from portulan.judge import Namesakes
     from portulan.judge.weigh import Weighed
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
         Assignment,
         Entry,
         Episode,
-        Event,
         Executable,
         Process,
         Tier,
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     )
     from portulan.observe import Survey
     from portulan.observe.redirects import Rules
-    from portulan.observe.watch import Watch
     from portulan.registry.index import Index
 
 
@@ -115,10 +112,10 @@ def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment,
         if slash and suffix not in TRANSPORTS:
             raise _no_transport(suffix)
         if len(number) > 5 or int(number) >= PORTS:  # noqa: PLR2004  # 65535 has five digits; more need not be read
-            message = f"{_short(number)} is not a port number"
+            message = f"{short(number)} is not a port number"
             raise UsageError(message, hint=f"port numbers go from 0 to {PORTS - 1}")
         return int(number), suffix if slash else None, ()  # type: ignore[return-value]  # checked above
-    index = _index()
+    index = open_map()
     services = index.services(query)
     if services:
         return None, None, services
@@ -130,10 +127,10 @@ def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment,
         elif index.services(number):
             raise _no_transport(suffix)
     if not any(character.isalpha() for character in number):
-        message = f"{_short(query)!r} is neither a port number nor a service name"
+        message = f"{short(query)!r} is neither a port number nor a service name"
         raise UsageError(message, hint=_suggest(number))
-    message = f"no service is called {_short(query)!r}"
-    raise NotFound(message, hint=f"try: portulan search {_short(number)}")
+    message = f"no service is called {short(query)!r}"
+    raise NotFound(message, hint=f"try: portulan search {short(number)}")
 
 
 class Territory:
@@ -165,7 +162,7 @@ class Machine(Territory):
     def __init__(self, survey: Survey, index: Index, *, with_command_lines: bool) -> None:
         """Join a survey with the map."""
         super().__init__(survey)
-        self._judge = _Judge(index, _Veil(with_command_lines=with_command_lines))
+        self._judge = Judging(index, Veil(with_command_lines=with_command_lines))
         self.snapshot = index.snapshot
 
     def __iter__(self) -> Iterator[Verdict]:  # type: ignore[override]  # judged, an observation is a verdict
@@ -194,7 +191,7 @@ def machine(
     seen = survey(
         connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere, provenance=True
     )
-    return Machine(seen.with_rules(_rules()), _index(), with_command_lines=with_command_lines)
+    return Machine(seen.with_rules(_rules()), open_map(), with_command_lines=with_command_lines)
 
 
 def territory(*, with_command_lines: bool = False, **options: bool) -> Territory:
@@ -208,104 +205,6 @@ def _rules() -> Rules | None:
     from portulan.observe import rules  # noqa: PLC0415  # rooms are imported when a question needs them
 
     return rules()
-
-
-class Watched:
-    """The changes on this machine, judged: iterate for the events of each look, a tuple that is often empty.
-
-    The first has what is there, if `present` is wanted. Use it in a with statement.
-    """
-
-    def __init__(self, seen: Watch, *, present: bool) -> None:
-        """Join a watch with the map."""
-        self._seen = seen
-        self._present = present
-        self._judged = 0
-        self._renew()
-
-    def __enter__(self) -> Self:
-        """Watch until the block ends."""
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """Close what is open."""
-        self._seen.close()
-
-    def __iter__(self) -> Iterator[tuple[Event, ...]]:
-        """Watch."""
-        for events in self._seen:
-            if self._present or not events or events[0].event != "present":
-                yield tuple(map(self._judge_event, events))
-            else:
-                yield ()
-
-    def __len__(self) -> int:
-        """Return how many sockets are watched now."""
-        return len(self._seen)
-
-    def stop(self) -> None:
-        """End the iteration, with one more look for what has happened since the last."""
-        self._seen.stop()
-
-    @property
-    def incomplete(self) -> tuple[Incomplete, ...]:
-        """What was refused so far."""
-        return self._seen.incomplete
-
-    def _renew(self) -> None:
-        """Take a judge and a map that nothing was looked up in yet: never relieved, they remember all that ever was."""
-        from portulan.registry.index import open_index  # noqa: PLC0415  # rooms are imported when needed
-
-        self._veil = _Veil(with_command_lines=False)
-        self._judge = _Judge(open_index(), self._veil)
-
-    def _judge_event(self, event: Event) -> Event:
-        self._judged += 1
-        if self._judged % _RENEWAL == 0:
-            try:
-                self._renew()
-            except RegistryError:  # it is being updated: the judge in office stays
-                self._judged -= 1
-        observation = self._veil.over(event.observation)
-        verdict = None if event.event == "vanished" else self._judge(event.observation)
-        previous = event.previous and tuple([replace(process, command_line=None) for process in event.previous])
-        return replace(event, observation=observation, verdict=verdict, previous=previous)
-
-
-def watch(
-    queries: Iterable[str] = (),
-    *,
-    accepted: bool = False,
-    present: bool = False,
-    every_s: float = 1.0,
-    for_s: float | None = None,
-    wake: Sequence[tuple[int, int]] = (),
-) -> Watched:
-    """Watch what appears, vanishes and changes its holder, on all ports or on those of some numbers and names.
-
-    `accepted` adds the connections of listeners, `present` what is there when it begins. It looks every `every_s`
-    seconds, for `for_s` seconds or until the iteration is left. Errors as in `ask`.
-    """
-    from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
-
-    survey()  # says so where nothing can be seen at all
-    from portulan.observe.changes import Wanted  # noqa: PLC0415  # as above
-    from portulan.observe.watch import Watch  # noqa: PLC0415  # as above
-
-    _index()  # says so where there is no map
-    ports: set[tuple[int, Transport | None]] = set()
-    for query in queries:
-        port, transport, services = resolve(query)
-        if port is not None:
-            ports.add((port, transport))
-        ranges = [(row.ports, row.transport) for row in services if row.ports is not None]
-        for span, on in ranges:
-            ports.update([(number, on) for number in range(span.first, span.last + 1)])
-        if port is None and not ranges:
-            message = f"{_short(query)} has no port"
-            raise UsageError(message, hint="name a port, or a service that has one")
-    wanted = Wanted(frozenset(ports) if ports else None, accepted)
-    return Watched(Watch(wanted, every_s=every_s, for_s=for_s, wake=wake), present=present)
 
 
 def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
@@ -326,7 +225,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     incomplete: tuple[Incomplete, ...] = ()
     episodes: tuple[Episode, ...] | None = None
     if map_wanted:
-        entry = _index().entry(port)
+        entry = open_map().entry(port)
         if transport is not None:
             entry = replace(entry, known_uses=tuple([use for use in entry.known_uses if use.transport == transport]))
     if territory:
@@ -344,7 +243,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
             found = []  # the map still answers
             incomplete = (Incomplete("the sockets of this machine", error.message, error.hint or ""),)
         if map_wanted:
-            verdicts = tuple(map(_Judge(_index(), _Veil(with_command_lines=with_command_lines)), found))
+            verdicts = tuple(map(Judging(open_map(), Veil(with_command_lines=with_command_lines)), found))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
         episodes, unread = _recorded(history, port, transport)
@@ -375,7 +274,7 @@ _PROCESSES = Observation._fields.index("processes")
 _IN_FLIGHT = Observation._fields.index("in_flight")
 
 
-class _Veil:
+class Veil:
     """Hides command lines, which hold secrets: the judge may weigh them, nobody is shown them unasked.
 
     It works on every socket of the machine, so it knows where an observation has its processes.
@@ -405,10 +304,10 @@ class _Veil:
         return hidden
 
 
-class _Judge:
+class Judging:
     """The judge with the map at hand; what it looked up or weighed once it keeps."""
 
-    def __init__(self, index: Index, veil: _Veil) -> None:
+    def __init__(self, index: Index, veil: Veil) -> None:
         from portulan import judge  # noqa: PLC0415  # rooms are imported when a question needs them
 
         self._index = index
@@ -422,6 +321,7 @@ class _Judge:
         self._weighed: dict[tuple[object, ...], tuple[Weighed, tuple[Process, ...]]] = {}
 
     def entry_of(self, observation: Observation) -> Entry:
+        """Return what the map says of the number that a socket is judged by."""
         number = self._number_of(observation)
         entry = self._entries.get(number)
         if entry is None:
@@ -429,6 +329,7 @@ class _Judge:
         return entry
 
     def __call__(self, observation: Observation) -> Verdict:
+        """Judge one socket."""
         entry = self.entry_of(observation)
         alike = self._likeness(entry, observation)
         weighed, _ = self._weighed.get(alike) or (None, ())
@@ -460,7 +361,8 @@ class _Judge:
         )
 
 
-def _index() -> Index:
+def open_map() -> Index:
+    """Return the map, opened once. Raises RegistryError where it cannot be read."""
     from portulan.registry.index import open_index  # noqa: PLC0415  # rooms are imported when a question needs them
 
     global _opened  # noqa: PLW0603  # the map is read-only and mapped once
@@ -470,8 +372,6 @@ def _index() -> Index:
 
 
 _opened: Index | None = None
-_RENEWAL = 4_096
-"""After so many verdicts a judge forgets what was looked up."""
 
 
 def _is_number(text: str) -> bool:
@@ -491,8 +391,9 @@ def _suggest(text: str) -> str:
 def _no_transport(suffix: str) -> UsageError:
     lower = suffix.lower()
     hint = f"write it as {lower}" if lower in TRANSPORTS else f"the transports are {', '.join(TRANSPORTS)}"
-    return UsageError(f"{_short(suffix)!r} is not a transport", hint=hint)
+    return UsageError(f"{short(suffix)!r} is not a transport", hint=hint)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return the beginning of what somebody typed, as much as fits into an error line."""
     return text if len(text) <= 40 else text[:37] + "..."  # noqa: PLR2004  # what fits into an error line

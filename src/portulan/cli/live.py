@@ -23,8 +23,8 @@ from portulan.cli.watch import SOCKET, cells_of_event
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from portulan.answer import Watched
     from portulan.model import Event, Incomplete
+    from portulan.watched import Watched
 
     Row = tuple[tuple[str, ...], int]  # the cells of an event, and how often it came in a row
 

@@ -11,7 +11,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol, Self
 
-from portulan.answer import watch
 from portulan.cli import say_error, say_incomplete, worse
 from portulan.cli.machine import WHO, Cells, why
 from portulan.cli.sockets import local_time
@@ -19,15 +18,16 @@ from portulan.cli.terminal import Style, clean
 from portulan.document import event_document
 from portulan.errors import UsageError
 from portulan.model import Incomplete
+from portulan.watched import watch
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable
     from types import FrameType
 
-    from portulan.answer import Watched
     from portulan.model import Event
     from portulan.observe.recording import Recording
+    from portulan.watched import Watched
 
 SOCKET = ("PORT", "ADDRESS", "PROGRAM", "PID", "USER", "UNIT")
 """The columns of a socket: all that a watch sees is of this network namespace."""

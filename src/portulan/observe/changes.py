@@ -11,8 +11,8 @@ from collections import deque
 
 from portulan.model import Value
 from portulan.observe.dumps import HELD
-from portulan.observe.linux import Held
 from portulan.observe.netlink import BOUND, CLOSE, INODE, LISTEN, LOCAL_PORT, PEER, PEER_PORT, STATE, TRANSPORT
+from portulan.observe.sockets import Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

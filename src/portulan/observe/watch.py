@@ -20,9 +20,10 @@ from portulan.observe import netlink
 from portulan.observe.changes import Changes, Wanted
 from portulan.observe.dumps import HELD, TALKING, Dump, ProcNet
 from portulan.observe.holders import Finding, Holders, has_changed
-from portulan.observe.linux import HINT_FOR_CAPABILITIES, HINT_FOR_ROOT, Look, Sockets, Territory
+from portulan.observe.linux import Territory
 from portulan.observe.notifications import Notifications
 from portulan.observe.process import utc
+from portulan.observe.sockets import HINT_FOR_CAPABILITIES, HINT_FOR_ROOT, Look, Sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
