@@ -246,6 +246,11 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
             verdicts = tuple(map(Judging(open_map(), Veil(with_command_lines=with_command_lines)), found))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
+        if transport == "dccp":
+            why = "Portulan does not read them"
+            incomplete += (
+                Incomplete("DCCP sockets", why, "Linux has none since 6.16; on an older one: ss --dccp -ap"),
+            )
         episodes, unread = _recorded(history, port, transport)
         incomplete += unread
     return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete, episodes)

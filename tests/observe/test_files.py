@@ -39,10 +39,10 @@ def test_a_file_that_says_that_it_is_empty() -> None:
     assert files.read("/proc/self/status", 10) is None
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_refused_is_not_absent(tmp_path: Path) -> None:
+def test_refused_is_not_absent(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Where the system refuses, that is said, and not that there is nothing."""
     (tmp_path / "file").touch(mode=0)
+    request.getfixturevalue("unprivileged")
     with pytest.raises(PermissionError):
         files.read(str(tmp_path / "file"), 10)
 

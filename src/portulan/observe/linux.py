@@ -190,6 +190,7 @@ class Territory:
         addresses, address, interface, devices = self._addresses, self._address, self._interface, sockets.devices
         state_names: dict[Transport, dict[int, str]] = {
             "tcp": netlink.STATE_NAMES,
+            "sctp": netlink.STATE_NAMES,
             "udp": {**netlink.STATE_NAMES, netlink.CLOSE: "unconnected"},
         }
         listening = direction == "listen"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from portulan.observe.namespaces import Namespace
     from portulan.observe.netlink import Row
 
-HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED}
+HOLDING: dict[Transport, int] = {"tcp": netlink.HOLDING, "udp": netlink.UNCONNECTED, "sctp": netlink.HOLDING}
 """The states that hold a port, by transport."""
 FEW_PORTS = 8
 """So many ports are asked for one by one; more are looked for among all."""
@@ -31,9 +31,9 @@ _ANY_IPV6 = bytes(16)
 
 
 class Sockets:
-    """The sockets of one network namespace: from netlink, or from /proc where that is refused."""
+    """The sockets of one network namespace: from netlink, or from /proc where that is refused, and for SCTP."""
 
-    __slots__ = ("_diag", "_incomplete", "_refused", "devices", "namespace")
+    __slots__ = ("_diag", "_folder", "_incomplete", "_refused", "devices", "namespace", "transports")
 
     def __init__(self, incomplete: list[Incomplete], namespace: Namespace | None = None) -> None:
         """Look into a namespace, and for its devices; or, without one, into that of the looker alone."""
@@ -42,6 +42,10 @@ class Sockets:
         self._incomplete = incomplete
         self._refused: set[Transport] = set()
         self._diag: netlink.SockDiag | None = None
+        self._folder = "/proc/net" if namespace is None or namespace.is_here else namespace.folder
+        self.transports: tuple[Transport, ...] = ("tcp", "udp")
+        if self._folder and os.access(self._folder + "/sctp", os.F_OK):
+            self.transports += ("sctp",)
         try:
             if namespace is None:
                 self._diag = netlink.SockDiag()
@@ -68,6 +72,8 @@ class Sockets:
 
     def read(self, transport: Transport, states: int, **ports: int) -> list[Row]:
         """Return the sockets of a transport in some states, with a `local_port`, a `peer_port` or `any_port`."""
+        if transport == "sctp":
+            return self._read_sctp(states, ports)
         if self._diag and transport not in self._refused:
             try:
                 return self._diag.read(transport, states, **ports)
@@ -77,8 +83,7 @@ class Sockets:
                     self._note(error)
         from portulan.observe import procnet  # noqa: PLC0415  # seldom needed
 
-        namespace = self.namespace
-        folder = "/proc/net" if namespace is None or namespace.is_here else namespace.folder
+        folder = self._folder
         if not folder:
             return []  # said when it could not be entered
         try:
@@ -91,6 +96,18 @@ class Sockets:
                 return []  # its last process has gone
             message = "this system shows its sockets neither by netlink nor in /proc/net"
             raise NotSupported(message, hint="mount /proc") from error
+
+    def _read_sctp(self, states: int, ports: dict[str, int]) -> list[Row]:
+        from portulan.observe import sctp  # noqa: PLC0415  # few machines have it
+
+        try:
+            return sctp.read(self._folder, states, **ports)
+        except OSError as error:
+            why = error.strerror or "it cannot be read"
+            refused = Incomplete("SCTP sockets", why, f"allow the reading of {error.filename or self._folder}")
+            if refused not in self._incomplete:
+                self._incomplete.append(refused)
+            return []
 
     def _note(self, error: OSError) -> None:
         """Note what cannot be seen without netlink."""
@@ -133,7 +150,8 @@ def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], 
     """Return who holds a port, and if wanted who dials and who was accepted."""
     holders: list[Row] = []
     talkers: list[Row] = []
-    for transport, holding in HOLDING.items():
+    for transport in sockets.transports:
+        holding = HOLDING[transport]
         for row in sockets.read(transport, netlink.EVERY if talking else holding):
             (holders if holding >> row[STATE] & 1 else talkers).append(row)
     return holders, *Held(holders).divide(talkers)
@@ -149,7 +167,8 @@ def read_port(sockets: Sockets, port: int, *, thorough: bool) -> tuple[list[Row]
     holders: list[Row] = []
     talkers: list[Row] = []
     dials: list[Row] = []
-    for transport, holding in HOLDING.items():
+    for transport in sockets.transports:
+        holding = HOLDING[transport]
         towards: list[Row] = []
         rows: list[Row] = []
         # The kernel walks all connections for each of: bound sockets, a port on one side, a port on any side. Of these
