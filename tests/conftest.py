@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,3 +29,20 @@ def unprivileged() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+@pytest.fixture
+def others_run_python() -> None:
+    """Skip where another user may not run this interpreter, which may lie in somebody's own folder."""
+    setpriv = shutil.which("setpriv") or pytest.skip("needs the program setpriv")
+    words = [
+        setpriv,
+        f"--reuid={NOBODY}",
+        f"--regid={NOBODY}",
+        "--clear-groups",
+        sys.executable,
+        "-c",
+        "import portulan",
+    ]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("another user may not run this interpreter")

@@ -76,6 +76,7 @@ def test_another_holder(tmp_path: Path) -> None:
     assert (replaced["event"], replaced["names"], replaced["pids"]) == ("changed", ["sleep"], inherited["pids"])
 
 
+@pytest.mark.usefixtures("others_run_python")
 def test_what_was_refused_is_said(tmp_path: Path) -> None:
     """Without privileges, with hidepid and without netlink the watch goes on, says what is missing, and ends with 3."""
     report = play("refused", tmp_path)
