@@ -125,3 +125,12 @@ def test_whatever_is_behind(seen: Observation) -> None:
     text = page(seen)
     assert all(line.isprintable() for line in text.split("\n"))
     assert plain(seen)["redirect"] is None or set(plain(seen)["redirect"]) == {"address", "port", "by", "rule"}
+
+
+def test_a_number_of_another_namespace_is_not_taken_for_the_hosts() -> None:
+    """On a terminal, however narrow, the port itself says in which network namespace it is; elsewhere a cell does."""
+    elsewhere = replace(PLAIN, network_namespace_name="web\x1b[2J")
+    port = Cells(short=True).of(PLAIN)[0]
+    assert Cells(short=True).of(elsewhere)[0] == f"{port} in web\\x1b[2J"
+    assert Cells(short=False).of(elsewhere)[0] == port
+    assert "web\\x1b[2J" in Cells(short=False).of(elsewhere)

@@ -115,6 +115,7 @@ class TestRealNamespaces:
         elsewhere = [row for row in listening if row["network_namespace_name"]]
         assert {row["network_namespace"] for row in elsewhere} == {None}
         assert len(elsewhere) == 5
+        assert len({row["network_namespace_name"] for row in elsewhere}) == 3, "each can be told from the others"
         reasons = {note["why"] for note in seen["nobody"]["incomplete"]}
         assert "not permitted" in reasons
         assert any(reason.startswith("they may not be entered") for reason in reasons)
@@ -175,32 +176,63 @@ def test_devices_of_this_machine() -> None:
     assert devices.reach(bytes(4), loopback) == "namespace"
 
 
+def devices(*rows: tuple[object, ...], addresses: tuple[tuple[int, bytes], ...] = ()) -> links.Devices:
+    """Make the devices of a namespace, numbered from 1 with the loopback first: name, kind, master, peer."""
+    made = [links.Link(1, "lo", None, 0x9)]
+    for index, (name, kind, *rest) in enumerate(rows, 2):
+        made.append(links.Link(index, str(name), kind, 0x1, *rest))  # type: ignore[arg-type]  # as the rows below
+    return links.Devices(made, addresses)
+
+
+ANY, SOME = bytes(4), bytes([192, 0, 2, 1])
+
+
 @pytest.mark.parametrize(
-    ("kinds", "reach"),
+    ("rows", "reach"),
     [
         ([], "namespace"),
-        ([("lo", None, 0x9)], "namespace"),
-        ([("lo", None, 0x9), ("eth0", None, 0x1)], "outside"),
-        ([("lo", None, 0x9), ("eth0", None, 0x0)], "namespace"),
-        ([("eth0", "veth", 0x1)], "host"),
-        ([("eth0", "veth", 0x1), ("wg0", "wireguard", 0x1)], "outside"),
-        ([("eth0", "macvlan", 0x1)], "outside"),
+        ([("eth0", None)], "outside"),
+        ([("dummy0", "dummy")], "namespace"),
+        ([("tun0", "tun")], "outside"),
+        ([("eth0", "veth", 0, 9)], "outside"),  # its other end is nowhere to be seen
+        ([("br0", "bridge")], "namespace"),
+        ([("br0", "bridge"), ("vx0", "vxlan", 2)], "outside"),
+        ([("wg0", "wireguard")], "outside"),
     ],
 )
-def test_who_can_reach_any_address(kinds: list[tuple[str, str | None, int]], reach: str) -> None:
-    """A listener on every address is reached through the device that leads furthest, of those that are up."""
-    devices = links.Devices([links.Link(number, *kind) for number, kind in enumerate(kinds, 1)])
-    assert devices.reach(bytes(4), 0) == devices.reach(bytes(16), 0) == reach
-    assert devices.reach(bytes([127, 1, 2, 3]), 0) == devices.reach(bytes(15) + b"\1", 0) == "namespace"
+def test_who_can_reach_any_address(rows: list[tuple[object, ...]], reach: str) -> None:
+    """A listener on every address, and on any but a loopback one, is reached as far as the furthest device leads."""
+    seen = devices(*rows, addresses=((1, SOME),))
+    links.join([seen])
+    assert seen.reach(ANY, 0) == seen.reach(bytes(16), 0) == seen.reach(SOME, 0) == reach
+    assert seen.reach(bytes([127, 1, 2, 3]), 0) == seen.reach(bytes(15) + b"\1", 0) == "namespace"
+    assert seen.reach(ANY, 1) == "namespace"
 
 
-def test_an_address_is_reached_through_its_device() -> None:
-    """A listener on one address is reached as far as the device that has the address leads."""
-    both = [links.Link(1, "cable", "veth", 0x1), links.Link(2, "eth0", None, 0x1)]
-    devices = links.Devices(both, [(1, bytes([10, 0, 0, 1])), (2, bytes([192, 0, 2, 1]))])
-    assert devices.reach(bytes([10, 0, 0, 1]), 0) == "host"
-    assert devices.reach(bytes([192, 0, 2, 1]), 0) == "outside"
-    assert devices.reach(bytes(4), 1) == "host"
+def test_a_device_that_is_down_leads_nowhere() -> None:
+    """Only devices that are up count."""
+    seen = links.Devices([links.Link(2, "eth0", None, 0)])
+    links.join([seen])
+    assert seen.reach(ANY, 0) == "namespace"
+
+
+@pytest.mark.parametrize(("uplink", "reach"), [("dummy", "host"), (None, "outside"), ("vxlan", "outside")])
+def test_a_container_is_reached_as_far_as_its_bridge(uplink: str | None, reach: str) -> None:
+    """A cable into a bridge leads as far as what else is plugged into that bridge: nowhere, or through an uplink."""
+    host = devices(("br0", "bridge"), ("port", "veth", 2, 2), ("uplink", uplink, 2))
+    container = devices(("eth0", "veth", 0, 3))
+    links.join([host, container])
+    assert container.reach(ANY, 0) == reach
+    assert host.reach(ANY, 2) == reach  # bound to the bridge
+    assert host.reach(SOME, 0) == reach
+
+
+def test_a_link_local_address_is_its_devices() -> None:
+    """A link-local address is reached through its own device, whatever others there are."""
+    near, far = bytes([169, 254, 0, 1]), b"\xfe\x80" + bytes(13) + b"\1"
+    host = devices(("cable", "veth", 0, 2), ("eth0", None), addresses=((2, near), (3, far)))
+    links.join([host, devices(("eth0", "veth", 0, 2))])
+    assert (host.reach(near, 0), host.reach(far, 0), host.reach(SOME, 0)) == ("host", "outside", "outside")
 
 
 @given(st.binary(max_size=200))

@@ -36,7 +36,7 @@ class Columns(Value):
 
 WHO = Columns(
     ("PORT", ADDRESS, "REACH", "NAMESPACE", "PROGRAM", "PID", "USER", "UNIT"),
-    (18, 24, 9, 16, 24, 14, 12, 0),
+    (28, 24, 9, 16, 24, 14, 12, 0),
     (("REACH", 9), ("UNIT", 24), ("USER", 24), (ADDRESS, 24), ("PID", 24), ("NAMESPACE", 16)),
 )
 JUDGED = Columns(
@@ -137,12 +137,14 @@ class Cells:
         """Return the cells of one socket."""
         owner = self._owner(subject) if subject.processes else _missing_owner(subject)
         home = _home(subject)
-        name = namespace_of(subject)
+        port, name = _port(subject), clean(namespace_of(subject))
+        if self._short and name:  # a column would go on a narrow terminal, and a container's port look like the host's
+            port, name = f"{port} in {name}", ""
         return (
-            _port(subject),
+            port,
             _address(subject),
             subject.reachable_from or "",
-            clean(name) if name else "",
+            name,
             *owner,
             clean(home),
         )

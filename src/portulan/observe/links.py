@@ -1,10 +1,12 @@
-"""Network devices and addresses of a namespace, by rtnetlink, and who they let reach a listener.
+"""Network devices and addresses of namespaces, by rtnetlink, and who they let reach a listener.
 
 Layouts: linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h; see rtnetlink(7). Integers are in the machine's order.
 
-Who can reach a listener is read off its address and the devices, as if no packet filter were there: a loopback address
-is for its own namespace; a virtual cable (veth) that ends in another namespace of this machine, or a device that never
-leaves it, is for the machine; every other device that is up may lead outside.
+Who can reach a listener is read off its address and the devices, as if no packet filter were there. A loopback address
+is for its own namespace. Any other is answered on whatever device a packet comes in by (Linux follows the weak end
+system model of RFC 1122, section 3.3.4.2), so the device that leads furthest counts; a link-local address is its own
+device's (RFC 3927, RFC 4291). A virtual cable leads to the other namespace it ends in, and as far as the bridge that
+it is plugged into there; a bridge leads as far as what is plugged into it; all else that is up may lead outside.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from os import strerror
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import struct
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from portulan.model import Reach
 else:  # the C module itself, as in netlink
@@ -29,7 +31,7 @@ _RTM_NEWLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_GETADDR = 16, 18, 20, 22
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLM_F_REQUEST_DUMP = 0x301
 _IFF_UP, _IFF_LOOPBACK = 0x1, 0x8
-_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_LINK_NETNSID, _IFLA_INFO_KIND = 3, 18, 37, 1
+_IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 5, 10, 18, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _TYPE_MASK = 0x3FFF  # NLA_TYPE_MASK: above are the flags "nested" and "network byte order"
 
@@ -39,41 +41,50 @@ _ADDRESS = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, s
 _ATTRIBUTE = struct.Struct("=HH")
 _INT = struct.Struct("=i")
 
-_LOCAL_KINDS = frozenset({"veth", "dummy", "bridge", "ifb", "netkit", "nlmon", "tun", "vcan"})
-"""Kinds of devices that end in this machine: at a namespace, at a program, or nowhere. A bridge is as far-reaching as
-the devices in it, and those are in the list as well."""
+_NOWHERE = frozenset({"dummy", "ifb", "nlmon", "vcan"})
+"""Kinds of devices by which nothing comes in from elsewhere."""
+_CABLES = frozenset({"netkit", "veth"})
+"""Kinds of devices that are one end of a pair."""
+_RANK = {"namespace": 0, "host": 1, "outside": 2}
 
 
 class Link:
-    """A network device: number, name, kind (None for hardware), whether it is up and whether it is the loopback."""
+    """A network device: number, name, kind (None for hardware), whether it is up and whether it is the loopback.
 
-    __slots__ = ("index", "is_loopback", "is_up", "kind", "name")
+    `master` is the number of the bridge that it is plugged into, `peer` that of the other end of a cable, 0 for none;
+    `reach` is who can send to its namespace through it, final once `join` has seen all namespaces.
+    """
 
-    def __init__(self, index: int, name: str, kind: str | None, flags: int) -> None:
+    __slots__ = ("index", "is_loopback", "is_up", "kind", "master", "name", "peer", "reach")
+
+    def __init__(  # noqa: PLR0917  # as they come from the kernel
+        self, index: int, name: str, kind: str | None, flags: int, master: int = 0, peer: int = 0
+    ) -> None:
         self.index = index
         self.name = name
         self.kind = kind
         self.is_up = bool(flags & _IFF_UP)
         self.is_loopback = bool(flags & _IFF_LOOPBACK)
-
-    @property
-    def reach(self) -> Reach:
-        """Who can send to this namespace through the device."""
-        if self.is_loopback or not self.is_up:
-            return "namespace"
-        return "host" if self.kind in _LOCAL_KINDS else "outside"
+        self.master = master
+        self.peer = peer
+        leads_nowhere = self.is_loopback or not self.is_up or kind in _NOWHERE or kind == "bridge"
+        self.reach: Reach = "namespace" if leads_nowhere else "outside"
 
 
 class Devices:
     """The devices of one namespace: their names, the addresses they have, and who can reach a listener on them."""
 
-    __slots__ = ("_by_index", "_reach", "_reaches", "addresses")
+    __slots__ = ("_by_index", "_reaches", "addresses")
 
     def __init__(self, links: Iterable[Link], addresses: Iterable[tuple[int, bytes]] = ()) -> None:
         self._by_index = {link.index: link for link in links}
         self.addresses: dict[bytes, int] = {address: index for index, address in addresses}
-        self._reach = _widest([link.reach for link in self._by_index.values()])
         self._reaches: dict[tuple[bytes, int], Reach] = {}  # a machine has few addresses and many listeners
+
+    @property
+    def links(self) -> list[Link]:
+        """The devices."""
+        return [*self._by_index.values()]
 
     def name(self, index: int) -> str | None:
         """Return what a device is called."""
@@ -84,20 +95,59 @@ class Devices:
         """Return who can reach a listener on a packed address, bound to a device if that is not 0."""
         reach = self._reaches.get((address, index))
         if reach is None:
-            link = self._by_index.get(index or self.addresses.get(address, 0))
-            reach = "namespace" if is_loopback(address) else self._reach if link is None else link.reach
+            if is_link_local(address):
+                index = index or self.addresses.get(address, 0)
+            link = self._by_index.get(index)
+            widest = widest_of([found.reach for found in self._by_index.values()])
+            reach = "namespace" if is_loopback(address) else widest if link is None else link.reach
             self._reaches[address, index] = reach
         return reach
 
 
-def _widest(reaches: Iterable[Reach]) -> Reach:
-    found = set(reaches)
-    return "outside" if "outside" in found else "host" if "host" in found else "namespace"
+def join(namespaces: Sequence[Devices]) -> None:
+    """Find out how far cables and bridges lead, from all the namespaces that could be looked into.
+
+    The kernel tells of a cable's other end its number and not its namespace, so an end counts as the other one where
+    both have each other's number. A cable whose other end is nowhere to be seen may lead anywhere.
+    """
+    links = [(devices, link) for devices in namespaces for link in devices.links if link.is_up]
+    ends: dict[tuple[int, int], list[tuple[Devices, Link]]] = {}
+    for devices, link in links:
+        if link.kind in _CABLES:
+            ends.setdefault((link.index, link.peer), []).append((devices, link))
+    cables = [
+        (link, [other for other in ends.get((link.peer, link.index), ()) if other[1] is not link])
+        for found in ends.values()
+        for _devices, link in found
+    ]
+    for link, others in cables:
+        link.reach = "host" if others else "outside"
+    for _round in range(2):  # from a bridge through a cable to a bridge in another namespace
+        for devices, link in links:
+            if link.kind == "bridge":
+                link.reach = widest_of([port.reach for port in devices.links if port.master == link.index])
+        for link, others in cables:
+            plugged = [
+                bridge.reach for devices, end in others for bridge in devices.links if bridge.index == end.master
+            ]
+            link.reach = widest_of([link.reach, *plugged])
+
+
+def widest_of(reaches: Iterable[Reach]) -> Reach:
+    """Return the furthest of some reaches."""
+    return max(reaches, key=_RANK.__getitem__, default="namespace")
 
 
 def is_loopback(address: bytes) -> bool:
     """Tell whether a packed address is a loopback address (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3)."""
     return address[0] == 127 if len(address) == 4 else address == bytes(15) + b"\1"  # noqa: PLR2004  # IPv4: 127/8
+
+
+def is_link_local(address: bytes) -> bool:
+    """Tell whether a packed address is a link-local address (RFC 3927, section 2.1; RFC 4291, section 2.5.6)."""
+    if len(address) == 4:  # noqa: PLR2004  # IPv4: 169.254/16
+        return address.startswith(b"\xa9\xfe")
+    return address[0] == 0xFE and address[1] & 0xC0 == 0x80  # noqa: PLR2004  # fe80::/10
 
 
 def read_devices() -> Devices:
@@ -152,13 +202,11 @@ def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
 def parse_link(body: bytes) -> Link:
     """Parse one device."""
     _family, _type, index, flags, _change = _LINK.unpack_from(body)
-    name, kind = str(index), None
-    for attribute, value in attributes(body[_LINK.size :]):
-        if attribute == _IFLA_IFNAME:
-            name = _text(value)
-        elif attribute == _IFLA_LINKINFO:
-            kind = next((_text(text) for what, text in attributes(value) if what == _IFLA_INFO_KIND), None)
-    return Link(index, name, kind, flags)
+    found = dict(attributes(body[_LINK.size :]))
+    name = _text(found[_IFLA_IFNAME]) if _IFLA_IFNAME in found else str(index)
+    kind = dict(attributes(found.get(_IFLA_LINKINFO, b""))).get(_IFLA_INFO_KIND)
+    master, peer = (_number(found.get(attribute)) for attribute in (_IFLA_MASTER, _IFLA_LINK))
+    return Link(index, name, None if kind is None else _text(kind), flags, master, peer)
 
 
 def parse_address(body: bytes) -> tuple[int, bytes] | None:
@@ -167,6 +215,11 @@ def parse_address(body: bytes) -> tuple[int, bytes] | None:
     found = dict(attributes(body[_ADDRESS.size :]))
     address = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS)
     return None if address is None or len(address) not in {4, 16} else (index, address)
+
+
+def _number(value: bytes | None) -> int:
+    number: int = _INT.unpack(value)[0] if value is not None and len(value) == _INT.size else 0
+    return number
 
 
 def _text(value: bytes) -> str:

@@ -46,14 +46,7 @@ def observe(
     incomplete: list[Incomplete],
 ) -> Iterator[Observation]:
     """Look now; see `portulan.observe.survey`. What was refused is appended to `incomplete`."""
-    places: list[Namespace | None] = [None]
-    if everywhere:
-        from portulan.observe.namespaces import find  # noqa: PLC0415  # `who` does without
-
-        places = [*find(read_pids())]
-        if are_hidden():
-            why = "/proc hides the processes of others"
-            incomplete.append(Incomplete("network namespaces of other users' processes", why, HINT_FOR_ROOT))
+    places: list[Namespace | None] = [*_find_namespaces(incomplete)] if everywhere else [None]
     looks: list[Look] = []
     try:
         for place in places:
@@ -63,6 +56,8 @@ def observe(
                 looks[-1].dials = []
             if port is None and not accepted:
                 looks[-1].accepts = []
+        if everywhere:
+            _join_devices(looks)
         territory = Territory(
             looks, all_owners=all_owners, command_lines=command_lines, provenance=provenance, incomplete=incomplete
         )
@@ -75,6 +70,22 @@ def observe(
         yield from territory.observations("connect", look.dials, look.sockets)
     for look in looks:
         yield from territory.observations("accept", look.accepts, look.sockets)
+
+
+def _find_namespaces(incomplete: list[Incomplete]) -> list[Namespace]:
+    """Return all network namespaces that can be found, and note where some may be hidden."""
+    from portulan.observe.namespaces import find  # noqa: PLC0415  # `who` does without
+
+    if are_hidden():
+        why = "/proc hides the processes of others"
+        incomplete.append(Incomplete("network namespaces of other users' processes", why, HINT_FOR_ROOT))
+    return find(read_pids())
+
+
+def _join_devices(looks: list[Look]) -> None:
+    from portulan.observe.links import join  # noqa: PLC0415  # `who` does without
+
+    join([look.sockets.devices for look in looks if look.sockets.devices is not None])
 
 
 class Territory:

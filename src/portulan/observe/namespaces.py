@@ -74,6 +74,8 @@ def find(pids: Sequence[int]) -> list[Namespace]:
             by_sockets[sockets] = Namespace(None, None, [])
             elsewhere.append(by_sockets[sockets])
         by_sockets[sockets].pids.append(pid)
+    for unknown in elsewhere:  # without a number only a process in it tells one from another
+        unknown.name = f"net of pid {unknown.pids[0]}"
     for inode, file in read_mounts():
         named = by_inode.setdefault(inode, Namespace(inode, file, []))
         named.name = named.name or name_of(file)
