@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from portulan.observe.changes import LATE_STEPS, Changes, Wanted
+from portulan.observe.changes import MOST_DEPARTED, Changes, Wanted
 from portulan.observe.netlink import BOUND, CLOSE, ESTABLISHED, LISTEN
 
 if TYPE_CHECKING:
@@ -130,9 +130,18 @@ def test_a_connection_that_was_seen_vanishes_once() -> None:
     seen = {**without, 3: row(40_001, 2528)}
     look(changes, seen)
     assert told(look(changes, without)) == [("vanished", "", 3)]
-    for _ in range(LATE_STEPS - 1):
+    for _ in range(100):  # a process may keep a dead connection open for as long as it likes
         look(changes, without)
     assert told(look(changes, without, [(3, dead(40_001, 2528))])) == []
+
+
+def test_what_is_gone_is_not_remembered_without_bounds() -> None:
+    """Where notifications are lost, what waits for them is forgotten, the first first."""
+    changes = Changes(Wanted())
+    look(changes, {number: row(1_000, number % 60_000 + 1) for number in range(MOST_DEPARTED + 10)})
+    look(changes, {})
+    assert len(changes._departed) == MOST_DEPARTED
+    assert 9 not in changes._departed
 
 
 def test_a_process_lets_go_before_the_kernel_does() -> None:

@@ -15,8 +15,9 @@ from portulan.model import Process, replace
 from portulan.observe import netlink, survey
 from portulan.observe.changes import Wanted
 from portulan.observe.dumps import ProcNet
-from portulan.observe.holders import SLICES, has_changed
+from portulan.observe.holders import ORPHAN_ROUNDS, SLICES, Finding, Holders, has_changed
 from portulan.observe.netlink import EVERY
+from portulan.observe.process import Facts
 from portulan.observe.watch import Watch
 
 if TYPE_CHECKING:
@@ -102,6 +103,15 @@ def test_a_holder_is_checked_within_ten_looks(listener: socket.socket) -> None:
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def test_a_socket_that_nobody_holds_is_asked_for_again(listener: socket.socket) -> None:
+    """Who receives a socket that was on its way is found, if later than others: each such search reads everything."""
+    holders = Holders()
+    seen = replace(one(listener), processes=(), processes_missing="no process holds it")
+    holders.enter(7, seen, Finding({}, Facts()))
+    rounds = [holders.check() for _ in range(SLICES * ORPHAN_ROUNDS)]
+    assert [suspects for suspects in rounds if suspects] == [[7]]
 
 
 def one(listener: socket.socket) -> Observation:

@@ -57,6 +57,13 @@ def test_a_thousand_connections_of_five_milliseconds(tmp_path: Path) -> None:
     assert kinds["changed"] == 0
 
 
+def test_a_server_that_does_not_close(tmp_path: Path) -> None:
+    """A connection is told once also where its own end closes first and the kernel keeps a rest of it."""
+    report = play("slow", tmp_path)
+    dials = [event for event in report["events"] if event["direction"] == "connect" and event["event"] != "vanished"]
+    assert Counter(event["port"] for event in dials) == Counter(report["ports"])
+
+
 def test_a_thousand_connections_of_two_seconds(tmp_path: Path) -> None:
     """Of 1,000 connections of 2 s that dial 2528, from 50 processes, each is told with the process that dialled."""
     report = play("long", tmp_path)

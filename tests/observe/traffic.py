@@ -34,6 +34,7 @@ PORT = 2528
 UNSUSPICIOUS = 20_431
 WAIT_S = 30
 CONNECTIONS = 1_000
+FEW = 20
 SHORT_S = 0.005
 LONG_S = 2
 DIALLERS = 50
@@ -141,6 +142,24 @@ def short(folder: Path) -> dict[str, Any]:
                 numbers.append(connection.getsockname()[1])
                 time.sleep(SHORT_S)  # how long a connection lasts is what this is about
         until("all are told", lambda: watching.count("closed") + watching.count("appeared") >= len(numbers))
+        return {"ports": numbers, **watching.end()}
+
+
+def slow(folder: Path) -> dict[str, Any]:
+    """Let connections of five milliseconds dial a server that does not close its own end."""
+    with socket.create_server(("127.0.0.1", PORT), backlog=FEW):
+        watching = Watching(folder, str(PORT), str(UNSUSPICIOUS), "--every", "0.1")
+        numbers = []
+        for _ in range(FEW):
+            with socket.create_connection(("127.0.0.1", PORT)) as connection:
+                numbers.append(connection.getsockname()[1])
+                time.sleep(SHORT_S)  # as above
+        until("all are told", lambda: watching.count("closed") + watching.count("appeared") >= len(numbers))
+        # Two looks more, at what the kernel keeps of them: one that finds a listener, and one that misses it.
+        vanished = watching.count("vanished")
+        with socket.create_server(("127.0.0.1", UNSUSPICIOUS)):
+            until("it is told", lambda: any(event["port"] == UNSUSPICIOUS for event in map(brief, watching.events())))
+        watching.await_events("vanished", vanished + 1)
         return {"ports": numbers, **watching.end()}
 
 
@@ -273,7 +292,7 @@ def run_without_netlink(words: list[str]) -> None:
     os.execvp(words[0], words)  # noqa: S606  # without a shell
 
 
-SCENES = {scene.__name__: scene for scene in (short, long, changed, refused, service, full)}
+SCENES = {scene.__name__: scene for scene in (short, slow, long, changed, refused, service, full)}
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """What changed between two looks: the core of the watch, which opens nothing and knows no clock.
 
 A step takes the sockets of a look and what the kernel says was destroyed since the last one, and gives what appeared,
-what vanished and what lived too short to be seen. It keeps what the last look showed and, for a few steps, what is no
-longer there, because a notification may come after the look that missed its socket.
+what vanished and what lived too short to be seen. It keeps what the last look showed, and what is no longer there until
+the kernel says that it was destroyed: that comes after the look that missed it, and late where a process keeps a dead
+connection open.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     Sight = tuple[Identity, Direction, Row]
 
-LATE_STEPS = 10
-"""For so many steps a notification may come late: the kernel sends it when the last reference to a socket is gone."""
+MOST_DEPARTED = 16_384
+"""So many sockets that are gone are remembered until they are destroyed: each is told of once, unless that is lost."""
 _FORMER_STEPS = 2  # so long a listener that has gone explains the connections that it had accepted
 _WAITING_STATES = frozenset({1, 8})  # ESTABLISHED, CLOSE-WAIT: a connection that its listener has yet to take
 
@@ -70,7 +71,7 @@ class Changes:
         self._began = False
         self._seen: Mapping[Identity, Row] = {}
         self._known: dict[Identity, tuple[Direction, Row]] = {}
-        self._departed: deque[set[Identity]] = deque(maxlen=LATE_STEPS)
+        self._departed: dict[Identity, None] = {}  # in the order in which they went
         self._holders: dict[Identity, Row] = {}
         self._recent: deque[list[Row]] = deque(maxlen=_FORMER_STEPS)  # who held a port until lately
         self._held: Held | None = None
@@ -104,7 +105,9 @@ class Changes:
         ended = {identity for identity, _row in destroyed}
         appeared, moved = self._look_at(fresh, ended, vanished, closed)
         vanished += [identity for identity in gone if self._known.pop(identity, None)]
-        self._departed.append(gone)
+        self._departed.update(dict.fromkeys(gone - ended))
+        while len(self._departed) > MOST_DEPARTED:
+            del self._departed[next(iter(self._departed))]
         self._seen = seen
         self._began = True
         return Step(tuple(appeared), tuple(vanished), tuple(closed), tuple(moved))
@@ -113,7 +116,9 @@ class Changes:
         """Take in that a socket was destroyed."""
         if self._known.pop(identity, None):
             vanished.append(identity)
-        elif identity not in self._seen and not any(identity in gone for gone in self._departed):
+        elif identity in self._departed:
+            del self._departed[identity]
+        elif identity not in self._seen:
             direction = self._direction_of_unseen(row)
             if direction is not None and self._wanted.wants(direction, row):
                 closed.append((identity, direction, row))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from portulan.observe.process import Facts
 
 SLICES = 10
+ORPHAN_ROUNDS = 6
+"""A socket is checked once in so many looks; one that nobody was found to hold once in so many times as many."""
 _UP = b"../"
 
 
@@ -57,11 +59,12 @@ class _Holding:
 class Holders:
     """What is watched, by identity."""
 
-    __slots__ = ("_next", "_programs", "_slices")
+    __slots__ = ("_next", "_programs", "_rounds", "_slices")
 
     def __init__(self) -> None:
         self._slices: tuple[dict[Identity, _Holding], ...] = tuple({} for _ in range(SLICES))
         self._next = 0
+        self._rounds = 0
         self._programs: dict[int, bytes] = {}  # by pid: where /proc/PID/exe pointed when it was found
 
     def enter(self, identity: Identity, observation: Observation, finding: Finding) -> None:
@@ -87,10 +90,13 @@ class Holders:
         """Check the next slice; return the sockets whose owners are not what they were."""
         holdings = self._slices[self._next]
         self._next = (self._next + 1) % SLICES
+        suspects = []
         if not self._next:
             self._forget_programs()
+            self._rounds += 1
+            if self._rounds % ORPHAN_ROUNDS == 0:
+                suspects += self._orphans()
         programs: dict[int, bool] = {}
-        suspects = []
         for identity, holding in holdings.items():
             for pid, number in holding.places.items():
                 if pid not in programs:
@@ -102,6 +108,10 @@ class Holders:
             if not same:
                 self._programs.pop(pid, None)
         return suspects
+
+    def _orphans(self) -> list[Identity]:
+        """Return the sockets that nobody was found to hold: they may have been on their way to somebody."""
+        return [name for holdings in self._slices for name, holding in holdings.items() if not holding.places]
 
     def _slice_of(self, identity: Identity) -> dict[Identity, _Holding]:
         return self._slices[hash(identity) % SLICES]

@@ -21,6 +21,7 @@ from portulan.observe.changes import Changes, Wanted
 from portulan.observe.dumps import HELD, TALKING, Dump, ProcNet
 from portulan.observe.holders import Finding, Holders, has_changed
 from portulan.observe.linux import Territory
+from portulan.observe.netlink import INODE, STATE
 from portulan.observe.notifications import Notifications
 from portulan.observe.process import utc
 from portulan.observe.sockets import HINT_FOR_CAPABILITIES, HINT_FOR_ROOT, Look, Sockets
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from portulan.observe.netlink import Row
 
 _FEW_PORTS = 4  # a question for each costs less than one for all connections
+_FIN_WAIT_2 = 5  # include/net/tcp_states.h
 _GRACE_S = 0.05  # the kernel tells of what was closed a moment later (broadcast_wq in net/core/sock_diag.c)
 _TRANSPORTS: tuple[Transport, ...] = ("tcp", "udp")
 _FAMILIES = {"tcp": (_socket.AF_UNSPEC,), "udp": (_socket.AF_INET, _socket.AF_INET6)}
@@ -232,7 +234,15 @@ class Watch:
         destroyed = self._notifications.take() if self._notifications is not None else []
         # All are asked, none is spared by one that differs.
         if [source for source in self._sources if source.look()] or not self._begun:
-            self._seen = {identity: row for source in self._sources for identity, row in source.sockets().items()}
+            told = self._notifications is not None
+            self._seen = {
+                identity: row
+                for source in self._sources
+                for identity, row in source.sockets().items()
+                # What is left of a connection whose own end closed first has another cookie than the connection had,
+                # and that was told of when it was destroyed (TIME-WAIT's stand-in for FIN-WAIT-2, tcp_time_wait).
+                if row[INODE] or row[STATE] != _FIN_WAIT_2 or not told
+            }
         step = self._changes.step(self._seen, destroyed)
         events = self._tell(step)
         self._begun = True
@@ -266,6 +276,7 @@ class Watch:
                 before = self._holders.observation(identity)
                 self._holders.enter(identity, seen, finding)
                 if before is not None and has_changed(before, seen):
+                    self._count_missing(seen)
                     events.append(Event(at, "changed", seen, None, before.processes))
         return tuple(events)
 
