@@ -53,6 +53,7 @@ ENUMERATIONS = {
     ("observation", "direction"): "Direction",
     ("observation", "processes_missing"): "ProcessesMissing",
     ("process", "executable_status"): "ExecutableStatus",
+    ("process", "replaced_by"): "Replacement",
     ("episode", "direction"): "Direction",
     ("episode", "processes_missing"): "ProcessesMissing",
     ("episode", "judgement"): "Judgement",

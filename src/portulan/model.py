@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     Attestation = Literal["documented", "reported"]
     Distinct = Literal["own", "shared"]
     Perspective = Literal["live", "imported", "declared"]
-    ExecutableStatus = Literal["present", "deleted", "in-memory"]
+    ExecutableStatus = Literal["present", "deleted", "in-memory", "unseen"]
+    Replacement = Literal["same", "upgrade", "foreign"]
     Reach = Literal["namespace", "host", "outside"]
     ProcessesMissing = Literal[
         "not permitted", "other namespace", "no process holds it", "closed before it could be read"
@@ -295,12 +296,14 @@ class Endpoint(Value):
 class Process(Value):
     """A process that holds a socket. What could not be read is None.
 
-    `executable` is the target of /proc/PID/exe; `executable_status` tells whether that file is still there;
+    `executable` is the target of /proc/PID/exe; `executable_status` tells whether that file is still there (`unseen`:
+    that cannot be seen from here, as where somebody has mounts of his own);
     `executable_writable` is the first part of its path that somebody other than root can write, or None.
 
     Where somebody asked for provenance: `package` owns the file at that path; `executable_intact` tells whether what
-    runs has the content that the package shipped; `restart_needed` whether it was deleted because the package was
-    upgraded (None: packages were not asked, or cannot be). `script` is the file that the command line of an interpreter
+    runs has the content that the package shipped; `restart_needed` whether another file of the package took its place
+    (None: packages were not asked, or cannot be); `replaced_by` what that is, where files were read: the same content,
+    what the package ships now, or what it does not. `script` is the file that the command line of an interpreter
     names, which whoever started it chose; `script_writable` what of its path others than root can write.
     """
 
@@ -315,6 +318,7 @@ class Process(Value):
     package: str | None = None
     executable_intact: bool | None = None
     restart_needed: bool | None = None
+    replaced_by: Replacement | None = None
     script: str | None = None
     script_package: str | None = None
     script_writable: str | None = None

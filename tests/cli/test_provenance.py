@@ -16,6 +16,8 @@ from tests.cli.door import environment, portulan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from portulan.model import Replacement
+
 PERL = Path("/usr/bin/perl")
 
 SCRIPT = """
@@ -94,15 +96,21 @@ def test_a_page_leaves_a_cache(server: tuple[str, Path], tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ((None, None, None), ""),
-        ((None, None, False), "in no package"),
-        (("nginx-core", None, False), "package nginx-core"),
-        (("nginx-core", True, False), "package nginx-core, matches it"),
-        (("nginx-core", False, False), "package nginx-core, differs from it"),
-        (("nginx-core", None, True), "package nginx-core, restart needed: upgraded since"),
+        ((None, None, None, None), ""),
+        ((None, None, False, None), "in no package"),
+        (("nginx-core", None, False, None), "package nginx-core"),
+        (("nginx-core", True, False, None), "package nginx-core, matches it"),
+        (("nginx-core", False, False, None), "package nginx-core, differs from it"),
+        (("nginx-core", None, True, None), "package nginx-core, restart needed: replaced since"),
+        (("nginx-core", None, True, "upgrade"), "package nginx-core, restart needed: upgraded since"),
+        (("nginx-core", True, False, "same"), "package nginx-core, matches it, replaced by the same file"),
+        (
+            ("nginx-core", True, False, "foreign"),
+            "package nginx-core, matches it, but what lies there now differs from it",
+        ),
     ],
 )
-def test_words(facts: tuple[str | None, bool | None, bool | None], said: str) -> None:
-    """Not asked, in no package, of a package, as shipped, other than shipped, upgraded since: each has its words."""
+def test_words(facts: tuple[str | None, bool | None, bool | None, Replacement | None], said: str) -> None:
+    """Not asked, in no package, of a package, as shipped or not, what took its place: each has its words."""
     process = Process(1, "nginx", "/usr/sbin/nginx", None, "root", None, "present", None, *facts)
     assert say_origin(process) == said

@@ -16,13 +16,61 @@ if TYPE_CHECKING:
 def test_upgraded_and_not_restarted(index: Index) -> None:
     """A program that was replaced by an upgrade is believed, and the note says that it must be restarted."""
     facts: dict[str, object] = {"executable_status": "deleted", "package": "openssh-server"}
-    upgraded = process("/usr/sbin/sshd", restart_needed=True, **facts)
-    verdict = judged(index, socket("listen", 22, upgraded))
-    assert short(verdict)[:2] == ("registered", "ok")
-    assert [note.rule for note in verdict.notes] == ["PT305"]
+    for replaced_by, said in (("upgrade", "openssh-server was upgraded"), (None, "the file was replaced")):
+        upgraded = process("/usr/sbin/sshd", restart_needed=True, replaced_by=replaced_by, **facts)
+        verdict = judged(index, socket("listen", 22, upgraded))
+        assert short(verdict)[:2] == ("registered", "ok")
+        (note,) = verdict.notes
+        assert note.rule == "PT305"
+        assert f"{said} after the process started" in note.statement
     gone = process("/usr/sbin/sshd", restart_needed=False, **facts)
     assert judged(index, socket("listen", 22, gone)).rule == "PT106"
     assert [note.rule for note in judged(index, socket("listen", 22, gone)).notes] == ["PT302"]
+
+
+def test_replaced_by_the_same_file(index: Index) -> None:
+    """A program that was installed again is believed, and the note says that no restart is needed."""
+    facts: dict[str, object] = {"executable_status": "deleted", "package": "openssh-server", "restart_needed": False}
+    again = process("/usr/sbin/sshd", executable_intact=True, replaced_by="same", **facts)
+    verdict = judged(index, socket("listen", 22, again))
+    assert short(verdict)[:2] == ("registered", "ok")
+    (note,) = verdict.notes
+    assert "replaced by the same file" in note.statement
+    assert "no restart is needed" in note.statement
+
+
+@pytest.mark.parametrize("path", ["/usr/sbin/sshd", "/usr/bin/python3.11", "/usr/bin/of-no-catalogue"])
+@pytest.mark.parametrize("intact", [True, None])
+def test_a_foreign_file_in_its_place(index: Index, path: str, intact: bool | None) -> None:  # noqa: FBT001  # pytest
+    """That the file at a program's path is not the package's is investigated, and said of that file alone."""
+    facts: dict[str, object] = {"executable_status": "deleted", "package": "x", "restart_needed": False}
+    owner = process(path, executable_intact=intact, replaced_by="foreign", **facts)
+    verdict = judged(index, socket("listen", 22, owner))
+    assert (verdict.rule, verdict.attention) == ("PT106", "investigate")
+    statement = verdict.because[-1].statement
+    assert "what lies there now is not what the package x shipped" in statement
+    assert "deleted" not in statement
+    assert ("though what runs is" in statement) is bool(intact)
+    assert "PT306" in [note.rule for note in verdict.notes]
+    assert not any(item.statement.startswith(f"{path} is of the package") for item in verdict.because)
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("/usr/sbin/sshd", "PT110"),
+        ("/usr/lib/systemd/systemd", "PT110"),
+        ("/usr/bin/python3.11", "PT110"),
+        ("/usr/bin/of-no-catalogue", "PT105"),
+    ],
+)
+def test_a_file_that_cannot_be_seen(index: Index, path: str, rule: str) -> None:
+    """A file that only its process sees lends no name and is no accusation: look, and who chose its name."""
+    verdict = judged(index, socket("listen", 22, process(path, executable_status="unseen")))
+    assert (verdict.rule, verdict.judgement, verdict.attention) == (rule, "unexplained", "look")
+    assert "in another mount or user namespace" in verdict.because[-1].statement
+    assert "Find out who put" not in (verdict.advice or "")
+    assert "list-sockets" not in (verdict.advice or "")
 
 
 def test_upgraded_where_others_can_write(index: Index) -> None:

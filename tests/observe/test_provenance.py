@@ -97,24 +97,42 @@ def test_upgraded_while_it_runs(debian: Debian) -> None:
         debian.install("tool", "2", {"bin/tool": SLEEP.read_bytes() + b"of version 2"})
         process = look(debian, pid)
         assert process.executable_status == "deleted"
-        assert facts(process) == ("tool", None, True)
-        assert facts(look(debian, pid, verify=False)) == ("tool", None, True)
+        assert (*facts(process), process.replaced_by) == ("tool", None, True, "upgrade")
+        quick = look(debian, pid, verify=False)
+        assert (*facts(quick), quick.replaced_by) == ("tool", None, True, None)
 
 
 def test_installed_again_while_it_runs(debian: Debian) -> None:
-    """A program that was only installed once more is as shipped, read from the process since no path leads to it."""
-    with running(debian.root / "bin" / "tool", "600") as pid:
+    """A program that was only installed once more is as shipped, by its package or by hand, and needs no restart."""
+    program = debian.root / "bin" / "tool"
+    with running(program, "600") as pid:
         debian.install("tool", "1.1", {"bin/tool": SLEEP})
-        assert facts(look(debian, pid)) == ("tool", True, True)
+        process = look(debian, pid)
+        assert (*facts(process), process.replaced_by) == ("tool", True, False, "same")
+    with running(program, "600") as pid:
+        shutil.copy2(program, debian.root / "copy")
+        (debian.root / "copy").rename(program)
+        process = look(debian, pid)
+        assert (*facts(process), process.replaced_by) == ("tool", True, False, "same")
 
 
 def test_replaced_by_something_else(debian: Debian) -> None:
-    """A program whose place something took that its package did not ship was not upgraded, as shipped or not."""
+    """That something took a program's place which its package did not ship is a fact apart from what runs."""
     program = debian.root / "bin" / "tool"
     with running(program, "600") as pid:
         program.unlink()
         program.write_bytes(b"something else")
-        assert facts(look(debian, pid)) == ("tool", True, False)
+        process = look(debian, pid)
+        assert (*facts(process), process.replaced_by) == ("tool", True, False, "foreign")
+
+
+def test_replaced_and_not_read(debian: Debian, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what runs is too large to be read, nobody knows whether it was replaced by an upgrade."""
+    with running(debian.root / "bin" / "tool", "600") as pid:
+        debian.install("tool", "2", {"bin/tool": b"small"})
+        monkeypatch.setattr(digest, "LARGEST", 1000)
+        process = look(debian, pid)
+        assert (*facts(process), process.replaced_by) == ("tool", None, True, None)
 
 
 def test_deleted_and_gone(debian: Debian) -> None:
@@ -185,28 +203,137 @@ def test_a_file_is_read_once(debian: Debian, tmp_path: Path, monkeypatch: pytest
         assert facts(look(debian, pid, cache=cached())) == ("tool", False, False)
 
 
-@pytest.mark.root
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts in a namespace")
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is not installed")
-def test_another_view_of_files(debian: Debian, tmp_path: Path) -> None:
-    """What a process sees at a path in a namespace of its own is of no package of ours, and no upgrade."""
+# ------------------------------------------------------------------------------------------- other roots and namespaces
+
+HOLDS_ROOT = """
+import os, sys
+os.chroot(sys.argv[1])
+print(flush=True)
+sys.stdin.read()
+"""
+
+unshares = pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is not installed")
+
+
+@contextlib.contextmanager
+def mounting(debian: Debian, evil: Path, *kinds: str) -> Iterator[int]:
+    """Run a file that is mounted over the package's program, in namespaces of its own."""
     program = debian.root / "bin" / "tool"
-    evil = tmp_path / "evil"
-    shutil.copy("/bin/cat", evil)
     mount = f"mount --bind {evil} {program} && exec {program}"
-    with subprocess.Popen(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount], stdin=subprocess.PIPE
-    ) as child:
+    with subprocess.Popen(["unshare", *kinds, "--mount", "sh", "-c", mount], stdin=subprocess.PIPE) as child:
         try:
             while os.readlink(f"/proc/{child.pid}/exe") != str(program):  # noqa: PTH115
                 if child.poll() is not None:
-                    pytest.skip("no user namespace can be made here")
-            assert facts(look(debian, child.pid)) == (None, None, None)
-            evil.unlink()
-            process = look(debian, child.pid)
-            assert facts(process) == (None, None, None)
+                    pytest.skip("no such namespace can be made here")
+            yield child.pid
         finally:
             child.kill()
+
+
+@unshares
+def test_another_user_namespace(debian: Debian, tmp_path: Path) -> None:
+    """In a user namespace anybody mounts what he likes at any path: root's own file there has no name, nor package."""
+    assert Path("/bin/cat").stat().st_uid == 0
+    with mounting(debian, Path("/bin/cat"), "--user", "--map-root-user") as pid:
+        process = look(debian, pid)
+        assert process.executable == str(debian.root / "bin" / "tool")
+        assert (process.executable_status, process.executable_writable) == ("unseen", None)
+        assert facts(process) == (None, None, None)
+    evil = tmp_path / "evil"
+    shutil.copy("/bin/cat", evil)
+    with mounting(debian, evil, "--user", "--map-root-user") as pid:
+        evil.unlink()
+        process = look(debian, pid)
+        assert (process.executable_status, *facts(process)) == ("unseen", None, None, None)
+
+
+@unshares
+def test_started_through_another_namespace(debian: Debian) -> None:
+    """A program of our namespaces that was started by a path through another's has no name either."""
+    program = debian.root / "bin" / "tool"
+    with mounting(debian, Path("/bin/cat"), "--user", "--map-root-user") as pid:
+        through = f"/proc/{pid}/root{program}"
+        with subprocess.Popen(["tool"], executable=through, stdin=subprocess.PIPE) as child:
+            try:
+                process = look(debian, child.pid)
+                assert (process.executable, process.executable_status) == (str(program), "unseen")
+                assert facts(process) == (None, None, None)
+            finally:
+                child.kill()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts in a namespace")
+@unshares
+def test_another_mount_namespace(debian: Debian) -> None:
+    """What root mounted for a process, as for a container, is present, though of no package of ours."""
+    with mounting(debian, Path("/bin/cat")) as pid:
+        process = look(debian, pid)
+        assert (process.executable_status, *facts(process)) == ("present", None, None, None)
+
+
+@contextlib.contextmanager
+def with_root(program: Path, root: Path) -> Iterator[int]:
+    """Run a copy of this interpreter that goes into a root of its own."""
+    words: tuple[str | Path, ...] = (program, "-c", HOLDS_ROOT, root)
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"\n"
+            yield child.pid
+        finally:
+            child.kill()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: chroot")
+def test_another_root(debian: Debian, tmp_path: Path) -> None:
+    """A service that changed its root is known by the path that we see: upgraded, or deleted and gone."""
+    jail = tmp_path / "jail"
+    jail.mkdir(mode=0o700)
+    os.chown(jail, 65_534, 65_534)  # others than root can write there, which says nothing of the program's own path
+    interpreter = Path(sys.executable).resolve()
+    debian.install("interpreter", "1", {"bin/interpreter": interpreter})
+    program = debian.root / "bin" / "interpreter"
+    environment = pytest.MonkeyPatch()
+    environment.setenv("PYTHONHOME", sys.base_prefix)
+    try:
+        with with_root(program, jail) as pid:
+            before = look(debian, pid)
+            assert (before.executable_status, *facts(before)) == ("present", "interpreter", True, False)
+            debian.install("interpreter", "2", {"bin/interpreter": interpreter.read_bytes() + b"of version 2"})
+            process = look(debian, pid)
+            assert (process.executable_status, process.replaced_by) == ("deleted", "upgrade")
+            assert facts(process) == ("interpreter", None, True)
+            assert process.executable_writable == before.executable_writable
+            program.unlink()
+            assert (look(debian, pid).executable_status, *facts(look(debian, pid))) == ("deleted", None, None, False)
+    finally:
+        environment.undo()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts")
+@unshares
+def test_unmounted_while_it_runs(debian: Debian, tmp_path: Path) -> None:
+    """A file of a file system that is no longer mounted was never at the path that is left of its own."""
+    program = debian.root / "bin" / "tool"
+    other = tmp_path / "other"
+    other.mkdir()
+    inside = f"{other}{program}"
+    script = (
+        f"mount -t tmpfs none {other} && mkdir -p {Path(inside).parent} && cp {SLEEP} {inside}"
+        f" && {{ {inside} 600 & }} && rm {inside} && umount -l {other} && echo $! && wait"
+    )
+    with subprocess.Popen(["unshare", "--mount", "sh", "-c", script], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        pid = int(child.stdout.readline() or pytest.skip("nothing can be mounted here"))
+        try:
+            assert os.readlink(f"/proc/{pid}/exe") == f"{program} (deleted)"  # noqa: PTH115
+            process = look(debian, pid)
+            assert (process.executable_status, *facts(process)) == ("unseen", None, None, None)
+        finally:
+            os.kill(pid, 9)
 
 
 # ------------------------------------------------------------------------------------------------------------ scripts

@@ -220,7 +220,7 @@ def _program(process: Process, *, short: bool) -> str:
     if process.executable is None:
         return process.name or f"pid {process.pid}"
     name = process.executable.rpartition("/")[2] if short else process.executable
-    return f"{name} ({process.executable_status})" if process.executable_status in {"deleted", "in-memory"} else name
+    return name if process.executable_status in {None, "present"} else f"{name} ({process.executable_status})"
 
 
 def _port(subject: Observation) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 REACH = {"namespace": "not reachable from elsewhere", "host": "reachable within the machine", "outside": "reachable"}
 """How to say who can reach a listener."""
 
+_STATUS = {"deleted": "deleted", "in-memory": "in-memory", "unseen": "file not to be seen from here"}
+"""How to say that a program is not where its path leads."""
+
 
 def render_territory(answer: Answer, style: Style) -> str:
     """Render who is there, and, where verdicts were asked, what that means; numbers lead from one to the other."""
@@ -87,8 +90,8 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
     owners: dict[object, list[Process]] = {}
     for observation in group:
         for process in observation.processes:
-            likeness = (process.executable, process.executable_status, process.name, process.user, process.script)
-            same = owners.setdefault(likeness, [])
+            program = process.executable, process.executable_status, process.replaced_by
+            same = owners.setdefault((program, process.name, process.user, process.script), [])
             if process not in same:
                 same.append(process)
     for processes in owners.values():
@@ -165,7 +168,7 @@ def _say_processes(processes: list[Process]) -> str:
         quoted(first.executable) if first.executable else "executable may not be read",
         f"user {first.user}" if first.user else "",
         f"since {local_time(began)}" if began else "",
-        first.executable_status if first.executable_status not in {None, "present"} else "",
+        _STATUS.get(first.executable_status or "", ""),
     ]
     return ", ".join([fact for fact in facts if fact])
 
@@ -176,9 +179,13 @@ def say_origin(process: Process) -> str:
         asked = process.restart_needed is not None and process.executable_status == "present"
         return "in no package" if asked else ""
     matches = {True: ", matches it", False: ", differs from it", None: ""}[process.executable_intact]
-    return f"package {process.package}{matches}" + (
-        ", restart needed: upgraded since" if process.restart_needed else ""
-    )
+    replaced = {
+        "same": ", replaced by the same file",
+        "upgrade": ", restart needed: upgraded since",
+        "foreign": ", but what lies there now differs from it",
+        None: ", restart needed: replaced since" if process.restart_needed else "",
+    }[process.replaced_by]
+    return f"package {process.package}{matches}{replaced}"
 
 
 def _say_script(process: Process) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Identification,
         KnownUse,
         Observation,
+        Process,
         Redirect,
         Transport,
         TransportEntry,
@@ -225,14 +226,16 @@ def say_provenance(observation: Observation) -> tuple[Evidence, ...]:
         package, path = process.package, process.executable
         weight: Weight = "context"
         statement = ""
-        if package is not None and process.executable_intact is not False:  # else the verdict says so
-            if process.restart_needed:
-                statement = f"{path} is of the package {package}, which was upgraded after the process started"
+        differs = process.executable_intact is False or process.replaced_by == "foreign"
+        if package is not None and not differs:  # else the verdict says so
+            statement = f"{path} is of the package {package}"
+            if process.replaced_by == "upgrade":
+                statement += ", which was upgraded after the process started"
+            elif process.restart_needed:
+                statement += ", by its path: the file was replaced after the process started"
             else:
                 weight = "supports"
-                statement = f"{path} is of the package {package}" + (
-                    ", and matches it" if process.executable_intact else ""
-                )
+                statement += ", and matches it" if process.executable_intact else ""
         elif package is None and process.restart_needed is not None and process.executable_status == "present":
             statement = f"{path} is in no package"
         if statement:
@@ -258,7 +261,7 @@ def advise(rule: str, observation: Observation) -> str:
     """Say what to do next, by a rule that has some advice."""
     process = next((process for process in observation.processes if process.executable), None)
     advice = ADVICE[rule]
-    if rule == "PT110" and process and process.executable:
+    if rule == "PT110" and process and process.executable and process.executable_status != "unseen":
         if process.executable in SYSTEMD:
             advice = LOOK_AT_SOCKETS
         elif is_interpreter(process.executable.rpartition("/")[2]):
@@ -279,13 +282,7 @@ def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attenti
     for process in observation.processes:
         if process.executable_writable is not None:
             notes.append(_note("PT301", f"{process.executable_writable} can be written by others than root"))
-        if process.restart_needed:
-            upgraded = f"the package {process.package} was upgraded after the process started"
-            notes.append(_note("PT305", f"{process.executable} runs on as it was: {upgraded}"))
-        elif process.executable_status == "deleted":
-            notes.append(_note("PT302", f"{process.executable} was deleted or replaced after the process started"))
-        if process.executable_intact is False:
-            notes.append(_note("PT306", f"{process.executable} is not what the package {process.package} shipped"))
+        notes += _notes_on_file(process)
         if process.script_writable is not None:
             can_write = f"{process.script_writable} can be written by others than root"
             notes.append(_note("PT307", f"the command line names {process.script}: {can_write}"))
@@ -298,6 +295,25 @@ def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attenti
     reported = [text for text in reported if str(entry.port) in text or not any(map(str.isdigit, text))]
     notes += [_note("PT304", f"IANA notes: {one_line(text)}") for text in reported]
     return tuple(dict.fromkeys(notes)) if notes else ()
+
+
+def _notes_on_file(process: Process) -> list[Note]:
+    """Collect what is worth knowing of the file that a process was started from, and of what took its place."""
+    path, package, since = process.executable, process.package, "after the process started"
+    notes: list[Note] = []
+    if process.restart_needed:
+        upgraded = process.replaced_by == "upgrade"
+        what = f"the package {package} was upgraded" if upgraded else "the file was replaced"
+        notes.append(_note("PT305", f"{path} runs on as it was: {what} {since}"))
+    elif process.replaced_by == "same":
+        notes.append(_note("PT302", f"{path} was replaced by the same file {since}: no restart is needed"))
+    elif process.executable_status == "deleted":
+        notes.append(_note("PT302", f"{path} was deleted or replaced {since}"))
+    if process.executable_intact is False:
+        notes.append(_note("PT306", f"{path} is not what the package {package} shipped"))
+    elif process.replaced_by == "foreign":
+        notes.append(_note("PT306", f"what lies at {path} now is not what the package {package} shipped"))
+    return notes
 
 
 def _note(rule: str, statement: str) -> Note:

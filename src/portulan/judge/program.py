@@ -2,7 +2,8 @@
 
 The executable (/proc/PID/exe) counts; the name a process gives itself and its command line never do by themselves. A
 product's own name is believed where nobody but root could have put the file there, it is what its package shipped, and
-it is still what was started, or was replaced by an upgrade. The name of an interpreter, or of a program that several
+it is still what was started, or was replaced by its package. A file that cannot be seen from here proves nothing, and
+nothing is held against it. The name of an interpreter, or of a program that several
 products bundle, names nothing without a second fact: the unit, the package, or where the file lies: a tool that lies
 where its own package puts it, and where only root could have put it, is that tool. An interpreter is known by none of
 the latter two, since it is not what it runs. The script that it was told to run is mentioned, and proves nothing:
@@ -104,6 +105,12 @@ INTERPRETERS = frozenset(
 SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
 """The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
 
+_STATUSES: dict[str | None, str] = {
+    "in-memory": "the program runs from memory, not from a file",
+    "unseen": "its file cannot be seen from here",
+}
+"""Why a program is not believed that has no file, or none that can be seen."""
+
 NOBODY = Namesakes(())
 """A name that the catalogue does not have."""
 
@@ -114,7 +121,8 @@ class Program(Value):
     `rows` are the catalogue's rows that are believed to apply, `second_fact` what made a shared name speak;
     `candidates` the rows of the same name that prove nothing, `products` whose they are; `disbelief` says why an own
     name is not believed; `says` is all that there is to say of it where nothing connects it with a number; `relays`
-    tells whether it passes connections on, which is believed of what only root could have put there.
+    tells whether it passes connections on, which is believed of what only root could have put there; `unseen` whether
+    its file cannot be seen from here, so that no name is believed and none is held against it.
     """
 
     path: str | None
@@ -126,6 +134,7 @@ class Program(Value):
     in_memory: bool
     says: Evidence
     relays: bool = False
+    unseen: bool = False
 
 
 def programs(observation: Observation, catalogue: Mapping[str, Namesakes]) -> list[Program]:
@@ -148,10 +157,14 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     """Weigh the catalogue's rows for a process's executable."""
     path = process.executable
     in_memory = process.executable_status == "in-memory"
+    if process.executable_status == "unseen" and observation.perspective == "live":
+        says = _evidence(_say_unseen(process, namesakes), observation, process)
+        return Program(path, (), None, namesakes.rows, namesakes.products, None, in_memory, says, unseen=True)
     disbelief = disbelief_of(process) if observation.perspective == "live" else None
     if disbelief is not None:
         # A package's name is a claim as well.
-        claimed = disbelief if namesakes.own or process.executable_intact is False else None
+        differs = process.executable_intact is False or process.replaced_by == "foreign"
+        claimed = disbelief if namesakes.own or differs else None
         says = _evidence(_say(process, (), namesakes, claimed), observation, process)
         return Program(path, (), None, namesakes.rows, namesakes.products, claimed, in_memory, says)
     # A program that is one product's own and also bundled by others speaks for the first alone, unless a second fact
@@ -172,14 +185,31 @@ def _evidence(statement: str, observation: Observation, process: Process | None)
     return Evidence("process", statement, source, "decides")
 
 
+def _say_unseen(process: Process, namesakes: Namesakes) -> str:
+    """Say that no name is believed of a file that cannot be seen from here."""
+    known = f" has a name that is known from {namesakes.products[0]}, but" if len(namesakes.products) == 1 else ":"
+    return (
+        f"{process.executable}{known} its file cannot be seen from here: it is in another mount or user namespace, "
+        "or was unmounted, and whoever arranged that chose what it is called"
+    )
+
+
+def _say_disbelief(process: Process, namesakes: Namesakes, disbelief: str) -> str:
+    """Say why a name is not believed, or what is wrong with the file that took the program's place."""
+    if process.replaced_by == "foreign":
+        runs = ", though what runs is" if process.executable_intact else ""
+        return f"{process.executable} has been replaced since it was started: {disbelief}{runs}"
+    whose = namesakes.own[0].product if namesakes.own else f"the package {process.package}"
+    return f"{process.executable} has the name of a program of {whose}, but is not believed: {disbelief}"
+
+
 def _say(process: Process, believed: tuple[Executable, ...], namesakes: Namesakes, disbelief: str | None) -> str:
     """Say what the program is, or why it names nothing."""
     path, products = process.executable, namesakes.products
     if process.executable_status == "in-memory":
         return f"{path} runs from memory: there is no file to look at"
     if disbelief is not None:
-        whose = namesakes.own[0].product if namesakes.own else f"the package {process.package}"
-        return f"{path} has the name of a program of {whose}, but is not believed: {disbelief}"
+        return _say_disbelief(process, namesakes, disbelief)
     if believed:
         return f"{path} is a program of {believed[0].product}, which is not cited for this number"
     if not products:
@@ -239,15 +269,16 @@ def is_system_socket(observation: Observation) -> bool:
 
 def disbelief_of(process: Process) -> str | None:
     """Say why a live process's executable is not believed to be what its name says."""
-    if process.executable_status == "in-memory":
-        return "the program runs from memory, not from a file"
-    if process.executable_status == "deleted" and not process.restart_needed:
+    status = process.executable_status
+    if status in _STATUSES:
+        return _STATUSES[status]
+    if process.replaced_by == "foreign":
+        return f"what lies there now is not what the package {process.package} shipped"
+    if status == "deleted" and not (process.restart_needed or process.executable_intact):
         return "the file it was started from has been deleted"
     if process.executable_writable is not None:
         return f"{process.executable_writable} can be written by others than root"
-    if process.executable_intact is False:
-        return f"it is not what the package {process.package} shipped"
-    return None
+    return f"it is not what the package {process.package} shipped" if process.executable_intact is False else None
 
 
 def is_system_unit(observation: Observation) -> bool:

@@ -192,7 +192,7 @@ def _one_program(entry: Entry, on: TransportEntry, observation: Observation, pro
         return "PT115", (program.says,)
     if program.disbelief is not None:
         return "PT106", (program.says,)
-    if program.path in SYSTEMD:
+    if program.path in SYSTEMD and not program.unseen:
         return "PT110", (say_service_manager(program, observation),)
 
     uses = [use for use in uses_like(entry, observation) if use.relation != "malicious"]

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH123  # pathlib is too slow to start for this path
+# ruff: noqa: PTH115, PTH116, PTH123  # pathlib is too slow to start for this path
 """The facts of a process, read through an open folder of /proc so that they cannot be another process's.
 
 A process id is used again sooner or later. A descriptor of /proc/PID is not: once that process is gone, everything
@@ -125,18 +125,10 @@ class Facts:
         key = (path, running.st_dev, running.st_ino)
         if key in self._executables:
             return self._executables[key]
-        root = up + b"root"
-        # As this process sees the path; then as that one does, which may have another root or other mounts.
         if _is_same(running, path, folder):
             found = self._executables[key] = (_text(path), "present", find_writable(b"", path, running, folder))
             return found
-        if _is_same(running, root + path, folder):
-            return _text(path), "present", find_writable(root, path, running, folder)
-        # The kernel's mark is believed only now, since a file may really be called "x (deleted)".
-        path = path.removesuffix(_DELETED)
-        if path.startswith(b"/memfd:") and not running.st_nlink:
-            return _text(path), "in-memory", None
-        return _text(path), "deleted", find_writable(root, path, running, folder)
+        return _look_from_there(running, path, folder, up)
 
 
 def utc(seconds: int) -> datetime:
@@ -200,6 +192,62 @@ def _is_same(running: os.stat_result, path: bytes, folder: int) -> bool:
     except (OSError, ValueError):
         return False
     return found.st_ino == running.st_ino and found.st_dev == running.st_dev
+
+
+def _look_from_there(
+    running: os.stat_result, path: bytes, folder: int, up: bytes
+) -> tuple[str, ExecutableStatus, str | None]:
+    """Return what `_read_executable` does, of a file that is not where we see its path.
+
+    Its process may have another root or other mounts. What root did not arrange there proves nothing: in a user
+    namespace anybody may mount what he likes at any path.
+    """
+    root = up + b"root"
+    if _is_same(running, root + path, folder):
+        if is_ours(folder, up, b"user"):
+            return _text(path), "present", find_writable(root, path, running, folder)
+        return _text(path), "unseen", None
+    # The kernel's mark is believed only now, since a file may really be called "x (deleted)".
+    gone = path.endswith(_DELETED)
+    path = path.removesuffix(_DELETED)
+    if path.startswith(b"/memfd:") and not running.st_nlink:
+        return _text(path), "in-memory", None
+    # The kernel writes the path as seen from our root, whatever root that process has (d_path in fs/d_path.c).
+    if gone and (is_ours(folder, up, b"mnt") or sees_the_same(folder, up)) and _may_have_been_at(running, path):
+        return _text(path), "deleted", find_writable(b"", path, running, folder)
+    return _text(path), "unseen", None
+
+
+def _may_have_been_at(running: os.stat_result, path: bytes) -> bool:
+    """Tell whether a file that is gone may have been at a path: its folder is gone too, or on the same file system.
+
+    The path of a file whose file system was unmounted lazily begins at the root of that (umount(2), MNT_DETACH).
+    """
+    try:
+        return os.stat(path.rpartition(b"/")[0] or b"/").st_dev == running.st_dev
+    except OSError:
+        return True
+
+
+def is_ours(folder: int, up: bytes, kind: bytes) -> bool:
+    """Tell whether a process is in our namespace of a kind, as /proc/PID/ns calls it."""
+    try:
+        theirs = os.readlink(up + b"ns/" + kind, dir_fd=folder)
+        return theirs == os.readlink(b"/proc/self/ns/" + kind)
+    except OSError:
+        return False
+
+
+def sees_the_same(folder: int, up: bytes) -> bool:
+    """Tell whether a process sees the files that we see, or such as root chose for it.
+
+    It has our root, and our user namespace, in which nobody but root can mount.
+    """
+    try:
+        theirs, ours = os.stat(up + b"root", dir_fd=folder), os.stat("/")
+    except OSError:
+        return False
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino) and is_ours(folder, up, b"user")
 
 
 def find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:

@@ -1,13 +1,13 @@
-# ruff: noqa: PTH115, PTH116  # pathlib is too slow to start for this path
+# ruff: noqa: PTH116  # pathlib is too slow to start for this path
 """Where programs come from: the package, whether they are as it shipped them, upgraded since; an interpreter's script.
 
 What must be read of a process is read while its folder in /proc is open (`Provenance.note`), so that it cannot be
 another process's. The packages of all programs are then found in one pass (`Provenance.settle`).
 
 A path means something only where this process and that one see the same files. A file that is where we see it is known
-by device and inode, whatever that process sees. For one that is gone, both must have the same root, and the other must
-be in our user namespace: in a namespace of his own anybody may mount what he likes at any path. Programs of containers
-therefore have no package here, and no answer to whether they must be restarted.
+by device and inode, whatever that process sees. Of one that is gone `Facts` has told whether it was where we see it.
+Programs of containers have no package here, and no answer to whether they must be restarted. What took the place of a
+program is only called an upgrade where files are read; else it is one of the package's by its path alone.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import stat
 from portulan.model import Value, replace
 from portulan.observe.packages import Packages
 from portulan.observe.packages.cache import Cache, find_folder
-from portulan.observe.process import find_writable
+from portulan.observe.process import find_writable, sees_the_same
 from portulan.observe.script import find_script
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from portulan.model import Process
+    from portulan.model import Process, Replacement
     from portulan.observe.packages import Owned
 
     Key = tuple[int, int, int]
@@ -83,7 +83,7 @@ class Provenance:
         if process.executable_status == "present":
             if self._is_at(link, status):
                 path, running = link, (status.st_dev, status.st_ino)
-        elif process.executable_status == "deleted" and _sees_the_same(folder, up):
+        elif process.executable_status == "deleted":
             path = link.removesuffix(_DELETED)
             self._add(path)
             if self._verify and len(self._open) < _MOST_OPEN:
@@ -99,7 +99,7 @@ class Provenance:
         if not word:
             return None
         name = word.encode("utf-8", "surrogateescape")
-        root = b"" if _sees_the_same(folder, up) else up + b"root"
+        root = b"" if sees_the_same(folder, up) else up + b"root"
         try:
             if not name.startswith(b"/"):
                 status = os.stat(up + b"cwd/" + name, dir_fd=folder)
@@ -180,16 +180,22 @@ class Provenance:
         return replace(process, **changes) if changes else process
 
     def _compare_deleted(self, seen: Seen, owned: Owned) -> dict[str, object]:
-        """Tell a program that was upgraded from one whose place something took that is not its package's.
+        """Tell a program that was upgraded from one that was installed again, and from one with another in its place.
 
         That what runs differs from the package of today says nothing: it may well be that of yesterday.
         """
-        same = replaced_by_package = None
+        runs = lies = None
         if self._verify and owned.digest is not None and seen.path is not None:
-            replaced_by_package = self._matches_at(seen.path, None, owned.digest)
+            lies = self._matches_at(seen.path, None, owned.digest)
             if seen.descriptor is not None:
-                same = self._packages.matches(seen.descriptor, owned.digest) or None
-        return {"restart_needed": replaced_by_package is not False, "executable_intact": same}
+                runs = self._packages.matches(seen.descriptor, owned.digest)
+        replaced_by: Replacement | None = None
+        if lies is False:
+            replaced_by = "foreign"
+        elif lies and runs is not None:
+            replaced_by = "same" if runs else "upgrade"
+        restart_needed = lies is not False and not runs
+        return {"restart_needed": restart_needed, "replaced_by": replaced_by, "executable_intact": runs or None}
 
     def _matches_at(self, path: bytes, running: tuple[int, int] | None, digest: str) -> bool | None:
         """Tell whether the file at a path, which must be the one that runs, is as its package shipped it."""
@@ -203,20 +209,6 @@ class Provenance:
             return self._packages.matches(descriptor, digest)
         finally:
             os.close(descriptor)
-
-
-def _sees_the_same(folder: int, up: bytes) -> bool:
-    """Tell whether a process sees the files that we see, or such as root chose for it.
-
-    It has our root, and our user namespace, in which nobody but root can mount.
-    """
-    try:
-        if os.readlink(up + b"ns/user", dir_fd=folder) != os.readlink("/proc/self/ns/user").encode():
-            return False
-        theirs, ours = os.stat(up + b"root", dir_fd=folder), os.stat("/")
-    except OSError:
-        return False
-    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def _open(path: bytes, folder: int | None) -> int | None:
