@@ -158,6 +158,8 @@ redirects: SearchStrategy[Redirect] = st.builds(
     port=st.none() | ports,
     by=st.sampled_from(["nftables", "iptables", "ipvs", "docker-proxy"]),
     rule=texts,
+    ports=st.tuples(ports, ports).map(sorted).map(lambda both: PortRange(*both)),
+    from_here=st.booleans(),
 )
 
 

@@ -327,13 +327,16 @@ class Process(Value):
 class Redirect(Value):
     """Where what arrives at a port is passed on to: `address` None is this machine, `port` None the same number.
 
-    `rule` is the text of the rule, as the program prints it that made it.
+    `rule` is the text of the rule, as the program prints it that made it; `ports` are those that it takes, of which the
+    observation's is one; `from_here` tells that only connections from this machine come to it.
     """
 
     address: str | None
     port: int | None
     by: Redirector
     rule: str
+    ports: PortRange
+    from_here: bool = False
 
 
 class Observation(Value):

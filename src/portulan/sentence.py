@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from portulan.judge.evidence import describe_state, describe_use, is_narrow
+from portulan.judge.evidence import describe_ports, describe_state, describe_use, is_context, is_narrow
 from portulan.judge.rules import SEVERITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.answer import Answer
-    from portulan.model import Entry, Verdict
+    from portulan.model import Entry, Redirect, Verdict
 
 OPENINGS = {"ok": "As it should be", "look": "Worth a look", "investigate": "Investigate"}
 
 
 def sentence(answer: Answer) -> str:
     """Say what is there and what to make of it, or what the map says where nothing is."""
-    if answer.verdicts:
+    # A rule on many numbers is told below, and is no news of this one.
+    verdicts = [verdict for verdict in answer.verdicts or () if not is_context(verdict.subject)]
+    if verdicts:
         # A listener's connections belong to it and are not counted beside it.
-        counted = [verdict for verdict in answer.verdicts if verdict.subject.direction != "accept"] or answer.verdicts
-        worst = max(answer.verdicts, key=lambda verdict: SEVERITY[verdict.attention])
+        counted = [verdict for verdict in verdicts if verdict.subject.direction != "accept"] or verdicts
+        worst = max(verdicts, key=lambda verdict: SEVERITY[verdict.attention])
         alike = sum(1 for verdict in counted if verdict.attention == worst.attention)
         count = f" ({alike} of {len(counted)} sockets)" if len(counted) > 1 and alike else ""
         return f"{OPENINGS[worst.attention]}{count}: {deciding(worst)}."
     where = ""
     if answer.verdicts is not None:
         where = "Nothing that this user may see" if answer.incomplete else "Nothing here"
-        where += f" holds or dials {answer.query if answer.transport else answer.port}. "
+        where += f" holds or dials {answer.query if answer.transport else answer.port}"
+        rules = [(seen.redirect, seen.transport) for seen in answer.observations or () if seen.redirect is not None]
+        where += f", but {_say_range(*rules[0])}. " if rules else ". "
     return where + (say_entry(answer.entry, answer.transport) if answer.entry is not None else "")
+
+
+def _say_range(redirect: Redirect, transport: str) -> str:
+    """Say which range of ports a rule takes that has the number."""
+    whose = " for connections from this machine" if redirect.from_here else ""
+    return f"a rule on {describe_ports(redirect.ports)}/{transport} takes it{whose}"
 
 
 def deciding(verdict: Verdict) -> str:

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 
 from portulan.answer import Answer
-from portulan.cli.machine import Cells
+from portulan.cli.machine import JUDGED, Cells
+from portulan.cli.page import worst
 from portulan.cli.sockets import render_territory
 from portulan.cli.terminal import Style
 from portulan.document import plain
-from portulan.model import Endpoint, Observation, Process, Redirect, replace
+from portulan.model import Endpoint, Observation, PortRange, Process, Redirect, replace
 from portulan.sentence import sentence
 from tests.strategies import observations
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 ID = "0123456789abcdef" * 4
 NOW = datetime(2026, 11, 22, 9, 10, 11, tzinfo=UTC)
-RULE = Redirect("172.17.0.2", 8080, "nftables", "ip nat DOCKER: tcp dport 80 dnat to 172.17.0.2:8080")
+RULE = Redirect(
+    "172.17.0.2", 8080, "nftables", "ip nat DOCKER: tcp dport 80 dnat to 172.17.0.2:8080", PortRange(80, 80)
+)
 PLAIN = Observation(
     observed_at=NOW,
     host="here",
@@ -40,6 +43,7 @@ PLAIN = Observation(
     package=None,
     network_namespace=None,
 )
+OUTGOING = " for connections from this machine"
 TAKEN = replace(
     PLAIN,
     processes=(),
@@ -119,12 +123,41 @@ def test_the_sentence_on_a_rule() -> None:
     assert said.startswith("Worth a look: 80/tcp: a rule of nftables takes it, no socket: what arrives is passed on to")
 
 
+def test_a_rule_on_many_ports() -> None:
+    """A rule on many numbers is a row of its own name in the list, and on the page of one of them no headline."""
+    from portulan.judge import judge  # noqa: PLC0415  # as the door does
+    from portulan.registry.index import open_index  # noqa: PLC0415
+
+    entry = open_index().entry(80)
+    every = replace(RULE, address=None, port=15_001, by="iptables", ports=PortRange(1, 65_535), from_here=True)
+    seen = replace(TAKEN, redirect=every)
+    broad, narrow = judge(entry, {}, seen), judge(entry, {}, TAKEN)
+    row = Cells(short=True).of_verdict(broad, entry.on("tcp"))
+    assert (row[1], row[JUDGED.headings.index("THE MAP SAYS")]) == ("1-65535/tcp", "")
+    assert (
+        Cells(short=True).of_verdict(narrow, entry.on("tcp"))[JUDGED.headings.index("THE MAP SAYS")]
+        == "http, www, www-http"
+    )
+
+    def said(*verdicts: Verdict) -> str:
+        return sentence(Answer("80", 80, None, "system", entry, tuple([v.subject for v in verdicts]), verdicts, ()))
+
+    assert said(broad).startswith(
+        f"Nothing here holds or dials 80, but a rule on 1-65535/tcp takes it{OUTGOING}. 80/tcp"
+    )
+    assert said(narrow, broad) == said(narrow)
+    assert worst([broad]) == ""
+    text = page(seen, TAKEN, verdicts=(broad, narrow))
+    assert f"takes tcp 0.0.0.0:80 (redirected, one of 1-65535,{OUTGOING})" in text
+    assert text.index("[1] look") < text.index("takes it, no socket") < text.index("takes 1-65535/tcp")
+
+
 @given(observations())
 def test_whatever_is_behind(seen: Observation) -> None:
     """Whatever names and rules hold, the page has no control character and JSON can be made of it."""
     text = page(seen)
     assert all(line.isprintable() for line in text.split("\n"))
-    assert plain(seen)["redirect"] is None or set(plain(seen)["redirect"]) == {"address", "port", "by", "rule"}
+    assert plain(seen)["redirect"] is None or set(plain(seen)["redirect"]) == {*Redirect._fields}
 
 
 def test_a_number_of_another_namespace_is_not_taken_for_the_hosts() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portulan.model import Redirect, replace
+import pytest
+
+from portulan.judge.program import FOR_CONTAINERS
+from portulan.model import PortRange, Redirect, replace
 from tests.judge.situations import judged, process, short, socket
 
 if TYPE_CHECKING:
@@ -49,7 +52,9 @@ def test_socket_unit_without_owner(index: Index) -> None:
     assert judged(index, socket("listen", 2222, cgroup="/system.slice/ssh.socket", **facts)).rule == "PT111"
 
 
-RULE = Redirect("172.17.0.2", 80, "nftables", "ip nat DOCKER: tcp dport 8080 dnat to 172.17.0.2:80")
+RULE = Redirect(
+    *("172.17.0.2", 80, "nftables", "ip nat DOCKER: tcp dport 8080 dnat to 172.17.0.2:80"), ports=PortRange(8080, 8080)
+)
 
 
 def test_port_of_a_rule(index: Index) -> None:
@@ -64,7 +69,31 @@ def test_port_of_a_rule(index: Index) -> None:
     assert verdict.advice
 
 
-def test_port_of_a_proxy(index: Index) -> None:
-    """docker-proxy that passes a port on is judged by its program, as a relay."""
-    seen = socket("listen", 5432, process("/usr/bin/docker-proxy"), redirect=replace(RULE, by="docker-proxy"))
-    assert short(judged(index, seen)) == ("elsewhere", "ok", None)
+def test_rule_on_a_range(index: Index) -> None:
+    """A rule on several numbers is about none of them: neither the map nor a note speaks of the one it was met at."""
+    every = replace(RULE, by="iptables", ports=PortRange(1, 65_535), from_here=True)
+    verdict = judged(index, socket("listen", 1, socket_state="redirected", redirect=every))
+    (said,) = verdict.because
+    assert said.statement.startswith(
+        "a rule of iptables takes 1-65535/tcp for connections from this machine, no socket"
+    )
+    assert (verdict.rule, verdict.notes) == ("PT117", ())
+
+
+@pytest.mark.parametrize("program", sorted(FOR_CONTAINERS))
+@pytest.mark.parametrize("port", [80, 443, 2375, 5432, 8080])
+def test_port_of_a_proxy(index: Index, program: str, port: int) -> None:
+    """What stands before a container passes connections on, whatever its product serves: any container answers."""
+    proxy = process(f"/usr/bin/{program}")
+    verdict = judged(index, socket("listen", port, proxy, redirect=replace(RULE, by="docker-proxy")))
+    assert (verdict.rule, *short(verdict)) == ("PT116", "unexplained", "look", None)
+    assert f"{program} passes connections on to 172.17.0.2:80" in verdict.because[-1].statement
+    assert verdict.advice == "Look at what answers at 172.17.0.2:80."
+    assert "passes connections on:" in judged(index, socket("listen", port, proxy)).because[-1].statement
+
+
+def test_unit_of_a_proxy(index: Index) -> None:
+    """docker.service runs dockerd and docker-proxy: the unit alone does not tell which of them holds a number."""
+    facts = {"unit": "docker.service", "cgroup": "/system.slice/docker.service", "processes_missing": "not permitted"}
+    assert judged(index, socket("listen", 80, **facts)).rule == "PT111"
+    assert judged(index, socket("listen", 2375, process("/usr/bin/dockerd"))).attention == "ok"

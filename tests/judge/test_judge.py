@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portulan.judge.rules import RULES
-from portulan.model import PORTS, Redirect
+from portulan.model import PORTS, PortRange, Redirect
 from tests.judge.situations import answers, judged, process, short, socket
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def test_3cx_holds_what_it_dials(index: Index) -> None:
 
 def test_relay_squats_on_nothing(index: Index) -> None:
     """What passes connections on may well pass on what the number is for."""
-    assert short(judged(index, socket("listen", 5432, process("/usr/bin/docker-proxy")))) == ("elsewhere", "ok", None)
+    assert short(judged(index, socket("listen", 5432, process("/usr/sbin/haproxy")))) == ("elsewhere", "ok", None)
 
 
 def test_nobody_is_accused_of_not_being_an_unknown_program(index: Index) -> None:
@@ -279,7 +279,11 @@ def test_every_rule_is_reached(index: Index) -> None:
             (socket("listen", 8000, process("/memfd:x", executable_status="in-memory")), None),
             (socket("listen", 8000, process("/usr/bin/socat")), None),
             (
-                socket("listen", 8000, socket_state="redirected", redirect=Redirect(None, 80, "nftables", "a rule")),
+                socket(
+                    *("listen", 8000),
+                    socket_state="redirected",
+                    redirect=Redirect(None, 80, "nftables", "a rule", PortRange(8000, 8000)),
+                ),
                 None,
             ),
         ]

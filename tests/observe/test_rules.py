@@ -17,14 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portulan.model import Endpoint, Observation, PortRange, Process, Redirect, replace
+from portulan.model import Endpoint, Incomplete, Observation, PortRange, Process, Redirect, replace
 from portulan.observe import addresses, files, iptables, nftables, programs, redirects, rulesets
 from portulan.observe.rulesets import EVERY_PORT, Jump, Reach, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from portulan.model import Incomplete
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parents[1] / "data" / "observe" / "rules"
@@ -37,7 +35,8 @@ PROXY = (
 
 def short(taken: Taken) -> tuple[object, ...]:
     """Return what matters of a rule."""
-    ports = taken.ports.first if taken.ports.first == taken.ports.last else (taken.ports.first, taken.ports.last)
+    first, last = taken.redirect.ports
+    ports = first if first == last else (first, last)
     return taken.transport, ports, taken.address, taken.redirect.address, taken.redirect.port
 
 
@@ -92,6 +91,33 @@ def test_what_a_table_of_iptables_takes(variant: str) -> None:
     assert taken[5].redirect.rule.startswith("-A DOCKER ! -i docker0 -p tcp")
 
 
+def test_what_only_this_machine_sends() -> None:
+    """A rule that is reached from OUTPUT alone is for connections from this machine; another is told once."""
+    table = b"""*nat
+-A PREROUTING -j BOTH
+-A OUTPUT -j BOTH
+-A OUTPUT -p tcp -m owner --uid-owner 1000 -j REDIRECT --to-ports 15001
+-A BOTH -p tcp --dport 80 -j REDIRECT --to-ports 8080
+COMMIT
+"""
+    taken, _ = iptables.parse_save(table, "ipv4")
+    assert [(short(found)[1], found.redirect.port, found.redirect.from_here) for found in taken] == [
+        (80, 8080, False),
+        ((1, 65_535), 15_001, True),
+    ]
+    hooks = ("output", "prerouting")
+    chains = [{"chain": {"family": "ip", "table": "t", "name": h, "type": "nat", "hook": h}} for h in hooks]
+    match = {"match": {"left": {"payload": {"protocol": "tcp", "field": "dport"}}, "op": "==", "right": 80}}
+    expressions = [match, {"redirect": {"port": 8080}}]
+    rules = [{"rule": {"family": "ip", "table": "t", "chain": "both", "expr": expressions}}]
+    rules += [
+        {"rule": {"family": "ip", "table": "t", "chain": h, "expr": [{"jump": {"target": "both"}}]}} for h in hooks
+    ]
+    for content, from_here in ((chains + rules, False), (chains[:1] + rules, True)):
+        found = nftables.parse_ruleset(json.dumps({"nftables": content}).encode()).taken
+        assert [one.redirect.from_here for one in found] == [from_here]
+
+
 def test_virtual_services() -> None:
     """Each real server behind a virtual service of IPVS is told; a mark of the firewall is no port."""
     content = b"""IP Virtual Server version 1.2.1 (size=4096)
@@ -118,8 +144,8 @@ def test_what_is_behind_a_proxy() -> None:
     """docker-proxy's arguments tell the other end; the file counts, and a copy that others can write tells nothing."""
     process = Process(7, "docker-proxy", "/usr/bin/docker-proxy", PROXY, "root", NOW, "present")
     text = "docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8080 -container-ip 172.17.0.2 -container-port 80"
-    expected = Redirect("172.17.0.2", 80, "docker-proxy", text)
-    assert redirects.behind_proxy(process) == expected
+    expected = Redirect("172.17.0.2", 80, "docker-proxy", text, PortRange(8080, 8080))
+    assert redirects.behind_proxy(process, 8080) == expected
     for changes in (
         {"executable": "/home/eve/liar"},
         {"executable": None},
@@ -129,8 +155,8 @@ def test_what_is_behind_a_proxy() -> None:
         {"command_line": PROXY[:9]},
         {"command_line": (*PROXY[:-2], "99999")},
     ):
-        assert redirects.behind_proxy(replace(process, **changes)) is None
-    assert redirects.parse_proxy(("x", "--container-ip=fd00::2", "--container-port=80")) is not None
+        assert redirects.behind_proxy(replace(process, **changes), 8080) is None
+    assert redirects.parse_proxy(("x", "--container-ip=fd00::2", "--container-port=80"), 8080) is not None
 
 
 # ------------------------------------------------------------------------------------------------- whatever else comes
@@ -189,7 +215,7 @@ def test_any_ruleset(objects: list[Any], expressions: list[Any]) -> None:
     rule = {"rule": {"family": "inet", "table": "t", "chain": "c", "expr": expressions}}
     content = json.dumps({"nftables": [BASE, rule, *objects]}).encode()
     for taken in nftables.parse_ruleset(content).taken:
-        assert 0 < taken.ports.first <= taken.ports.last < 65_536
+        assert 0 < taken.redirect.ports.first <= taken.redirect.ports.last < 65_536
         assert taken.redirect.rule
 
 
@@ -198,20 +224,20 @@ def test_any_table(content: bytes) -> None:
     """Any bytes give rules with ports that exist, or nothing."""
     content = b"*nat\n-A PREROUTING " + content
     for taken in iptables.parse_save(content, "ipv4")[0]:
-        assert 0 < taken.ports.first <= taken.ports.last < 65_536
+        assert 0 < taken.redirect.ports.first <= taken.redirect.ports.last < 65_536
 
 
 @given(st.binary())
 def test_any_message_and_file(content: bytes) -> None:
     """Any bytes from the kernel's side end the question, or ask for more."""
-    assert redirects.parse_chains(content)[0] in {None, True, False}
+    redirects.parse_chains(content)
     redirects.parse_ipvs(b"TCP  0A600001:01BB rr\n" + content)
     list(addresses.parse_fib_trie(content))
     list(addresses.parse_if_inet6(content))
 
 
 def test_a_message_of_chains() -> None:
-    """A chain of the kind nat is found among the attributes of a dump; an error and the end are told apart from it."""
+    """The tables with a chain of the kind nat are found in a dump; an error and the end are told apart from them."""
 
     def message(kind: int, body: bytes) -> bytes:
         return struct.pack("=IHHII", 16 + len(body), kind, 0, 1, 0) + body
@@ -219,12 +245,12 @@ def test_a_message_of_chains() -> None:
     def attribute(kind: int, text: bytes) -> bytes:
         return struct.pack("=HH", 4 + len(text), kind) + text + bytes(-len(text) % 4)
 
-    other = message(0xA03, bytes(4) + attribute(1, b"nat\0") + attribute(7, b"filter\0"))
-    nat = message(0xA03, bytes(4) + attribute(1, b"filter\0") + attribute(7, b"nat\0"))
-    assert redirects.parse_chains(other) == (None, 0)
-    assert redirects.parse_chains(other + nat) == (True, 0)
-    assert redirects.parse_chains(other + message(3, bytes(4))) == (False, 0)
-    assert redirects.parse_chains(message(2, struct.pack("=i", -1) + bytes(16))) == (False, 1)
+    other = message(0xA03, b"\2\0\0\0" + attribute(1, b"nat\0") + attribute(7, b"filter\0"))
+    nat = message(0xA03, b"\2\0\0\0" + attribute(1, b"filter\0") + attribute(7, b"nat\0"))
+    assert redirects.parse_chains(other) == ([], True, 0)
+    assert redirects.parse_chains(other + nat) == ([(2, "filter")], True, 0)
+    assert redirects.parse_chains(other + message(3, bytes(4))) == ([], False, 0)
+    assert redirects.parse_chains(message(2, struct.pack("=i", -1) + bytes(16))) == ([], False, 1)
 
 
 def test_chains_in_a_circle() -> None:
@@ -253,11 +279,10 @@ def test_what_is_left_of_the_ports(ranges: list[tuple[int, int]]) -> None:
 
 def test_following_is_not_endless() -> None:
     """A rule may lead to many places: what is found is limited, and it is said that there is more."""
-    redirect = Redirect(None, 1, "nftables", "x")
 
     def many(_rule: str, _reach: Reach) -> Iterator[Taken | Jump]:
         for port in range(rulesets.MOST_FOUND + 1):
-            yield Taken("tcp", PortRange(port, port), None, None, redirect)
+            yield Taken("tcp", None, None, Redirect(None, 1, "nftables", "x", PortRange(port, port)))
 
     found, complete = rulesets.follow([("c", Reach())], {"c": ["rule"]}, many)
     assert (len(found), complete) == (rulesets.MOST_FOUND, False)
@@ -280,7 +305,7 @@ def test_addresses_of_others_are_not_this_machines(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(addresses, "read_addresses", lambda: local)
 
     def kept(address: str | None) -> list[str | None]:
-        taken = Taken("tcp", PortRange(80, 80), address, None, Redirect(None, 1, "nftables", "x"))
+        taken = Taken("tcp", address, None, Redirect(None, 1, "nftables", "x", PortRange(80, 80)))
         return [found.address for found in addresses.of_this_machine([taken])]
 
     assert kept(None) == [None]
@@ -304,10 +329,72 @@ def program(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "PATH", (str(folder), "/usr/bin", "/bin"))
 
 
-def test_a_program_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not installed is not asked, and nothing is missing for it."""
+MISSING_NFT = Incomplete("ports that rules of the firewall pass on", "nft is not installed", "install nftables")
+
+
+@pytest.mark.parametrize(
+    ("tables", "saved", "notes"),
+    [
+        ([(1, "t")], None, [MISSING_NFT]),  # inet
+        ([(2, "nat")], None, [MISSING_NFT]),
+        ([(2, "nat")], "*nat\n-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", []),
+        ([(2, "nat")], "# Table `nat' is incompatible, use 'nft' tool.", [MISSING_NFT]),
+        ([(2, "nat"), (1, "t")], "*nat\n-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", [MISSING_NFT]),
+    ],
+)
+def test_a_program_that_is_not_there(  # the fixtures and the three that vary
+    tables: list[tuple[int, str]],
+    saved: str | None,
+    notes: list[Incomplete],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the kernel has rules and the program that prints them is not installed, that is said; once."""
+    if saved is not None:
+        (tmp_path / "answer").write_text(saved + "\n")
+        program(tmp_path, f"cat {tmp_path}/answer", monkeypatch)
+        (tmp_path / "nft").rename(tmp_path / "iptables-nft-save")
+    else:
+        monkeypatch.setattr(programs, "PATH", (str(tmp_path),))
+    monkeypatch.setattr(redirects, "may_be_loaded", lambda _module: True)
+    monkeypatch.setattr(redirects, "read_nat_tables", lambda: iter(tables))
+    incomplete: list[Incomplete] = []
+    found = redirects._of_nftables(incomplete)
+    assert incomplete == notes
+    assert len(found) == (saved is not None and saved.startswith("*"))
+
+
+def test_a_table_that_only_its_maker_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules of iptables that nft cannot print, and a table of the older interface, need iptables: that is said."""
+    rule = {"family": "ip", "table": "nat", "chain": "c", "expr": [{"xt": None}]}
+    chain = {"family": "ip", "table": "nat", "name": "c", "type": "nat", "hook": "prerouting"}
+    program(tmp_path, f"echo '{json.dumps({'nftables': [{'chain': chain}, {'rule': rule}]})}'", monkeypatch)
     monkeypatch.setattr(programs, "PATH", (str(tmp_path),))
-    assert programs.run("nft", "-j", "list", "ruleset") is None
+    monkeypatch.setattr(redirects, "has_nat_chain", lambda: True)
+    monkeypatch.setattr(redirects, "may_be_loaded", lambda _module: True)
+    monkeypatch.setattr(files, "read", lambda path, _most: b"nat\n" if path == "/proc/net/ip_tables_names" else None)
+    incomplete: list[Incomplete] = []
+    assert redirects.read_rules(incomplete) == []
+    assert incomplete == [
+        replace(MISSING_NFT, why=f"iptables-{variant}-save is not installed", hint="install iptables")
+        for variant in ("nft", "legacy")
+    ]
+
+
+def test_nobody_waits_for_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SIGCHLD is ignored, as whoever started us may have it, what a program says counts, and its silence."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        program(tmp_path, "echo said", monkeypatch)
+        assert programs.run("nft") == b"said\n"
+        program(tmp_path, "exit 1", monkeypatch)
+        with pytest.raises(programs.Refused):
+            programs.run("nft")
+        program(tmp_path, "exec yes", monkeypatch)
+        with pytest.raises(programs.Refused):
+            programs.run("nft", most=1_000)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_a_program_gets_next_to_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,7 +487,7 @@ def test_rules_stand_among_the_sockets() -> None:
     """A rule's port stands in its place in the list, behind a socket on the same number, before those who dial."""
     rules = redirects.Rules()
     rules._taken = [
-        Taken("tcp", PortRange(port, port), None, "ipv4", Redirect("10.0.0.9", 80, "nftables", "x"))
+        Taken("tcp", None, "ipv4", Redirect("10.0.0.9", 80, "nftables", "x", PortRange(port, port)))
         for port in (22, 80, 443)
     ]
     sockets = [listener(22), listener(81), listener(9, direction="connect")]
@@ -415,15 +502,15 @@ def test_rules_stand_among_the_sockets() -> None:
     ]
     (row,) = redirects.merge([], 80, rules, [])
     assert (row.direction, row.processes, row.processes_missing) == ("listen", (), "no process holds it")
-    assert (row.local, row.redirect) == (Endpoint("0.0.0.0", 80), Redirect("10.0.0.9", 80, "nftables", "x"))
+    assert (row.local, row.redirect) == (Endpoint("0.0.0.0", 80), rules._taken[1].redirect)
 
 
 def test_a_proxy_and_its_rule_are_one() -> None:
     """docker-proxy's socket carries what it passes on, and Docker's rule for the same is not told again."""
     rules = redirects.Rules()
-    docker = Redirect("172.17.0.2", 80, "iptables", "-A DOCKER ...")
-    other = Redirect("172.17.0.3", 80, "iptables", "-A OTHER ...")
-    rules._taken = [Taken("tcp", PortRange(8080, 8080), None, "ipv4", to) for to in (docker, other)]
+    docker = Redirect("172.17.0.2", 80, "iptables", "-A DOCKER ...", PortRange(8080, 8080))
+    other = replace(docker, address="172.17.0.3", rule="-A OTHER ...")
+    rules._taken = [Taken("tcp", None, "ipv4", to) for to in (docker, other)]
     process = Process(7, "docker-proxy", "/usr/bin/docker-proxy", PROXY, "root", NOW, "present")
     first, second = redirects.merge([listener(8080, process)], None, rules, [])
     assert first.redirect is not None
@@ -494,6 +581,8 @@ def test_real_rules_are_listed() -> None:
         "port": 80,
         "by": "iptables",
         "rule": "-A PREROUTING -p tcp -m tcp --dport 8888 -j DNAT --to-destination 10.9.9.9:80",
+        "ports": {"first": 8888, "last": 8888},
+        "from_here": False,
     }
     assert (taken["udp", 8889]["by"], taken["udp", 8889]["port"]) == ("iptables", 53)
     assert ("tcp", 25) not in taken, "192.0.2.1 is not an address of this machine"
@@ -505,7 +594,7 @@ def test_real_rules_are_listed() -> None:
 def test_a_question_changes_no_rules() -> None:
     """To ask makes no table, not even the empty one that iptables-save makes of the older kernel interface."""
     done = in_a_network_of_its_own(
-        f"{sys.executable} -m portulan 80 >/dev/null; cat /proc/net/ip_tables_names; nft list ruleset"
+        f"{sys.executable} -m portulan 80 >/dev/null && cat /proc/net/ip_tables_names && nft list ruleset"
     )
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
 

@@ -151,10 +151,12 @@ class Cells:
 
     def of_verdict(self, verdict: Verdict, on: TransportEntry) -> Row:
         """Return the cells of one socket with its verdict and what the map says of its number."""
+        redirect = verdict.subject.redirect
+        one = redirect is None or redirect.ports.first == redirect.ports.last
         return (
             verdict.attention,
             *self.of(verdict.subject),
-            self._says(on),
+            self._says(on) if one else "",  # a rule on several ports is about none of them
             verdict.judgement,
             clean(why(verdict, short=self._short)),
         )
@@ -228,6 +230,10 @@ def _port(subject: Observation) -> str:
         return f"-> {subject.peer.port}/{subject.transport}"
     if subject.direction == "accept":
         return f"<- {subject.local.port}/{subject.transport}"
+    if subject.redirect is not None:
+        from portulan.judge.evidence import describe_ports  # noqa: PLC0415  # few ports are passed on
+
+        return f"{describe_ports(subject.redirect.ports)}/{subject.transport}"
     return f"{subject.local.port}/{subject.transport}"
 
 

@@ -48,8 +48,10 @@ def render_page(answer: Answer, style: Style) -> str:
 
 
 def worst(verdicts: Iterable[Verdict]) -> str:
-    """Return the highest attention among verdicts; nothing to see is no reason for a colour."""
-    levels = {verdict.attention for verdict in verdicts}
+    """Return the highest attention among verdicts; nothing to see is no reason for a colour, nor a rule on a pool."""
+    from portulan.judge.evidence import is_context  # noqa: PLC0415  # `lookup` does without
+
+    levels = {verdict.attention for verdict in verdicts if not is_context(verdict.subject)}
     return next((level for level in ("investigate", "look", "ok") if level in levels), "")
 
 

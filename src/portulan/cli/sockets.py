@@ -6,11 +6,12 @@ from portulan.cli.terminal import clean, wrap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from portulan.answer import Answer
     from portulan.cli.terminal import Style
-    from portulan.model import Endpoint, Evidence, Observation, Process, Verdict
+    from portulan.model import Endpoint, Evidence, Observation, Process, Redirect, Verdict
 
 
 REACH = {"namespace": "not reachable from elsewhere", "host": "reachable within the machine", "outside": "reachable"}
@@ -29,10 +30,8 @@ def render_territory(answer: Answer, style: Style) -> str:
     verdicts: tuple[Verdict | None, ...] = answer.verdicts or (None,) * len(observations)
     meanings: dict[object, tuple[Verdict, int]] = {}
     alike: dict[tuple[int, object], list[Observation]] = {}
-    for level in ("investigate", "look", "ok"):
-        for found in answer.verdicts or ():
-            if found.attention == level:
-                meanings.setdefault(_meaning(found), (found, len(meanings) + 1))
+    for found in _ordered(answer.verdicts) if answer.verdicts else ():
+        meanings.setdefault(_meaning(found), (found, len(meanings) + 1))
     for observation, verdict in zip(observations, verdicts, strict=True):
         number = meanings[_meaning(verdict)][1] if verdict is not None else 0
         alike.setdefault((number, _likeness(observation)), []).append(observation)
@@ -44,6 +43,14 @@ def render_territory(answer: Answer, style: Style) -> str:
         for meaning, number in meanings.values():
             lines += _render_verdict(meaning, number, style)
     return "\n".join(lines)
+
+
+def _ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Put what deserves most attention first, and last the rules on so many ports that they say little of this one."""
+    from portulan.judge.evidence import is_context  # noqa: PLC0415  # `who` does without
+    from portulan.judge.rules import SEVERITY  # noqa: PLC0415  # as above
+
+    return sorted(verdicts, key=lambda found: (is_context(found.subject), -SEVERITY[found.attention]))
 
 
 def _meaning(verdict: Verdict) -> object:
@@ -78,6 +85,7 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
     else:
         where = say_address(first.local)
     extra = [
+        *_say_rule(first.redirect),
         "v6 only" if first.ipv6_only else "",
         f"on {first.interface}" if first.interface else "",
         REACH.get(first.reachable_from or "", ""),
@@ -99,6 +107,18 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
     if not owners and not taken:
         lines += _say_missing(first, style)
     return lines + _render_home(first, style)
+
+
+def _say_rule(redirect: Redirect | None) -> Iterator[str]:
+    """Say which ports a rule takes beside this one, and for whom."""
+    if redirect is None:
+        return
+    from portulan.judge.evidence import describe_ports  # noqa: PLC0415  # few ports are passed on
+
+    if redirect.ports.first != redirect.ports.last:
+        yield f"one of {describe_ports(redirect.ports)}"
+    if redirect.from_here:
+        yield "for connections from this machine"
 
 
 def _render_home(first: Observation, style: Style) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Identification,
         KnownUse,
         Observation,
+        PortRange,
         Process,
         Redirect,
         Transport,
@@ -29,7 +30,7 @@ CROWD = 3
 """A number that more products than this are cited to hold is so shared that none of them speaks against another."""
 
 BROAD = 16
-"""A cited range wider than this is a pool: it says nothing about one number in it."""
+"""A cited range wider than this is a pool: it says nothing about one number in it; nor does a rule on such a range."""
 
 
 ADVICE = {
@@ -89,9 +90,20 @@ def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
     return held
 
 
-def is_narrow(use: KnownUse) -> bool:
-    """Tell whether a use is cited for the number and not for a pool that has it."""
-    return use.ports.last - use.ports.first < BROAD
+def is_narrow(about: KnownUse | Redirect) -> bool:
+    """Tell whether a use is cited for the number, or a rule made for it, and not for a pool that has it."""
+    return about.ports.last - about.ports.first < BROAD
+
+
+def is_range(observation: Observation) -> bool:
+    """Tell whether it is a rule on several ports, and so about none of them."""
+    redirect = observation.redirect
+    return redirect is not None and redirect.ports.first != redirect.ports.last
+
+
+def is_context(observation: Observation) -> bool:
+    """Tell whether it is a rule on so many ports that it says little of one of them."""
+    return observation.redirect is not None and not is_narrow(observation.redirect)
 
 
 def is_documented(on: TransportEntry) -> bool:
@@ -136,9 +148,13 @@ def say_uses(uses: Sequence[KnownUse], weight: Weight) -> list[Evidence]:
 def describe_use(use: KnownUse) -> str:
     """Put a known use into a sentence."""
     verb = "dial" if use.direction == "connect" else "hold"
-    ports = str(use.ports.first) if use.ports.first == use.ports.last else f"{use.ports.first}-{use.ports.last}"
     purpose = f" for {use.protocol.upper()}" if use.protocol else f" for {use.role}" if use.role else ""
-    return f"{use.product} is {use.attestation} to {verb} {ports}/{use.transport}{purpose}"
+    return f"{use.product} is {use.attestation} to {verb} {describe_ports(use.ports)}/{use.transport}{purpose}"
+
+
+def describe_ports(ports: PortRange) -> str:
+    """Write one number, or the first and the last."""
+    return str(ports.first) if ports.first == ports.last else f"{ports.first}-{ports.last}"
 
 
 # ----------------------------------------------------------------------------------------------------- the territory
@@ -158,24 +174,34 @@ def say_service_manager(program: Program, observation: Observation) -> Evidence:
     return replace(program.says, statement=statement)
 
 
-def say_redirect(redirect: Redirect) -> Evidence:
-    """State that a rule takes the number, and no socket."""
-    statement = f"a rule of {redirect.by} takes it, no socket: what arrives is {describe_redirect(redirect)}"
+def say_redirect(redirect: Redirect, transport: Transport) -> Evidence:
+    """State that a rule takes the number, or a range of numbers, and no socket."""
+    ports = redirect.ports
+    taken = "it" if ports.first == ports.last else f"{describe_ports(ports)}/{transport}"
+    whose = " for connections from this machine" if redirect.from_here else ""
+    what = "what they send" if redirect.from_here else "what arrives"
+    statement = f"a rule of {redirect.by} takes {taken}{whose}, no socket: {what} is {describe_redirect(redirect)}"
     return Evidence("process", f"{statement} ({redirect.rule})", SHOWN_BY.get(redirect.by, redirect.by), "decides")
 
 
 def describe_redirect(redirect: Redirect) -> str:
     """Say where what arrives is passed on to."""
+    return f"passed on to {describe_target(redirect)}"
+
+
+def describe_target(redirect: Redirect) -> str:
+    """Name the place that connections are passed on to."""
     address, port = redirect.address, redirect.port
     if address is None:
-        return "passed on to " + ("this machine itself" if port is None else f"port {port} of this machine")
-    host = f"[{address}]" if ":" in address and port is not None else address
-    return f"passed on to {host}" + ("" if port is None else f":{port}")
+        return "this machine itself" if port is None else f"port {port} of this machine"
+    return address if port is None else f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def say_relay(program: Program) -> Evidence:
-    """State that the program stands for something else."""
-    return replace(program.says, statement=f"{program.path} passes connections on: what answers them is something else")
+def say_relay(program: Program, redirect: Redirect | None) -> Evidence:
+    """State that the program stands for something else, and for what as far as it is known."""
+    to = f" to {describe_target(redirect)}" if redirect is not None else ""
+    statement = f"{program.path} passes connections on{to}: what answers them is something else"
+    return replace(program.says, statement=statement)
 
 
 def say_not_the_cited(program: Program, against: Sequence[KnownUse]) -> Evidence:
@@ -261,6 +287,8 @@ def advise(rule: str, observation: Observation) -> str:
     """Say what to do next, by a rule that has some advice."""
     process = next((process for process in observation.processes if process.executable), None)
     advice = ADVICE[rule]
+    if rule == "PT116" and observation.redirect is not None:
+        return f"Look at what answers at {describe_target(observation.redirect)}."
     if rule == "PT110" and process and process.executable and process.executable_status != "unseen":
         if process.executable in SYSTEMD:
             advice = LOOK_AT_SOCKETS
@@ -278,6 +306,8 @@ def advise(rule: str, observation: Observation) -> str:
 
 def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attention: Attention) -> tuple[Note, ...]:
     """Collect what is worth knowing and does not decide."""
+    if is_range(observation):
+        return ()
     notes: list[Note] = []
     for process in observation.processes:
         if process.executable_writable is not None:

@@ -12,7 +12,7 @@ whoever starts the interpreter chooses it.
 
 from __future__ import annotations
 
-from portulan.model import Evidence, Value
+from portulan.model import Evidence, Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,11 +88,16 @@ def _telling(
 
 RELAYS = frozenset(
     """
-    6tunnel dbclient docker-proxy haproxy inetd inetutils-inetd kubectl passt rinetd rootlessport simpleproxy
-    slirp4netns socat ssh sslh stunnel4 systemd-socket-proxyd xinetd
+    6tunnel dbclient docker-proxy haproxy inetd inetutils-inetd kubectl passt rinetd rootlesskit
+    rootlesskit-docker-proxy rootlessport simpleproxy slirp4netns socat ssh sslh stunnel4 systemd-socket-proxyd xinetd
     """.split()  # noqa: SIM905  # a literal list would be twenty lines
 )
 """Programs that hold a number for something else, which may well be what the number is for."""
+
+FOR_CONTAINERS = frozenset(
+    ("docker-proxy", "passt", "rootlesskit", "rootlesskit-docker-proxy", "rootlessport", "slirp4netns")
+)
+"""Those of them that stand before a container or a virtual machine, and never serve what their own product does."""
 
 INTERPRETERS = frozenset(
     """
@@ -122,7 +127,8 @@ class Program(Value):
     `candidates` the rows of the same name that prove nothing, `products` whose they are; `disbelief` says why an own
     name is not believed; `says` is all that there is to say of it where nothing connects it with a number; `relays`
     tells whether it passes connections on, which is believed of what only root could have put there; `unseen` whether
-    its file cannot be seen from here, so that no name is believed and none is held against it.
+    its file cannot be seen from here, so that no name is believed and none is held against it;
+    `serves` whether it may be what its product serves: docker-proxy is of Docker Engine, and never dockerd's API.
     """
 
     path: str | None
@@ -135,6 +141,7 @@ class Program(Value):
     says: Evidence
     relays: bool = False
     unseen: bool = False
+    serves: bool = True
 
 
 def programs(observation: Observation, catalogue: Mapping[str, Namesakes]) -> list[Program]:
@@ -174,7 +181,8 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     rest = tuple([row for row in namesakes.rows if row not in believed]) if believed else namesakes.rows
     says = _evidence(_say(process, believed, namesakes, None), observation, process)
     relays = any(row.name in RELAYS for row in namesakes.rows)
-    return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says, relays)
+    serves = not any(row.name in FOR_CONTAINERS for row in namesakes.rows)
+    return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says, relays, serves=serves)
 
 
 def _evidence(statement: str, observation: Observation, process: Process | None) -> Evidence:
@@ -237,7 +245,11 @@ def unit_program(observation: Observation, catalogue: Mapping[str, Namesakes]) -
     statement = f"it is a program of {namesakes.own[0].product} ({fact})"
     says = _evidence(statement, observation, None)
     relays = any(row.name in RELAYS for row in namesakes.own)
-    return Program(None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says, relays=relays)
+    serves = not any(row.name in FOR_CONTAINERS for row in namesakes.own)  # docker.service has dockerd and docker-proxy
+    program = Program(
+        None, namesakes.own, fact, (), namesakes.products, None, in_memory=False, says=says, relays=relays
+    )
+    return replace(program, serves=serves)
 
 
 def activated_program(observation: Observation, catalogue: Mapping[str, Namesakes]) -> Program | None:

@@ -15,6 +15,7 @@ from portulan.judge.evidence import (
     is_documented,
     is_narrow,
     is_only_dialled,
+    is_range,
     notes_on,
     say_map,
     say_missing_owner,
@@ -147,10 +148,11 @@ def pronounce(weighed: Weighed, entry: Entry, observation: Observation) -> Verdi
     """Make the verdict on one socket of what was weighed for it or one alike."""
     rule, state, because, squats_on, advice, notes = weighed
     _, judgement, attention = RULES[rule]
-    says = say_map(entry, observation.transport, state, agrees=rule in AGREES)
+    # A rule on several ports is about none of them.
+    says = () if is_range(observation) else (say_map(entry, observation.transport, state, agrees=rule in AGREES),)
     if advice is None and rule in ADVICE:
         advice = advise(rule, observation)
-    return Verdict.of((observation, judgement, squats_on, attention, rule, (says, *because), advice, notes))
+    return Verdict.of((observation, judgement, squats_on, attention, rule, (*says, *because), advice, notes))
 
 
 def _by_program(
@@ -158,7 +160,7 @@ def _by_program(
 ) -> Finding:
     """Judge by who holds the socket."""
     if observation.redirect is not None and observation.socket_state == "redirected":
-        return "PT117", (say_redirect(observation.redirect),)
+        return "PT117", (say_redirect(observation.redirect, observation.transport),)
     found = _of_service(observation, catalogue)
     if found:
         findings = [_one_program(entry, on, observation, program) for program in found]
@@ -201,7 +203,7 @@ def _one_program(entry: Entry, on: TransportEntry, observation: Observation, pro
 
 def _at_home(on: TransportEntry, uses: list[KnownUse], program: Program) -> Finding | None:
     """Judge a program that the map connects with the number; None for any other."""
-    for row in program.rows:
+    for row in program.rows if program.serves else ():
         cited = [use for use in uses if use.product == row.product]
         registered = [use for use in cited if use.relation == "registered"]
         if registered or any(a.service_name in row.services for a in on.assignments if a.service_name):
@@ -218,10 +220,10 @@ def _away(entry: Entry, observation: Observation, uses: list[KnownUse], program:
     if observation.direction != "connect" and not is_only_dialled(against):
         # A known server that was moved is an administrator's choice, and a relay may pass on what the number is for;
         # but nothing is at home on a number that is only known as one that is dialled elsewhere.
-        if any(row.serves for row in program.rows):
+        if program.serves and any(row.serves for row in program.rows):
             return "PT107", (say_product(program, program.rows[0]),)
         if program.relays:
-            return "PT116", (say_relay(program),)
+            return "PT116", (say_relay(program, observation.redirect),)
     # A program known for one product is not another that bundles it; a shared one might be any of them.
     if against and (program.rows or not any(use.product in program.products for use in against)):
         return "PT104", (*say_uses(against[:3], "context"), say_not_the_cited(program, against))

@@ -5,7 +5,7 @@ The same text comes from the older kernel interface ("legacy") and from nftables
 
 from __future__ import annotations
 
-from portulan.model import PORTS, Redirect, Value, replace
+from portulan.model import PORTS, Value, replace
 from portulan.observe.rulesets import Jump, Reach, follow, take, with_ports, with_transports
 
 TYPE_CHECKING = False
@@ -45,8 +45,8 @@ def parse_save(content: bytes, family: str) -> tuple[list[Taken], bool]:
             words = split(line)
             if len(words) > 1:
                 rules.setdefault(words[1], []).append(parse_rule(words, line))
-    reach = Reach(family=family)
-    return follow([(chain, reach) for chain in _ENTRANCES], rules, _apply)
+    bases = [(chain, Reach(family=family, from_here=chain == "OUTPUT")) for chain in _ENTRANCES]
+    return follow(bases, rules, _apply)
 
 
 def _apply(line: Line, reach: Reach) -> Iterator[Taken | Jump]:
@@ -65,7 +65,7 @@ def _apply(line: Line, reach: Reach) -> Iterator[Taken | Jump]:
     if line.target in {"DNAT", "REDIRECT"}:
         address, port = parse_target(line.to or "", with_address=line.target == "DNAT")
         if line.target == "REDIRECT" or address is not None or port is not None:
-            yield from take(left, Redirect(address, port, "iptables", line.text))
+            yield from take(left, address, port, "iptables", line.text)
     elif line.target not in _END:
         yield Jump(line.target, left)
 

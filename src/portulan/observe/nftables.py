@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from portulan.model import PORTS, Redirect, Value, replace
+from portulan.model import PORTS, Value, replace
 from portulan.observe.rulesets import Jump, Reach, follow, take, with_ports, with_transports
 
 TYPE_CHECKING = False
@@ -63,7 +63,8 @@ class _Parser:
         family, table = _word(body.get("family")), _word(body.get("table"))
         place = (family, table, _word(body.get("name")))
         if kind == "chain" and body.get("type") == "nat" and body.get("hook") in ENTRANCES:
-            self._bases.append((place, Reach(family=_FAMILIES.get(family))))
+            reach = Reach(family=_FAMILIES.get(family), from_here=body["hook"] == "output")
+            self._bases.append((place, reach))
         elif kind in {"set", "map"}:
             elements = body.get("elem")
             self._elements[place] = elements if isinstance(elements, list) else []
@@ -117,8 +118,8 @@ class _Parser:
                 for left, port in self._targets(with_address, place, body.get("port")):
                     both = address["concat"] if isinstance(address, dict) and "concat" in address else [address, port]
                     host, number = both if isinstance(both, list) and len(both) == 2 else (None, None)  # noqa: PLR2004
-                    redirect = Redirect(host if isinstance(host, str) else None, _port(number), "nftables", text)
-                    yield from take(left, redirect)
+                    target = host if isinstance(host, str) else None
+                    yield from take(left, target, _port(number), "nftables", text)
 
     def _targets(self, reach: Reach, place: tuple[str, str], value: object) -> Iterator[tuple[Reach, Any]]:
         """Yield a target, or each that a map has, with what is left for it."""

@@ -36,11 +36,20 @@ _PART = 65_536
 _NETLINK_NETFILTER = 12
 _GET_CHAINS = 10 << 8 | 4  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETCHAIN
 _REQUEST_DUMP = 0x301
-_CHAIN_TYPE = 7  # NFTA_CHAIN_TYPE
+_CHAIN_TABLE, _CHAIN_TYPE = 1, 7  # NFTA_CHAIN_TABLE, NFTA_CHAIN_TYPE
 _ATTRIBUTE = 0x3FFF  # without the flags of its type
 _ERROR, _DONE = 2, 3
 _HEADER = _struct.Struct("=IHHII")
-_BEHIND_HEADER = 20  # the netlink header and that of nfnetlink
+_BEHIND_HEADER = 20  # the netlink header and that of nfnetlink, which begins with the family
+
+_IPTABLES = {(2, "nat"): "ip", (10, "nat"): "ip6"}
+"""The tables that iptables makes in nftables, by family (NFPROTO_IPV4, NFPROTO_IPV6) and name: nft's families."""
+
+
+_NOT_ITS_OWN = b"is incompatible, use 'nft' tool"
+"""What iptables-nft-save prints of a table of that name which nft made (xtables-save.c in iptables)."""
+
+_RULES = "ports that rules of the firewall pass on"
 
 
 class Rules:
@@ -57,7 +66,11 @@ class Rules:
         if self._taken is None:
             self._taken = read_rules(self._incomplete)
         incomplete += self._incomplete
-        return [taken for taken in self._taken if port is None or taken.ports.first <= port <= taken.ports.last]
+        return [
+            taken
+            for taken in self._taken
+            if port is None or taken.redirect.ports.first <= port <= taken.redirect.ports.last
+        ]
 
 
 def read_rules(incomplete: list[Incomplete]) -> list[Taken]:
@@ -78,7 +91,7 @@ def read_rules(incomplete: list[Incomplete]) -> list[Taken]:
 
 
 def _place(taken: Taken) -> tuple[int, str]:
-    return taken.ports.first, taken.transport
+    return taken.redirect.ports.first, taken.transport
 
 
 # ------------------------------------------------------------------------------------------- nftables and iptables
@@ -90,9 +103,13 @@ def _of_nftables(incomplete: list[Incomplete]) -> list[Taken]:
     from portulan.observe import iptables, nftables  # noqa: PLC0415  # there is something to parse
 
     answer = run("nft", "-j", "list", "ruleset")  # never a name from the ruleset: nft would parse it as a command
-    foreign: Sequence[str] = ("ip", "ip6")
     found: list[Taken] = []
-    if answer is not None:
+    if answer is None:
+        tables = set(read_nat_tables())
+        foreign: Sequence[str] = [_IPTABLES[table] for table in sorted(tables & _IPTABLES.keys())]
+        if tables - _IPTABLES.keys() or not foreign:
+            _note_missing(incomplete, "nft", "nftables")
+    else:
         try:
             ruleset = nftables.parse_ruleset(answer)
         except ValueError:
@@ -103,11 +120,16 @@ def _of_nftables(incomplete: list[Incomplete]) -> list[Taken]:
         foreign = ruleset.foreign
         _note_all(incomplete, complete=ruleset.complete)
     for family in foreign:
-        answer = _save("iptables" if family == "ip" else "ip6tables", "nft")
-        if answer is not None:
-            taken, complete = iptables.parse_save(answer, "ipv4" if family == "ip" else "ipv6")
+        program = "iptables" if family == "ip" else "ip6tables"
+        saved = _save(program, "nft")
+        if saved is not None:
+            taken, complete = iptables.parse_save(saved, "ipv4" if family == "ip" else "ipv6")
             found += taken
             _note_all(incomplete, complete=complete)
+        if answer is None and (saved is None or _NOT_ITS_OWN in saved):
+            _note_missing(incomplete, "nft", "nftables")
+        elif saved is None:
+            _note_missing(incomplete, f"{program}-nft-save", "iptables")
     return found
 
 
@@ -127,7 +149,9 @@ def _of_iptables(incomplete: list[Incomplete]) -> list[Taken]:
             from portulan.observe import iptables  # noqa: PLC0415  # as above
 
             answer = _save(program, "legacy")
-            if answer is not None:
+            if answer is None:
+                _note_missing(incomplete, f"{program}-legacy-save", "iptables")
+            else:
                 taken, complete = iptables.parse_save(answer, family)
                 found += taken
                 _note_all(incomplete, complete=complete)
@@ -139,6 +163,13 @@ def _note_all(incomplete: list[Incomplete], *, complete: bool) -> None:
     if not complete:
         hint = "nft list ruleset, iptables-save -t nat"
         incomplete.append(Incomplete("ports that rules pass on", "there are too many rules to follow", hint))
+
+
+def _note_missing(incomplete: list[Incomplete], program: str, package: str) -> None:
+    """Note that there are rules, and nobody to print them."""
+    note = Incomplete(_RULES, f"{program} is not installed", f"install {package}")
+    if note not in incomplete:
+        incomplete.append(note)
 
 
 def _save(program: str, variant: str) -> bytes | None:
@@ -167,51 +198,60 @@ def may_be_loaded(module: str) -> bool:
 
 
 def has_nat_chain() -> bool:
-    """Ask the kernel whether nftables has a chain of the kind `nat` in this network namespace."""
-    found: bool | None = None
+    """Tell whether nftables has a chain of the kind `nat` in this network namespace."""
+    return any(True for _ in read_nat_tables())
+
+
+def read_nat_tables() -> Iterator[tuple[int, str]]:
+    """Ask the kernel which tables of nftables have chains of the kind `nat` here: their families and names."""
+    more = True
     error = 0
     try:
         kernel = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, _NETLINK_NETFILTER)
         try:
             kernel.send(_HEADER.pack(_BEHIND_HEADER, _GET_CHAINS, _REQUEST_DUMP, 1, 0) + bytes(4))
-            while found is None:
-                found, error = parse_chains(kernel.recv(_PART))
+            while more:
+                tables, more, error = parse_chains(kernel.recv(_PART))
+                yield from tables
         finally:
             kernel.close()
     except PermissionError:
         error = errno.EPERM
     except OSError:  # a kernel without nftables
-        return False
+        return
     if error in {errno.EPERM, errno.EACCES} and may_be_loaded("nf_nat"):
         raise _not_permitted()
-    return bool(found)
 
 
-def parse_chains(content: bytes) -> tuple[bool | None, int]:
-    """Return whether a message of a dump tells of a chain of the kind `nat`; None if more is to come; and an error."""
+def parse_chains(content: bytes) -> tuple[list[tuple[int, str]], bool, int]:
+    """Return the tables with chains of the kind `nat` in a part of a dump, whether more is to come, and an error."""
+    tables: list[tuple[int, str]] = []
     place = 0
     while place + _HEADER.size <= len(content):
         length, kind, *_rest = _HEADER.unpack_from(content, place)
         if kind == _DONE or length < _HEADER.size:
-            return False, 0
+            return tables, False, 0
         if kind == _ERROR:
             (error,) = _struct.unpack_from("=i", content, place + _HEADER.size)
-            return False, -error
+            return tables, False, -error
         at, end = place + _BEHIND_HEADER, min(place + length, len(content))
+        said: dict[int, bytes] = {}
         while at + 4 <= end:
             size, attribute = _struct.unpack_from("=HH", content, at)
-            if attribute & _ATTRIBUTE == _CHAIN_TYPE and content[at + 4 : at + size].rstrip(b"\0") == b"nat":
-                return True, 0
+            said[attribute & _ATTRIBUTE] = content[at + 4 : at + size].rstrip(b"\0")
             if size < 4:  # noqa: PLR2004  # its own header
                 break
             at += size + 3 & ~3
+        if said.get(_CHAIN_TYPE) == b"nat":
+            family = content[place + _HEADER.size]
+            tables.append((family, said.get(_CHAIN_TABLE, b"").decode("utf-8", "replace")))
         place += length + 3 & ~3
-    return None, 0
+    return tables, True, 0
 
 
 def _not_permitted() -> Refused:
     hint = "run as root" if os.geteuid() else "look with CAP_NET_ADMIN"
-    return Refused("ports that rules of the firewall pass on", "not permitted", hint)
+    return Refused(_RULES, "not permitted", hint)
 
 
 # ------------------------------------------------------------------------------------------------------------- IPVS
@@ -245,9 +285,9 @@ def parse_ipvs(content: bytes) -> list[Taken]:
                 name, address, port, scheduler = service
                 text = f"{name.upper()} {address}:{port} {scheduler} -> {target[0]}:{target[1]} {words[2]}"
                 ports = PortRange(port, port) if port else PortRange(*EVERY_PORT[0])
-                redirect = Redirect(target[0], target[1] or None, "ipvs", text)
+                redirect = Redirect(target[0], target[1] or None, "ipvs", text, ports)
                 family = "ipv6" if ":" in address else "ipv4"
-                found.append(Taken(TRANSPORT_OF[name], ports, address, family, redirect))
+                found.append(Taken(TRANSPORT_OF[name], address, family, redirect))
         elif words and words[0] != "->":
             place = _parse_hexadecimal(words[1]) if len(words) > 2 else None  # noqa: PLR2004  # and a scheduler
             name = words[0].lower()
@@ -269,8 +309,8 @@ def _parse_hexadecimal(text: str) -> tuple[str, int] | None:
 # ----------------------------------------------------------------------------------------------------- docker-proxy
 
 
-def behind_proxy(process: Process) -> Redirect | None:
-    """Return where a docker-proxy passes connections on to, by the arguments that dockerd gave it.
+def behind_proxy(process: Process, port: int) -> Redirect | None:
+    """Return where a docker-proxy passes connections to a port on to, by the arguments that dockerd gave it.
 
     Its file counts, not its name: it must be called so and nobody but root may write it.
     """
@@ -278,11 +318,11 @@ def behind_proxy(process: Process) -> Redirect | None:
     believed = process.executable_status == "present" and process.executable_writable is None
     if path.rpartition("/")[2] != "docker-proxy" or not believed:
         return None
-    return parse_proxy(process.command_line or ())
+    return parse_proxy(process.command_line or (), port)
 
 
-def parse_proxy(words: Sequence[str]) -> Redirect | None:
-    """Parse docker-proxy's arguments (cmd/docker-proxy in moby): Go's flags, with one hyphen or two."""
+def parse_proxy(words: Sequence[str], held: int) -> Redirect | None:
+    """Parse docker-proxy's arguments (cmd/docker-proxy in moby): Go's flags; and the one port that it `held`."""
     said: dict[str, str] = {}
     place = 1
     while place < len(words):
@@ -297,7 +337,7 @@ def parse_proxy(words: Sequence[str]) -> Redirect | None:
         return None
     shown = ("proto", "host-ip", "host-port", "container-ip", "container-port")
     text = " ".join(["docker-proxy", *[f"-{flag} {said[flag]}" for flag in shown if flag in said]])
-    return Redirect(address[:64], int(port), "docker-proxy", text[:400])
+    return Redirect(address[:64], int(port), "docker-proxy", text[:400], PortRange(held, held))
 
 
 # ----------------------------------------------------------------------------------------------------- observations
@@ -322,7 +362,7 @@ def merge(
         if listening:
             for process in observation.processes:
                 if process.name == "docker-proxy":
-                    redirect = behind_proxy(process)
+                    redirect = behind_proxy(process, place[0])
                     if redirect is not None:
                         told.add((*place, redirect.address, redirect.port))
                         observation = _with(observation, redirect)  # noqa: PLW2901  # the same socket, better known
@@ -333,7 +373,7 @@ def merge(
 
 
 def _at(taken: Taken, port: int | None) -> tuple[int, str]:
-    return (taken.ports.first if port is None else port), taken.transport
+    return (taken.redirect.ports.first if port is None else port), taken.transport
 
 
 def _with(observation: Observation, redirect: Redirect) -> Observation:

@@ -8,14 +8,14 @@ rule's text tells it. That an earlier rule may let a packet go is not followed e
 
 from __future__ import annotations
 
-from portulan.model import PORTS, PortRange, Value, replace
+from portulan.model import PORTS, PortRange, Redirect, Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
-    from portulan.model import Redirect, Transport
+    from portulan.model import Redirector, Transport
 
     R = TypeVar("R")
     Ports = tuple[tuple[int, int], ...]
@@ -39,19 +39,22 @@ _OTHERWISE: tuple[Transport, ...] = ("tcp", "udp")  # where a rule names no tran
 
 
 class Reach(Value):
-    """What the matches passed so far leave: transports, ports, and destinations (texts; None is any)."""
+    """What the matches passed so far leave: transports, ports, and destinations (texts; None is any).
+
+    `from_here` is said of what this machine sends (the hook output), and not of what arrives.
+    """
 
     transports: tuple[Transport, ...] | None = None
     ports: Ports = EVERY_PORT
     addresses: tuple[str, ...] | None = None
     family: str | None = None
+    from_here: bool = False
 
 
 class Taken(Value):
     """Ports that a rule takes: for which destination (None is any), and where what arrives is passed on to."""
 
     transport: Transport
-    ports: PortRange
     address: str | None
     family: str | None
     redirect: Redirect
@@ -69,10 +72,14 @@ def follow(
     rules: Mapping[Hashable, Sequence[R]],
     apply: Callable[[R, Reach], Iterable[Taken | Jump]],
 ) -> tuple[list[Taken], bool]:
-    """Follow chains from where packets enter; return what was found, each once, and whether that is all."""
+    """Follow chains from where packets enter; return what was found, each once, and whether that is all.
+
+    What arrives is followed first: a rule that takes that too is not told again for what this machine sends.
+    """
     found: dict[Taken, None] = {}
     steps = 0
-    waiting = [(chain, reach, 0) for chain, reach in reversed(bases)]
+    arrivals_first = sorted(bases, key=_is_from_here)
+    waiting = [(chain, reach, 0) for chain, reach in reversed(arrivals_first)]
     while waiting:
         chain, reach, depth = waiting.pop()
         for rule in rules.get(chain, ()):
@@ -81,22 +88,32 @@ def follow(
                 if steps > MOST_STEPS or len(found) >= MOST_FOUND:
                     return list(found), False
                 if isinstance(result, Taken):
-                    found[result] = None
+                    if not result.redirect.from_here or _of_arrivals(result) not in found:
+                        found[result] = None
                 elif depth < _DEEPEST:
                     waiting.append((result.chain, result.reach, depth + 1))
             steps += 1
     return list(found), True
 
 
-def take(reach: Reach, redirect: Redirect) -> Iterator[Taken]:
-    """Yield what a rule takes, given what is left when one gets to it."""
+def _is_from_here(base: tuple[Hashable, Reach]) -> bool:
+    return base[1].from_here
+
+
+def _of_arrivals(taken: Taken) -> Taken:
+    return replace(taken, redirect=replace(taken.redirect, from_here=False))
+
+
+def take(reach: Reach, address: str | None, port: int | None, by: Redirector, rule: str) -> Iterator[Taken]:
+    """Yield what a rule takes, given what is left when one gets to it and where it passes that on to."""
     family = reach.family
-    if family is None and redirect.address is not None:
-        family = "ipv6" if ":" in redirect.address else "ipv4"
+    if family is None and address is not None:
+        family = "ipv6" if ":" in address else "ipv4"
     for transport in _OTHERWISE if reach.transports is None else reach.transports:
         for first, last in reach.ports:
-            for address in (None,) if reach.addresses is None else reach.addresses:
-                yield Taken(transport, PortRange(first, last), address, family, redirect)
+            redirect = Redirect(address, port, by, rule, PortRange(first, last), reach.from_here)
+            for destination in (None,) if reach.addresses is None else reach.addresses:
+                yield Taken(transport, destination, family, redirect)
 
 
 def with_transports(reach: Reach, names: Iterable[object], *, but: bool = False) -> Reach | None:
