@@ -339,6 +339,7 @@ MISSING_NFT = Incomplete("ports that rules of the firewall pass on", "nft is not
         ([(2, "nat")], None, [MISSING_NFT]),
         ([(2, "nat")], "*nat\n-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", []),
         ([(2, "nat")], "# Table `nat' is incompatible, use 'nft' tool.", [MISSING_NFT]),
+        ([(2, "nat")], "# Table `nat' contains incompatible base-chains, use 'nft' tool to list them.", [MISSING_NFT]),
         ([(2, "nat"), (1, "t")], "*nat\n-A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080", [MISSING_NFT]),
     ],
 )

@@ -45,9 +45,8 @@ _BEHIND_HEADER = 20  # the netlink header and that of nfnetlink, which begins wi
 _IPTABLES = {(2, "nat"): "ip", (10, "nat"): "ip6"}
 """The tables that iptables makes in nftables, by family (NFPROTO_IPV4, NFPROTO_IPV6) and name: nft's families."""
 
-
-_NOT_ITS_OWN = b"is incompatible, use 'nft' tool"
-"""What iptables-nft-save prints of a table of that name which nft made (xtables-save.c in iptables)."""
+_NOT_ITS_OWN = b", use 'nft' tool"
+"""What iptables-nft-save prints of a table of that name with chains that nft made (xtables-save.c in iptables)."""
 
 _RULES = "ports that rules of the firewall pass on"
 
