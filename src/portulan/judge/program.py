@@ -127,8 +127,8 @@ class Program(Value):
     `candidates` the rows of the same name that prove nothing, `products` whose they are; `disbelief` says why an own
     name is not believed; `says` is all that there is to say of it where nothing connects it with a number; `relays`
     tells whether it passes connections on, which is believed of what only root could have put there; `unseen` whether
-    its file cannot be seen from here, so that no name is believed and none is held against it;
-    `serves` whether it may be what its product serves: docker-proxy is of Docker Engine, and never dockerd's API.
+    its file cannot be seen from here, so that no name is believed and none is held against it; `serves` whether it
+    may be what its product serves: docker-proxy is of Docker Engine, and never dockerd's API.
     """
 
     path: str | None
