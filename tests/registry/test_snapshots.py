@@ -51,6 +51,7 @@ def test_the_packaged_snapshot_is_told(data_folder: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------ update
 
 
+@pytest.mark.slow  # builds the whole index
 def test_an_update_answers_and_keeps_the_former(data_folder: Path, tmp_path: Path) -> None:
     """After an update all look-ups come from it; the snapshot before is kept, and kept again at the next."""
     changed = tmp_path / "changed.csv"
