@@ -34,7 +34,8 @@ class Answer(Value):
     """Everything Portulan has to say of one port number; what was not asked is None.
 
     `transport` is the one that the question was narrowed to, or None. `history` is what a watch recorded of the number,
-    the most recent first; None where there is no recording.
+    the most recent first; None where there is no recording. `recorded` is how many episodes that has of the number, of
+    which `history` has no more than were asked for.
     """
 
     query: str
@@ -46,6 +47,7 @@ class Answer(Value):
     verdicts: tuple[Verdict, ...] | None
     incomplete: tuple[Incomplete, ...]
     history: tuple[Episode, ...] | None = None
+    recorded: int = 0
 
     @property
     def results(self) -> tuple[Answer, ...]:
@@ -68,23 +70,26 @@ def ask(
     territory: bool = True,
     with_command_lines: bool = False,
     history: str | None = None,
+    most_episodes: int | None = None,
     **options: bool,
 ) -> Answer | NameAnswer:
     """Answer a port number (`2528`, `2528/tcp`) or a service name (`ssh`, `ncr_ccl`).
 
     `map_wanted` without `territory` is the map alone, `territory` without `map_wanted` the sockets alone; both together
     give the verdicts too. `history` is the recording to ask beside the territory, instead of the one that is there
-    (`observe.find_recording`). Options go to `observe.survey`. Raises UsageError for what cannot be a port or name,
-    NotFound for a name that nobody registered, and RecordingError for a `history` that is none.
+    (`observe.find_recording`); `most_episodes` is how many of it are told for a port, the most recent, all where it is
+    None. Options go to `observe.survey`. Raises UsageError for what cannot be a port or name, NotFound for a name that
+    nobody registered, and RecordingError for a `history` that is none.
     """
     query = str(query)
     port, transport, services = resolve(query)
+    recording = history, most_episodes
     rules = _rules() if map_wanted and territory else None  # who asks for sockets alone wants no programs started
     if port is not None:
-        return _answer(query, port, transport, map_wanted, territory, with_command_lines, rules, history, options)
+        return _answer(query, port, transport, map_wanted, territory, with_command_lines, rules, recording, options)
     numbers = sorted({n for a in services if a.ports for n in range(a.ports.first, a.ports.last + 1)})
     results = [
-        _answer(query, number, transport, map_wanted, territory, with_command_lines, rules, history, options)
+        _answer(query, number, transport, map_wanted, territory, with_command_lines, rules, recording, options)
         for number in numbers
     ]
     return NameAnswer(query, services, tuple(results))
@@ -215,7 +220,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     territory: bool,  # noqa: FBT001
     with_command_lines: bool,  # noqa: FBT001
     rules: Rules | None,
-    history: str | None,
+    recording: tuple[str | None, int | None],
     options: dict[str, bool],
 ) -> Answer:
     """Ask the rooms about one number."""
@@ -224,6 +229,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     verdicts: tuple[Verdict, ...] | None = None
     incomplete: tuple[Incomplete, ...] = ()
     episodes: tuple[Episode, ...] | None = None
+    recorded = 0
     if map_wanted:
         entry = open_map().entry(port)
         if transport is not None:
@@ -251,28 +257,33 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
             incomplete += (
                 Incomplete("DCCP sockets", why, "Linux has none since 6.16; on an older one: ss --dccp -ap"),
             )
-        episodes, unread = _recorded(history, port, transport)
+        episodes, recorded, unread = _recorded(*recording, port, transport)
         incomplete += unread
-    return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete, episodes)
+    return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete, episodes, recorded)
 
 
 def _recorded(
-    given: str | None, port: int, transport: Transport | None
-) -> tuple[tuple[Episode, ...] | None, tuple[Incomplete, ...]]:
-    """Return what a recording says of a port: the one that was named, or the one that there is, if it can be read."""
+    given: str | None, most: int | None, port: int, transport: Transport | None
+) -> tuple[tuple[Episode, ...] | None, int, tuple[Incomplete, ...]]:
+    """Return what a recording says of a port, and of how many episodes in all, and what could not be read.
+
+    The recording is the one that was named, or the one that there is, if it can be read.
+    """
     from portulan.observe import find_recording  # noqa: PLC0415  # as elsewhere here
 
     place = given or find_recording()
     if place is None:
-        return None, ()
-    from portulan.observe.recording import read_episodes  # noqa: PLC0415  # SQLite costs more than the answer
+        return None, 0, ()
+    from portulan.observe.recorded import count_episodes, read_episodes  # noqa: PLC0415  # SQLite costs more than the answer
 
     try:
-        return read_episodes(place, port, transport), ()
+        episodes = read_episodes(place, port, transport, most=most)
+        more = len(episodes) == most
+        return episodes, count_episodes(place, port, transport) if more else len(episodes), ()
     except RecordingError as error:
         if given:
             raise
-        return None, (Incomplete("who used this port before", error.message, error.hint or ""),)
+        return None, 0, (Incomplete("who used this port before", error.message, error.hint or ""),)
 
 
 _PROCESSES = Observation._fields.index("processes")

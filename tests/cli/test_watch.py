@@ -14,14 +14,20 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from portulan.cli import outlet
+from portulan.cli.watch import ENDS, Ending
+from portulan.model import Process, replace
+from portulan.observe.recording import Recording
 from tests.cli.door import CODES, COMMAND, environment, holder, portulan
+from tests.observe import test_recording
 
 WAIT_S = 30
 
@@ -82,11 +88,10 @@ def started(*words: str, **options: Any) -> subprocess.Popen[str]:  # noqa: ANN4
     return subprocess.Popen(
         [*COMMAND, "watch", *words],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
         text=True,
-        **options,
+        **{"stdout": subprocess.PIPE, **options},
     )
 
 
@@ -148,6 +153,116 @@ def episodes(port: str, recording: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.parametrize("option", ["--every", "--for"])
+def test_a_wait_of_years(option: str) -> None:
+    """A time that is longer than the system can wait at once is waited for in parts."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        started(str(server.getsockname()[1]), "--present", option, "1000000000") as watching,
+    ):
+        assert watching.stdout is not None
+        assert watching.stdout.readline()
+        watching.send_signal(signal.SIGTERM)
+        _, said = watching.communicate(timeout=WAIT_S)
+    assert watching.returncode in CODES - {2}
+    assert "Traceback" not in said
+
+
+class Stuck:
+    """A pipe that is full, and that nobody reads."""
+
+    def __enter__(self) -> Self:
+        """Make it and fill it."""
+        self.reads, self.writes = os.pipe()
+        self.size = fcntl.fcntl(self.writes, fcntl.F_SETPIPE_SZ, 4_096)
+        os.write(self.writes, b"-" * self.size)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close it."""
+        os.close(self.reads)
+        os.close(self.writes)
+
+    def read_lines(self, count: int) -> list[str]:
+        """Read so many lines, and what it was filled with before."""
+        read = b""
+        while read.count(b"\n") < count:
+            read += os.read(self.reads, 65_536)
+        return read[self.size :].decode().splitlines()
+
+
+def await_episodes(port: str, recording: str) -> None:
+    """Wait until something of a port is recorded."""
+    deadline = time.monotonic() + WAIT_S
+    while not (Path(recording).exists() and episodes(port, recording)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_reader_that_stands_still(number: signal.Signals, tmp_path: Path) -> None:
+    """While nobody reads what it writes a watch records, ends in order at a signal, and says what was not read."""
+    recording = str(tmp_path / "history.sqlite")
+    with socket.create_server(("127.0.0.1", 0)) as server, Stuck() as pipe:
+        port = str(server.getsockname()[1])
+        words = (port, "--present", "--every", "0.1", "--record", recording)
+        with started(*words, stdout=pipe.writes) as watching:
+            await_episodes(port, recording)
+            with socket.create_connection(server.getsockname()[:2]):
+                deadline = time.monotonic() + WAIT_S
+                while len(episodes(port, recording)) < 2:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            watching.send_signal(number)
+            _, said = watching.communicate(timeout=WAIT_S)
+    assert re.search(r"incomplete: (one event|\d+ events): standard output was not read", said)
+    assert watching.returncode == 130 if number == signal.SIGINT else watching.returncode in {1, 3}
+    assert [file.name for file in tmp_path.iterdir()] == ["history.sqlite"]
+
+
+def test_a_reader_that_goes_on(tmp_path: Path) -> None:
+    """What has waited for its reader is written when that reads again, all of it."""
+    recording = str(tmp_path / "history.sqlite")
+    with socket.create_server(("127.0.0.1", 0)) as server, Stuck() as pipe:
+        port = str(server.getsockname()[1])
+        with started(port, "--present", "--jsonl", "--record", recording, stdout=pipe.writes) as watching:
+            await_episodes(port, recording)
+            (line,) = pipe.read_lines(1)
+            assert json.loads(line)["event"] == "present"
+            watching.send_signal(signal.SIGTERM)
+            _, said = watching.communicate(timeout=WAIT_S)
+    assert "was not read" not in said
+
+
+def test_a_backlog_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a limit lines are dropped whole and counted, once the reader has caught up; what is kept is in order."""
+    monkeypatch.setattr(outlet, "MOST_WAITING_BYTES", 1_000)
+    monkeypatch.setattr(outlet, "PATIENCE_S", 0.0)
+    with Stuck() as pipe, Ending() as ending, open(pipe.writes, "w", closefd=False) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        out = outlet.Outlet(ending)
+        for number in range(300):
+            out.put(f"line {number:03}\n")
+        out.flush()
+        assert out.count_dropped() == 0
+        assert out.wake[1] == (pipe.writes, select.POLLOUT)
+        os.read(pipe.reads, pipe.size)
+        out.flush()
+        assert out.wake[1] == (pipe.writes, 0)
+        assert os.read(pipe.reads, 65_536).decode().splitlines() == [f"line {number:03}" for number in range(111)]
+        assert (out.count_dropped(), out.count_dropped()) == (189, 0)
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_a_second_signal_ends_it_at_once(number: signal.Signals) -> None:
+    """The first signal is noted; another one, of whatever kind, ends what is being done."""
+    with Ending() as ending:
+        signal.raise_signal(signal.SIGTERM)
+        assert ending.has_come()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+
+
 # --------------------------------------------------------------------------------------------------------- the history
 
 
@@ -169,6 +284,35 @@ def test_the_history_on_the_page(tmp_path: Path) -> None:
         assert re.search(r"once, (at|from) \d{4}-", history)
     assert "History" not in portulan(port).stdout
     assert "nothing was recorded" in portulan("1", "--history", recording).stdout
+
+
+def test_text_shows_the_most_recent_of_a_history(tmp_path: Path) -> None:
+    """Text shows eight episodes and says how many more there are; JSON has all."""
+    place = str(tmp_path / "history.sqlite")
+    recording = Recording(place, now_ms=0)
+    for number in range(10):
+        recording.note(test_recording.event("closed", test_recording.seen("connect", 1, user(number))), number)
+    recording.close(10_000)
+    for words in (("2528",), ("who", "2528")):
+        said = portulan(*words, "--history", place).stdout
+        assert said.count(" dialled tcp ") == 8
+        assert "and 2 more, all with --json" in said
+        assert len(json.loads(portulan(*words, "--json", "--history", place).stdout)["history"]) == 10
+
+
+def user(number: int) -> Process:
+    """Make a program of which there is one."""
+    return replace(test_recording.MAILER, executable=f"/srv/{number}")
+
+
+def test_a_history_that_is_a_pipe(tmp_path: Path) -> None:
+    """A pipe instead of a recording is an error, or incomplete where nobody named it, and is not waited for."""
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    assert "not a file" in portulan("who", "2528", "--history", pipe).stderr
+    done = portulan("who", "2528", env=environment(PORTULAN_HISTORY=pipe))
+    assert "incomplete: who used this port before" in done.stderr
+    assert "not a file" in portulan("watch", "--record", pipe).stderr
 
 
 def test_a_history_that_cannot_be_read(tmp_path: Path) -> None:
@@ -293,6 +437,15 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     words = ["systemd-analyze", "verify", "--man=no", str(unit)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_unit_begins_again() -> None:
+    """A watch that ends unasked begins again, whatever its exit code, but where its command or its file is wrong."""
+    text = (importlib.resources.files("portulan.cli") / "data" / "portulan-watch.service").read_text("utf-8")
+    settings = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    assert settings["Restart"] == "always"
+    assert settings["RestartPreventExitStatus"] == "2"
+    assert float(settings["RestartSec"]) > 5  # more than systemd's limit of starts (StartLimitBurst) forbids
 
 
 def test_the_unit_calls_what_exists(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ import pytest
 from portulan.errors import RecordingError
 from portulan.model import Endpoint, Event, Observation, Process, Verdict, replace
 from portulan.observe import find_recording
-from portulan.observe.recording import VERSION, Recording, read_episodes
+from portulan.observe.recorded import VERSION, count_episodes, read_episodes
+from portulan.observe.recording import MOST_PENDING, Recording
 
 if TYPE_CHECKING:
     from portulan.model import Direction, EventKind
@@ -54,6 +55,18 @@ def path(tmp_path: Path) -> str:
 def after(seconds: float) -> int:
     """Return a moment in milliseconds."""
     return BEGIN_MS + int(seconds * 1_000)
+
+
+class Clock:
+    """A stand-in for the monotonic clock, for what happens in hours."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.seconds
 
 
 def test_connections_of_one_program_to_one_place_are_one_episode(path: str) -> None:
@@ -93,9 +106,11 @@ def test_no_command_line_is_written(path: str) -> None:
 
 def test_what_is_open_was_seen_until_the_watch_was(path: str) -> None:
     """While a socket is open its last time is that of the run; once it is closed, its own."""
-    recording = Recording(path, now_ms=after(0))
+    clock = Clock()
+    recording = Recording(path, now_ms=after(0), clock=clock)
     recording.note(event("present", seen("listen", 7)), after(0))
     for second in range(30):
+        clock.seconds = second
         recording.commit(after(second))
     (open_one,) = read_episodes(path, 2528)
     assert open_one.last_seen_at == BEGIN + timedelta(seconds=29)
@@ -140,11 +155,13 @@ def test_every_program_of_a_socket_has_its_episode(path: str) -> None:
 
 def test_only_as_long_as_is_to_be_kept(path: str) -> None:
     """What was last seen before the time to keep is forgotten, what is open stays, and the file does not grow."""
-    recording = Recording(path, now_ms=after(0), keep_days=2)
+    clock = Clock()
+    recording = Recording(path, now_ms=after(0), keep_days=2, clock=clock)
     recording.note(event("appeared", seen("listen", 7, port=22)), after(0))
     sizes = []
     for hour in range(24 * 20):
         now_ms = BEGIN_MS + hour * 3_600_000
+        clock.seconds = hour * 3_600
         for number in range(40):
             process = replace(MAILER, executable=f"/tmp/{hour}/{number}")  # noqa: S108  # a name only
             observation = seen("connect", 40_000 + number, process)
@@ -251,7 +268,7 @@ def test_two_watches_do_not_share_a_file(path: str) -> None:
     recording = Recording(path, now_ms=after(0))
     with pytest.raises(RecordingError, match="another watch"):
         Recording(path, now_ms=after(1))
-    code = f"from portulan.observe.recording import read_episodes; print(read_episodes({path!r}, 2528))"
+    code = f"from portulan.observe.recorded import read_episodes; print(read_episodes({path!r}, 2528))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "()\n"
     recording.close(after(2))
     Recording(path, now_ms=after(3)).close(after(4))
@@ -260,11 +277,13 @@ def test_two_watches_do_not_share_a_file(path: str) -> None:
 KILLED = """
 import sys, time
 from tests.observe.test_recording import *
-recording = Recording(sys.argv[1], now_ms=after(0))
+clock = Clock()
+recording = Recording(sys.argv[1], now_ms=after(0), clock=clock)
 print(0, flush=True)
 for second in range(10_000):
     recording.note(event("closed", seen("connect", 1, port=second % 60_000 + 1)), after(second))
     recording.note(event("appeared", seen("listen", second)), after(second))
+    clock.seconds = second
     recording.commit(after(second))
     print(second, flush=True)
 """
@@ -296,7 +315,8 @@ def test_killed_at_any_moment(path: str, lines: int) -> None:
 
 def test_no_room(path: str) -> None:
     """Where nothing can be written what is new waits, the failure is known, and it is written once there is room."""
-    recording = Recording(path, now_ms=after(0))
+    clock = Clock()
+    recording = Recording(path, now_ms=after(0), clock=clock)
     pages = recording._database.execute("PRAGMA page_count").fetchone()[0]
     recording._database.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(500):
@@ -304,11 +324,94 @@ def test_no_room(path: str) -> None:
     recording.commit(after(1))
     assert "full" in (recording.failure or "")
     assert read_episodes(path, 1) == ()
-    recording.commit(after(5))
     recording._database.execute("PRAGMA max_page_count = 100000")
+    clock.seconds = 4
+    recording.commit(after(5))
+    assert read_episodes(path, 1) == ()
+    clock.seconds = 11
     recording.commit(after(12))
     assert len(read_episodes(path, 1)) == len(read_episodes(path, 500)) == 1
     recording.close(after(13))
+
+
+def test_a_clock_that_is_set_back(path: str) -> None:
+    """Where the clock of the system is set back it is written as before, and what is open was seen by that clock."""
+    clock = Clock()
+    recording = Recording(path, now_ms=after(0), keep_days=2, clock=clock)
+    recording.commit(after(0))
+    clock.seconds = 1
+    recording.note(event("appeared", seen("listen", 7)), after(-86_400))
+    recording.commit(after(-86_400))
+    (episode,) = read_episodes(path, 2528)
+    assert episode.first_seen_at == episode.last_seen_at == BEGIN - timedelta(days=1)
+    assert not recording._pending
+    recording.close(after(-86_399))
+
+
+def test_what_waits_is_bounded(path: str) -> None:
+    """What waits to be written is written once it is much, however short a time it has waited; nothing is lost."""
+    recording = Recording(path, now_ms=after(0), clock=Clock())
+    recording.commit(after(0))
+    for number in range(MOST_PENDING + 100):
+        process = replace(MAILER, executable=f"/srv/{number}")
+        recording.note(event("closed", seen("connect", 1, process)), after(0))
+        assert len(recording._pending) <= MOST_PENDING
+    assert count_episodes(path, 2528) == MOST_PENDING
+    recording.close(after(1))
+    assert count_episodes(path, 2528) == MOST_PENDING + 100
+
+
+def test_what_waits_is_bounded_without_room(path: str) -> None:
+    """Where nothing can be written what waits is bounded as well."""
+    recording = Recording(path, now_ms=after(0), clock=Clock())
+    pages = recording._database.execute("PRAGMA page_count").fetchone()[0]
+    recording._database.execute(f"PRAGMA max_page_count = {pages}")
+    for number in range(MOST_PENDING + 100):
+        process = replace(MAILER, executable=f"/srv/{number}")
+        recording.note(event("closed", seen("connect", 1, process)), after(0))
+    assert len(recording._pending) == MOST_PENDING
+    assert "full" in (recording.failure or "")
+    recording.close(after(1))
+
+
+def test_the_most_recent_and_how_many(path: str) -> None:
+    """As many episodes are read as are wanted, the most recent, and counted without being read."""
+    recording = Recording(path, now_ms=after(0))
+    for number in range(50):
+        process = replace(MAILER, executable=f"/srv/{number}")
+        recording.note(event("closed", seen("connect", 1, process)), after(number))
+    recording.close(after(50))
+    assert [episode.executable for episode in read_episodes(path, 2528, most=2)] == ["/srv/49", "/srv/48"]
+    assert (count_episodes(path, 2528), count_episodes(path, 2528, "tcp"), count_episodes(path, 25)) == (50, 50, 0)
+    assert count_episodes(path, 2528, "udp") == 0
+
+
+def test_reading_leaves_nothing_behind(path: str, tmp_path: Path) -> None:
+    """A recording that no watch writes is read without a file beside it, by a link too; one that is written, whole."""
+    clock = Clock()
+    recording = Recording(path, now_ms=after(0), clock=clock)
+    recording.note(event("appeared", seen("listen", 7)), after(0))
+    recording.commit(after(0))
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    for place in (path, str(link)):
+        assert len(read_episodes(place, 2528)) == 1
+    recording.close(after(1))
+    for place in (path, str(link)):
+        assert len(read_episodes(place, 2528)) == 1
+    assert {file.name for file in tmp_path.iterdir()} == {"history.sqlite", "link"}
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe, a device and an empty file are no recordings to read."""
+    pipe, empty = tmp_path / "pipe", tmp_path / "empty"
+    os.mkfifo(pipe)
+    empty.touch()
+    for place, says in ((pipe, "not a file"), (Path(os.devnull), "not a file"), (empty, "not a recording")):
+        with pytest.raises(RecordingError, match=says) as caught:
+            read_episodes(str(place), 2528)
+        assert caught.value.hint
+    assert {file.name for file in tmp_path.iterdir()} == {"pipe", "empty"}
 
 
 def test_a_recording_with_strange_values(path: str) -> None:

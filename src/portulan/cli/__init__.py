@@ -24,6 +24,8 @@ VERBS = frozenset({"watch", "registry", "completion", "help"})
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
 MOST_HITS = 10_000
+MOST_EPISODES = 8
+"""So many episodes of a port are shown as text, the most recent; JSON and JSON Lines have all."""
 FORMATS = ("text", "json", "jsonl", "csv")
 VALUED = frozenset({"--format", "--limit", "--history", "--record", "--keep", "--every", "--for"})
 """Options with a value, which may be a word of its own."""
@@ -246,6 +248,7 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
             territory=territory,
             with_command_lines=show_command_lines,
             history=options.history,
+            most_episodes=None if options.format.startswith("json") else MOST_EPISODES,
             **survey_options,
         )
         if options.format == "text":
@@ -296,7 +299,7 @@ def _print_text(answer: Answer | NameAnswer, *, map_wanted: bool, territory: boo
         if result.history:
             from portulan.cli.history import render_history  # noqa: PLC0415  # only where there is a recording
 
-            sys.stdout.write(f"{render_history(result.history, style)}\n")
+            sys.stdout.write(f"{render_history(result.history, result.recorded, style)}\n")
     if not answer.results:
         sys.stdout.write(f"{answer.query} has no port\n")
 

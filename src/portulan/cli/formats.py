@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from itertools import chain
+from itertools import chain, islice
 
 from portulan.answer import NameAnswer
 from portulan.cli.terminal import clean
@@ -82,7 +82,13 @@ def print_answer(
 
 def print_json(document: object, *, indent: int | None = None) -> None:
     """Print a document; everything beyond ASCII is escaped, so that no encoding and no terminal can be harmed."""
-    sys.stdout.write(json.dumps(document, indent=indent) + "\n")
+    if indent is None:
+        sys.stdout.write(json.dumps(document) + "\n")
+        return
+    pieces = json.JSONEncoder(indent=indent).iterencode(document)  # to hold all of them takes far more room
+    while lump := "".join(islice(pieces, 10_000)):
+        sys.stdout.write(lump)
+    sys.stdout.write("\n")
 
 
 def print_rows(

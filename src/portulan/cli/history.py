@@ -10,22 +10,19 @@ if TYPE_CHECKING:
     from portulan.cli.terminal import Style
     from portulan.model import Episode
 
-SHOWN = 8
-"""So many episodes are shown, the most recent; the JSON has all."""
-
 VERBS = {"listen": "held", "connect": "dialled", "accept": "served"}
 
 
-def render_history(episodes: tuple[Episode, ...], style: Style) -> str:
-    """Render what a recording knows of a port, the most recent first."""
+def render_history(episodes: tuple[Episode, ...], recorded: int, style: Style) -> str:
+    """Render what a recording knows of a port, the most recent of so many episodes first."""
     lines = [style.paint("History", "heading")]
     if not episodes:
         lines.append("  nothing was recorded")
-    for episode in episodes[:SHOWN]:
+    for episode in episodes:
         lines.append(wrap(clean(_say_use(episode)), style.width, "  ", "    "))
         lines.append(wrap(clean(_say_when(episode)), style.width, "      ", "  "))
-    if len(episodes) > SHOWN:
-        lines.append(f"  and {len(episodes) - SHOWN} more, all with --json")
+    if recorded > len(episodes):
+        lines.append(f"  and {recorded - len(episodes)} more, all with --json")
     return "\n".join(lines)
 
 

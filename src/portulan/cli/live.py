@@ -17,6 +17,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from portulan.cli import say
+from portulan.cli.outlet import is_taken
 from portulan.cli.terminal import clean, columns_of, cut, fit
 from portulan.cli.watch import SOCKET, cells_of_event
 
@@ -58,11 +59,14 @@ class Table:
         self._live.start()
 
     def show(self, events: Iterable[Event], watched: Watched) -> None:
-        """Take the events in; redraw where something is different now, which costs more than a quiet look."""
+        """Take the events in; redraw where something is different now, which costs more than a quiet look.
+
+        A terminal that stands still (Ctrl-S) is left alone until it goes on.
+        """
         for event in events:
             self._take(event)
         state = (self._console.size, len(watched), self._counts.total(), watched.incomplete)
-        if state != self._drawn:
+        if state != self._drawn and is_taken(sys.stdout):
             self._drawn = state
             self._live.update(self._draw(watched), refresh=True)
 

@@ -41,7 +41,7 @@ def render_page(answer: Answer, style: Style) -> str:
         if answer.history is not None:
             from portulan.cli.history import render_history  # noqa: PLC0415  # only where there is a recording
 
-            parts.append(render_history(answer.history, style))
+            parts.append(render_history(answer.history, answer.recorded, style))
         parts.append(render_by_hand(answer, style))
         parts.append(style.paint(wrap(CAVEAT, style.width, ""), "faint"))
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
-import select
 import signal
 import sys
 import time
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from portulan.cli import say_error, say_incomplete, worse
 from portulan.cli.machine import WHO, Cells, why
+from portulan.cli.outlet import Outlet, is_taken
 from portulan.cli.sockets import local_time
 from portulan.cli.terminal import Style, clean
 from portulan.document import event_document
@@ -22,7 +23,7 @@ from portulan.watched import watch
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import FrameType
 
     from portulan.model import Event
@@ -48,37 +49,27 @@ class Output(Protocol):
 
 
 class Lines:
-    """A line an event, its cells between tabs and whole."""
+    """A line an event."""
 
     says_what_is_missing = False
 
-    def show(self, events: Iterable[Event], _watched: Watched) -> None:
-        """Write the events."""
-        for event in events:
-            sys.stdout.write("\t".join(cells_of_event(event)) + "\n")
-
-    def close(self) -> None:
-        """Nothing was opened."""
-
-
-class JsonLines:
-    """A document an event."""
-
-    says_what_is_missing = False
+    def __init__(self, render: Callable[[Event], str], outlet: Outlet) -> None:
+        """Take what makes a line of an event, and where it goes."""
+        self._render = render
+        self._outlet = outlet
 
     def show(self, events: Iterable[Event], _watched: Watched) -> None:
-        """Write the events."""
-        from portulan.cli.formats import print_json  # noqa: PLC0415  # lines do without
-
+        """Write the events, as far as they are read."""
         for event in events:
-            print_json(event_document(event))
+            self._outlet.put(self._render(event) + "\n")
+        self._outlet.flush()
 
     def close(self) -> None:
         """Nothing was opened."""
 
 
 class Ending:
-    """Notes the signals that end a watch, so that it ends between two looks; a second Ctrl-C ends it at once."""
+    """Notes the signals that end a watch, so that it ends between two looks; a second one ends it at once."""
 
     def __init__(self) -> None:
         """Note nothing yet."""
@@ -108,9 +99,9 @@ class Ending:
         return bool(self.signal)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self.signal == signal.SIGINT:
-            raise KeyboardInterrupt
         if number in ENDS:
+            if self.signal:
+                raise KeyboardInterrupt
             self.signal = number
 
 
@@ -121,32 +112,34 @@ def run(flags: Namespace) -> int:
         raise UsageError(message, hint="portulan watch --record FILE --keep DAYS")
     gc.enable()  # the program does without, since it ends soon; this one does not
     recording = _record(flags)
-    try:
-        with Ending() as ending:
-            wake = [(ending.wake, select.POLLIN), *_stdout_to_poll()]
-            present = flags.present or recording is not None
+    with Ending() as ending:
+        outlet = Outlet(ending)
+        try:
             with watch(
                 flags.ports,
                 accepted=flags.all,
-                present=present,
+                present=flags.present or recording is not None,
                 every_s=flags.every,
                 for_s=flags.seconds,
-                wake=wake,
+                wake=outlet.wake,
             ) as watched:
-                code = _follow(watched, flags, ending, recording)
-    finally:
-        if recording is not None:
-            recording.close(_now_ms())
+                code = _follow(watched, flags, ending, recording, outlet)
+        finally:
+            if recording is not None:
+                recording.close(_now_ms())
+        outlet.finish()
+    if _say_dropped(outlet):
+        code = worse(code, 3)
     if recording is not None and recording.failure is not None:
-        say_incomplete(_unwritten(flags.record, recording.failure))
+        _say_all([_unwritten(flags.record, recording.failure)])
         code = worse(code, 3)
     return 130 if ending.signal == signal.SIGINT else code
 
 
-def _follow(watched: Watched, flags: Namespace, ending: Ending, recording: Recording | None) -> int:
+def _follow(watched: Watched, flags: Namespace, ending: Ending, recording: Recording | None, outlet: Outlet) -> int:
     """Show and record what comes, until it is over."""
     code = 0
-    output = _choose_output(flags)
+    output = _choose_output(flags, outlet)
     told: set[Incomplete] = set()
     try:
         for events in watched:
@@ -154,13 +147,14 @@ def _follow(watched: Watched, flags: Namespace, ending: Ending, recording: Recor
                 _write(recording, flags.record, events)
             shown = [event for event in events if flags.present or event.event != "present"]
             output.show(shown, watched)
-            sys.stdout.flush()
+            if _say_dropped(outlet):
+                code = worse(code, 3)
             if any(event.verdict is not None and event.verdict.attention == "investigate" for event in shown):
                 code = 1
             if not output.says_what_is_missing and not told:
                 told.update(watched.incomplete)
                 _say_all(told)
-            if is_deserted():
+            if outlet.is_deserted():
                 break
             if ending.has_come():
                 watched.stop()
@@ -182,8 +176,20 @@ def _write(recording: Recording, path: str, events: Iterable[Event]) -> None:
 
 
 def _say_all(refused: Iterable[Incomplete]) -> None:
+    """Say what is missing, unless standard error is not read either: then the exit code says it alone."""
     for item in sorted(refused, key=lambda item: item.what):
-        say_incomplete(item)
+        if is_taken(sys.stderr):
+            say_incomplete(item)
+
+
+def _say_dropped(outlet: Outlet) -> bool:
+    """Say how many events a reader has missed that stood still, and tell whether there were any."""
+    count = outlet.count_dropped()
+    if count:
+        what = "one event" if count == 1 else f"{count} events"
+        why = "standard output was not read for too long"
+        _say_all([Incomplete(what, why, "read what is written, or let it be recorded: --record FILE")])
+    return bool(count)
 
 
 def cells_of_event(event: Event, *, short: bool = False) -> tuple[str, ...]:
@@ -195,12 +201,12 @@ def cells_of_event(event: Event, *, short: bool = False) -> tuple[str, ...]:
     return (local_time(event.at), event.event, attention, *[socket[heading] for heading in SOCKET], *judged)
 
 
-def _choose_output(flags: Namespace) -> Output:
+def _choose_output(flags: Namespace, outlet: Outlet) -> Output:
     if flags.format == "jsonl":
-        return JsonLines()
+        return Lines(lambda event: json.dumps(event_document(event)), outlet)
     style = Style(sys.stdout)
     if not style.terminal or os.environ.get("TERM") == "dumb":
-        return Lines()
+        return Lines(lambda event: "\t".join(cells_of_event(event)), outlet)
     try:
         from portulan.cli.live import Table  # noqa: PLC0415  # a library that only a terminal needs
     except ImportError as error:
@@ -224,22 +230,6 @@ def _unwritten(path: str, failure: str) -> Incomplete:
     return Incomplete(
         f"the recording {path}", f"not all could be written: {failure}", "make room, or name another file"
     )
-
-
-def _stdout_to_poll() -> list[tuple[int, int]]:
-    """Return what tells that a pipe has lost its reader; errors come unasked (poll(2))."""
-    try:
-        return [(sys.stdout.fileno(), 0)]
-    except (OSError, ValueError):
-        return []
-
-
-def is_deserted() -> bool:
-    """Tell whether nobody reads any more what is written."""
-    poll = select.poll()
-    for descriptor, events in _stdout_to_poll():
-        poll.register(descriptor, events)
-    return any(events & (select.POLLERR | select.POLLHUP) for _descriptor, events in poll.poll(0))
 
 
 def _now_ms() -> int:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _FEW_PORTS = 4  # a question for each costs less than one for all connections
 _FIN_WAIT_2 = 5  # include/net/tcp_states.h
+_LONGEST_WAIT_S = 3_600  # poll(2) takes 24 days; a wait may end early
 _GRACE_S = 0.05  # the kernel tells of what was closed a moment later (broadcast_wq in net/core/sock_diag.c)
 _TRANSPORTS: tuple[Transport, ...] = ("tcp", "udp")
 _FAMILIES = {"tcp": (_socket.AF_UNSPEC,), "udp": (_socket.AF_INET, _socket.AF_INET6)}
@@ -49,8 +50,8 @@ class Watch:
     """A watch over this network namespace: iterate over it for the events of each look.
 
     The first look gives what is there, as events of the kind `present`. An empty tuple comes where nothing changed or
-    something of `wake` interrupted the wait: descriptors and what to wait for there, as poll(2) takes them. Close it
-    when done. Raises NotPermitted or NotSupported where nothing can be seen.
+    something of `wake` interrupted the wait: descriptors and what to wait for there, as poll(2) takes them, read anew
+    for each wait. Close it when done. Raises NotPermitted or NotSupported where nothing can be seen.
     """
 
     def __init__(
@@ -213,6 +214,7 @@ class Watch:
         poll = select.poll()
         for descriptor, events in self._wake:
             poll.register(descriptor, events)
+        until = min(until, time.monotonic() + _LONGEST_WAIT_S)
         told = self._notifications
         while (left := until - time.monotonic()) > 0:
             if told is not None:
