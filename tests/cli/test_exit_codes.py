@@ -213,13 +213,14 @@ def holds(stack: contextlib.ExitStack, port: int) -> bool:
     return True
 
 
-def test_a_held_port_that_is_nothing_special() -> None:
+def test_a_held_port_that_is_nothing_special(has_closed_relatives: bool) -> None:  # noqa: FBT001  # pytest gives it by name
     """The page of a port that an interpreter holds is no alarm; `who` tells that somebody is there."""
     with contextlib.ExitStack() as stack:
         port = next(str(port) for port in range(50_100, 50_400) if holds(stack, port))
-        assert portulan("who", port).returncode == 0
+        expected = 3 if has_closed_relatives else 0
+        assert portulan("who", port).returncode == expected
         done = portulan(port)
-        assert done.returncode == 0, done.stdout
+        assert done.returncode == expected, done.stdout
         assert str(os.getpid()) in done.stdout
 
 
@@ -240,13 +241,14 @@ def disguised(tmp_path: Path) -> Iterator[str]:
         yield str(port)
 
 
-def test_a_verdict_to_investigate_is_1(disguised: str) -> None:
+def test_a_verdict_to_investigate_is_1(disguised: str, has_closed_relatives: bool) -> None:  # noqa: FBT001  # pytest gives it by name
     """A verdict that says investigate makes the exit code 1, on the page and in every list, in every format."""
     for form in ("text", "json", "jsonl", "csv"):
         assert portulan(disguised, "--format", form).returncode == 1
         assert portulan("--format", form).returncode == 1
         assert portulan("list", "--format", form).returncode == 1
-    assert portulan("who", disguised).returncode == 0  # the territory alone has no verdict
+    expected = 3 if has_closed_relatives else 0
+    assert portulan("who", disguised).returncode == expected  # the territory alone has no verdict
     assert portulan("lookup", "22", disguised).returncode == 0
 
 
