@@ -5,7 +5,7 @@ Keys are the field names of `model`; all are always present. Times are RFC 3339 
 
 from __future__ import annotations
 
-from portulan.model import Value
+from portulan.model import Observation, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def plain(value: Any) -> Any:  # noqa: ANN401  # whatever the model holds, and what JSON has for it
     """Turn a value of the model into dictionaries, lists, strings, numbers and None."""
+    if isinstance(value, Observation):
+        return _observation(value)
     if isinstance(value, Value):
         return {field: plain(getattr(value, field)) for field in value._fields}
     if isinstance(value, tuple):
@@ -25,6 +27,13 @@ def plain(value: Any) -> Any:  # noqa: ANN401  # whatever the model holds, and w
     if value is None or isinstance(value, (str, int, float)):
         return value
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")  # the times of the model are aware and in UTC
+
+
+def _observation(seen: Observation) -> dict[str, Any]:
+    document = {field: plain(getattr(seen, field)) for field in seen._fields}
+    if seen.processes_missing == "not recorded":
+        document["processes"] = None  # nobody asked, which is not the same as nobody there
+    return document
 
 
 def port_document(answer: Answer) -> dict[str, Any]:

@@ -7,6 +7,7 @@
     ├── NotFound             what was asked for does not exist
     ├── RegistryError        a registry file or index cannot be used
     ├── RecordingError       a recording of a watch cannot be read or written
+    ├── ReadError            a file of somebody else's observations cannot be read
     └── ObserveError         the territory cannot be seen
         ├── NotPermitted     ... because the system refuses
         └── NotSupported     ... because this system has no such source
@@ -39,6 +40,10 @@ class RegistryError(PortulanError):
 
 class RecordingError(PortulanError):
     """A recording of a watch cannot be read or written."""
+
+
+class ReadError(PortulanError):
+    """A file of somebody else's observations, or one that declares ports, cannot be read."""
 
 
 class ObserveError(PortulanError):

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     Replacement = Literal["same", "upgrade", "foreign"]
     Reach = Literal["namespace", "host", "outside"]
     ProcessesMissing = Literal[
-        "not permitted", "other namespace", "no process holds it", "closed before it could be read"
+        "not permitted", "other namespace", "no process holds it", "closed before it could be read", "not recorded"
     ]
+    Role = Literal["published", "internal", "dialled"]
     Redirector = Literal["nftables", "iptables", "ipvs", "docker-proxy"]
     EvidenceKind = Literal["registry", "use", "process", "probe", "policy", "claim", "history"]
     Weight = Literal["decides", "supports", "contradicts", "context"]
@@ -339,6 +340,18 @@ class Redirect(Value):
     from_here: bool = False
 
 
+class Declaration(Value):
+    """Where a file declares a port (`line` counts from 1), and for whom.
+
+    role: others can reach what is `published`; what is `internal` stays within a container, a pod or a cluster; what is
+    `dialled` is somebody else's port, which the declaring side connects to.
+    """
+
+    file: str
+    line: int
+    role: Role
+
+
 class Observation(Value):
     """One socket, as somebody saw it; or a port that is taken without one (socket_state `redirected`).
 
@@ -354,6 +367,9 @@ class Observation(Value):
     may be among those.
     `container_runtime`, `container_name` and `container_image` are what the runtime's files say of the container;
     `activates` is the service that systemd starts for the socket; `redirect` is where the port is passed on to.
+    `declaration` is the place in a file, where a file declares the port (perspective `declared`); `identification` is
+    what whoever saw it found to answer there, as scanners do. processes_missing is `not recorded` where the record of
+    somebody else (perspective `imported`) or a file cannot tell.
     """
 
     observed_at: datetime
@@ -384,6 +400,8 @@ class Observation(Value):
     container_image: str | None = None
     activates: str | None = None
     redirect: Redirect | None = None
+    declaration: Declaration | None = None
+    identification: Identification | None = None
 
 
 class Incomplete(Value):

@@ -222,6 +222,9 @@ def say_not_the_cited(program: Program, against: Sequence[KnownUse]) -> Evidence
 def say_missing_owner(observation: Observation) -> Evidence:
     """State why no owner of a socket is known."""
     missing = observation.processes_missing
+    if observation.declaration is not None:
+        place = f"{observation.declaration.file}:{observation.declaration.line}"
+        return Evidence("process", "a file declares it; what runs was not looked at", place, "decides")
     if missing == "no process holds it":
         if observation.inode:
             statement = (
@@ -238,6 +241,7 @@ def say_missing_owner(observation: Observation) -> Evidence:
         "not permitted": "its owner may not be read by this user",
         "other namespace": "its owner is in another process namespace, a container or a host around this one",
         "closed before it could be read": "it was closed before its owner could be read",
+        "not recorded": "whoever recorded it did not say who holds it",
         None: "its owner is not known",
     }[missing]
     unit = f"; its unit is {observation.unit}" if observation.unit else ""

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from portulan.observe.provenance import Provenance
 
 _NOBODY = frozenset({"no process holds it", "other namespace"})
-_BEHIND = (None,) * 5  # container runtime, name and image, activated service, redirect: others find what is behind
+# Container runtime, name and image, activated service and redirect, which others find; declaration and identification.
+_BEHIND = (None,) * 7
 _FEW_ADDRESSES = 64
 _IPV4_SIZE = 4
 

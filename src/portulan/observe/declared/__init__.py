@@ -1,0 +1,78 @@
+"""Files that declare ports: compose files, manifests, units, configurations.
+
+A format is a module here with the same names as one of `observe.readers`: FORMAT, SAYS, `recognise(head, name)` and
+`read(source)`. Each number that is in force becomes an observation with perspective `declared`, the line it stands on
+and a role: `published`, `internal` or `dialled`.
+
+Nothing is run and nothing is expanded but what the format itself defines, such as `${PORT:-8080}` in a compose file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portulan.model import Declaration, Endpoint, Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from portulan.model import Role, Transport
+    from portulan.observe.readers.source import Source
+
+__all__ = ["declare", "find_files"]
+
+NOT_FORMATS = frozenset({"positions"})
+LARGEST_FILE = 4_000_000
+"""Bytes: what somebody declares by hand is smaller, and what a machine has written is not read."""
+LARGEST_RANGE = 65_536
+NOT_SEARCHED = frozenset({".git", ".hg", ".svn", ".tox", ".venv", "node_modules", "__pycache__", "venv"})
+"""Folders that hold other people's files, or none to declare anything."""
+
+
+def declare(
+    source: Source,
+    line: int,
+    port: int,
+    role: Role,
+    *,
+    transport: Transport = "tcp",
+    address: str | None = None,
+    unit: str | None = None,
+    interface: str | None = None,
+) -> Observation:
+    """Make the observation of one number. `address` is None where the file names none: then it is any address.
+
+    What is dialled has the number at its peer, whose `address` may be a host's name.
+    """
+    anywhere = Endpoint(address or "*", port)
+    dialled = role == "dialled"
+    return Observation(
+        observed_at=source.observed_at,
+        host=source.host,
+        perspective="declared",
+        direction="connect" if dialled else "listen",
+        transport=transport,
+        local=Endpoint("*", 0) if dialled else anywhere,
+        peer=anywhere if dialled else None,
+        socket_state=None,
+        processes=(),
+        processes_missing="not recorded",
+        unit=unit,
+        container=None,
+        package=None,
+        network_namespace=None,
+        interface=interface,
+        declaration=Declaration(source.name, line, role),
+    )
+
+
+def find_files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a repository, sorted, but for what lies in folders of other people's."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(set(folders) - NOT_SEARCHED)
+        for name in sorted(names):
+            path = Path(place, name)
+            if path.is_file() and not path.is_symlink():
+                yield path

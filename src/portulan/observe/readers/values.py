@@ -1,0 +1,87 @@
+"""Values that records of many formats have: addresses with ports, and observations of what little a record tells."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+from portulan.model import PORTS, Endpoint, Observation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from portulan.model import Direction, Identification, Process, Transport
+    from portulan.observe.readers.source import Source
+
+
+def parse_port(text: str) -> int:
+    """Return a port number. Raises ValueError with a reason for anything but ASCII digits up to 65535."""
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) < PORTS:  # noqa: PLR2004  # 65535 has five digits
+        return int(text)
+    message = f"{text[:40]!r} is not a port number"
+    raise ValueError(message)
+
+
+def parse_address(text: str) -> tuple[str, str | None]:
+    """Return an address in its canonical form, an IPv4-mapped one as IPv4, and its zone (`%eth0`), if it has one.
+
+    Raises ValueError for anything else (RFC 4291, RFC 5952, RFC 4007 section 11).
+    """
+    address = ip_address(text.removeprefix("[").removesuffix("]"))
+    if isinstance(address, IPv6Address):
+        zone = address.scope_id
+        mapped = address.ipv4_mapped
+        return str(mapped or address).partition("%")[0], zone
+    return str(address), None
+
+
+def imported(
+    source: Source,
+    transport: Transport,
+    local: Endpoint,
+    *,
+    direction: Direction = "listen",
+    peer: Endpoint | None = None,
+    socket_state: str | None = None,
+    processes: tuple[Process, ...] = (),
+    observed_at: datetime | None = None,
+    host: str | None = None,
+    unit: str | None = None,
+    container: str | None = None,
+    network_namespace: int | None = None,
+    interface: str | None = None,
+    ipv6_only: bool | None = None,
+    inode: int | None = None,
+    socket_user: str | None = None,
+    cgroup: str | None = None,
+    identification: Identification | None = None,
+) -> Observation:
+    """Make an observation of what a record tells; all else is not recorded."""
+    return Observation(
+        observed_at=observed_at or source.observed_at,
+        host=host or source.host,
+        perspective="imported",
+        direction=direction,
+        transport=transport,
+        local=local,
+        peer=peer,
+        socket_state=socket_state,
+        processes=processes,
+        processes_missing=None if processes else "not recorded",
+        unit=unit,
+        container=container,
+        package=None,
+        network_namespace=network_namespace,
+        network_type="ipv6" if ":" in local.address else "ipv4",
+        interface=interface,
+        ipv6_only=ipv6_only,
+        inode=inode,
+        socket_user=socket_user,
+        cgroup=cgroup,
+        identification=identification,
+    )
+
+
+def endpoint(address: str, port: int) -> Endpoint:
+    """Make an endpoint of an address in any form. Raises ValueError where it is none."""
+    return Endpoint(parse_address(address)[0], port)
