@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from portulan.observe import Survey
+    from portulan.observe.readers import Reading
     from portulan.observe.redirects import Rules
     from portulan.registry.index import Index
 
@@ -144,7 +145,7 @@ class Territory:
     Iterate to get the observations; `incomplete` is final once that has ended.
     """
 
-    def __init__(self, survey: Survey) -> None:
+    def __init__(self, survey: Survey | Reading) -> None:
         """Take a survey."""
         self._survey = survey
 
@@ -164,7 +165,7 @@ class Machine(Territory):
     Iterate to get the verdicts; `incomplete` is final once that has ended.
     """
 
-    def __init__(self, survey: Survey, index: Index, *, with_command_lines: bool) -> None:
+    def __init__(self, survey: Survey | Reading, index: Index, *, with_command_lines: bool) -> None:
         """Join a survey with the map."""
         super().__init__(survey)
         self._judge = Judging(index, Veil(with_command_lines=with_command_lines))
@@ -197,6 +198,11 @@ def machine(
         connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere, provenance=True
     )
     return Machine(seen.with_rules(_rules()), open_map(), with_command_lines=with_command_lines)
+
+
+def imported(reading: Reading) -> Machine:
+    """Judge what somebody else has seen or declared, observation by observation as it is read."""
+    return Machine(reading, open_map(), with_command_lines=False)
 
 
 def territory(*, with_command_lines: bool = False, **options: bool) -> Territory:

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from portulan.answer import Answer, NameAnswer
     from portulan.model import Incomplete
 
-VERBS = frozenset({"watch", "registry", "completion", "help"})
+VERBS = frozenset({"watch", "observe", "registry", "completion", "help"})
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
 MOST_HITS = 10_000
 MOST_EPISODES = 8
 """So many episodes of a port are shown as text, the most recent; JSON and JSON Lines have all."""
 FORMATS = ("text", "json", "jsonl", "csv")
-VALUED = frozenset({"--format", "--limit", "--history", "--record", "--keep", "--every", "--for"})
+VALUED = frozenset(
+    {"--format", "--limit", "--history", "--record", "--keep", "--every", "--for", "--from", "--to", "--host", "--at"}
+)
 """Options with a value, which may be a word of its own."""
 
 SWITCHES = {

@@ -54,6 +54,8 @@ SOCKET_COLUMNS = (
     "rule",
     "because",
 )
+IMPORTED_COLUMNS = ("observed_at", "host", "file", "line", "role", "protocol", "product", "version")
+
 SEEN = SOCKET_COLUMNS.index("attention")
 """How many of the columns tell what was seen; the rest is the verdict."""
 
@@ -125,6 +127,14 @@ def print_verdicts(verdicts: Iterable[Verdict], seen: Machine, form: str) -> Non
         _stream(before, map(plain, verdicts), seen)
 
 
+def print_imported(verdicts: Iterable[Verdict], seen: Machine, form: str) -> None:
+    """Print what somebody else has seen; its table has columns that a machine's own sockets do not need."""
+    if form == "csv":
+        print_csv((*IMPORTED_COLUMNS, *SOCKET_COLUMNS), map(_imported_row, verdicts))
+    else:
+        print_verdicts(verdicts, seen, form)
+
+
 def print_observations(seen: Territory, form: str) -> None:
     """Print the sockets of a machine without verdicts, as they are read."""
     if form == "jsonl":
@@ -185,6 +195,18 @@ def _socket_row(verdict: Verdict) -> tuple[object, ...]:
     because = "; ".join([item.statement for item in verdict.because])
     judged = (verdict.attention, verdict.judgement, verdict.squats_on, verdict.rule, because)
     return _observed(verdict.subject) + judged
+
+
+def _imported_row(verdict: Verdict) -> tuple[object, ...]:
+    subject = verdict.subject
+    answers, place = subject.identification, subject.declaration
+    return (
+        subject.observed_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        subject.host,
+        *((place.file, place.line, place.role) if place else (None,) * 3),
+        *((answers.protocol, answers.product, answers.version) if answers else (None,) * 3),
+        *_socket_row(verdict),
+    )
 
 
 def _observed(subject: Observation) -> tuple[object, ...]:

@@ -26,12 +26,13 @@ class Columns(Value):
     """The columns of a table: how wide each may grow on a terminal (0: the rest of the line).
 
     `expendable` are those that go where there is no room for them in full, the first first, with the width that counts
-    as full; the page of the port has them all.
+    as full; the page of the port has them all. `nothing` is what is said instead of a table without rows.
     """
 
     headings: tuple[str, ...]
     widest: tuple[int, ...]
     expendable: tuple[tuple[str, int], ...]
+    nothing: str = "no socket holds a port here"
 
 
 WHO = Columns(
@@ -61,7 +62,7 @@ def print_machine(options: Options, *, connections: bool = False, accepted: bool
         with_command_lines=options.with_command_lines,
     )
     tally: dict[str, int] = {}
-    counted = _count(seen, tally)
+    counted = count(seen, tally)
     if options.format == "text":
         style = Style(sys.stdout)
         cells = Cells(short=style.terminal)
@@ -106,19 +107,19 @@ def _end(seen: Territory) -> None:
         say_incomplete(refused)
 
 
-def _count(verdicts: Iterable[Verdict], tally: dict[str, int]) -> Iterator[Verdict]:
+def count(verdicts: Iterable[Verdict], tally: dict[str, int]) -> Iterator[Verdict]:
     """Pass the verdicts on, counting them by attention."""
     for verdict in verdicts:
         tally[verdict.attention] = tally.get(verdict.attention, 0) + 1
         yield verdict
 
 
-def say_tally(tally: dict[str, int], seen: Machine) -> None:
-    """Say how many sockets there were, by attention."""
+def say_tally(tally: dict[str, int], seen: Machine, noun: str = "sockets") -> None:
+    """Say how many there were, by attention."""
     total = sum(tally.values())
     parts = [f"{tally[level]} {level}" for level in ("investigate", "look", "ok") if level in tally]
     more = "; why, and more: portulan PORT" if total else ""
-    say(f"{total} sockets: {', '.join(parts) or 'none'} (map of {seen.snapshot}){more}\n")
+    say(f"{total} {noun}: {', '.join(parts) or 'none'} (map of {seen.snapshot}){more}\n")
 
 
 class Cells:
@@ -193,7 +194,9 @@ def _missing_owner(subject: Observation) -> Row:
         from portulan.judge.evidence import describe_redirect  # noqa: PLC0415  # few ports are passed on
 
         return clean(f"({describe_redirect(subject.redirect)})"), "", ""
-    return clean(f"({subject.processes_missing or 'owner unknown'})"), "", clean(subject.socket_user or "")
+    missing = subject.processes_missing or "owner unknown"
+    said = f"({missing})" if missing != "not recorded" else ""  # said of each row, it would bury the rest
+    return clean(said), "", clean(subject.socket_user or "")
 
 
 def _home(subject: Observation) -> str:
@@ -261,7 +264,7 @@ def print_table(columns: Columns, rows: Iterable[Row], style: Style) -> None:
     merged = _merge(rows, columns.headings.index(ADDRESS))
     sample = [row for _, row in zip(range(SAMPLE), merged, strict=False)]  # in this order, or one row is lost
     if not sample:
-        sys.stdout.write("no socket holds a port here\n")
+        sys.stdout.write(f"{columns.nothing}\n")
         return
     keep = _choose(columns, sample, style.width)
     wide = _sizes(columns, sample, keep)

@@ -12,6 +12,7 @@ from portulan.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from _typeshed import SupportsWrite
 
@@ -29,6 +30,10 @@ What is on this port, and is it what belongs there?
     portulan who [PORT ...] [--all]  who holds or dials a port, or who holds any, without the map; --all adds all others
                                      that talk
     portulan watch [PORT ...]        what appears, vanishes and changes its holder; a live table on a terminal
+  what somebody else has seen
+    portulan observe FILE|DIR|-      the output of ss, lsof, netstat, nmap, masscan, osquery, Zeek ..., judged; or the
+                                     files of a repository that declare ports
+    portulan observe --to PLACE      what is on this machine, or in FILE, into a folder or bucket that many write to
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
@@ -45,6 +50,11 @@ watch
   --record FILE   --keep DAYS    keep a history in FILE (SQLite), and there the last days only
   --all   --present              the connections of listeners as well; what is there when it begins as well
   --every SECONDS   --for SECONDS   how often it looks (1); for how long it watches
+
+observe
+  --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
+  --host NAME   --at TIME        the machine that it was seen on, and when, where the record does not tell
+  --to FILE.parquet|DIR|URL      write it there as Parquet, partitioned by date and host
 
 options
   --format text|json|jsonl|csv   --json for --format json
@@ -80,6 +90,7 @@ def run_verb(words: list[str]) -> int:
     """Run a verb, or print the help."""
     verbs: dict[str, Callable[[list[str]], int]] = {
         "watch": run_watch,
+        "observe": run_observe,
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -160,6 +171,39 @@ def _days(value: str) -> int:
         message = f"{value[:40]!r} is not a number of days"
         raise UsageError(message, hint="portulan watch --record FILE --keep 90")
     return int(value)
+
+
+# ----------------------------------------------------------------------------------------------------------- observe
+
+
+def run_observe(words: list[str]) -> int:
+    """Judge what somebody else has seen, or write observations where many machines do."""
+    parser = _parser("observe", "What other tools have seen or files declare, judged; or written to a place for many.")
+    parser.add_argument("places", nargs="*", metavar="FILE|DIR|URL|-", help="none: this machine, with --to")
+    parser.add_argument("--from", dest="reader", metavar="FORMAT", help="where it is not told by the beginning")
+    parser.add_argument("--host", metavar="NAME", help="the machine it is about, where the record does not tell")
+    parser.add_argument("--at", type=_time, metavar="TIME", help="when it was seen, where the record does not tell")
+    parser.add_argument("--to", metavar="FILE.parquet|DIR|URL", help="write there, and judge nothing")
+    if {"--help", "-h"} & set(words):
+        from portulan.observe.readers import formats  # noqa: PLC0415  # only for this list
+
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.epilog = "formats\n" + "".join([f"  {name:<22} {reader.SAYS}\n" for name, reader in formats().items()])
+    flags = parser.parse_args(words)
+    from portulan.cli.observe import run  # noqa: PLC0415  # the other verbs do without
+
+    return run(flags)
+
+
+def _time(value: str) -> datetime:
+    from datetime import UTC, datetime  # noqa: PLC0415  # the other verbs do without
+
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        message = f"{value[:40]!r} is not a time"
+        raise UsageError(message, hint="write it as 2026-02-28T12:00:00Z") from None
+    return at.astimezone(UTC)
 
 
 # ---------------------------------------------------------------------------------------------------------- registry

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.model import Declaration, Endpoint, Observation
+from portulan.observe.readers import load
+from portulan.observe.readers.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from portulan.model import Role, Transport
+    from portulan.observe.readers import Reader
     from portulan.observe.readers.source import Source
 
-__all__ = ["declare", "find_files"]
+__all__ = ["declare", "find_files", "open_declared"]
 
 NOT_FORMATS = frozenset({"positions"})
 LARGEST_FILE = 4_000_000
@@ -66,6 +69,18 @@ def declare(
         interface=interface,
         declaration=Declaration(source.name, line, role),
     )
+
+
+def open_declared(folder: Path) -> Iterator[tuple[Source, Reader]]:
+    """Open the files of a repository that declare ports, with their readers; the others are passed over."""
+    readers = list(load(__name__, __path__, NOT_FORMATS))
+    for path in find_files(folder):
+        source = open_source(str(path))
+        found = [reader for reader in readers if reader.recognise(source.head, source.name)]
+        if len(found) == 1:
+            yield source, found[0]
+        else:
+            source.close()
 
 
 def find_files(folder: Path) -> Iterator[Path]:

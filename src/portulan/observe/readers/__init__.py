@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from portulan.errors import ReadError, UsageError
 from portulan.model import Incomplete, Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from portulan.observe.readers.source import Bad, Source
 
-__all__ = ["Reader", "Reading", "find_reader", "formats"]
+__all__ = ["Origin", "Reader", "Reading", "find_reader", "formats"]
 
 NOT_FORMATS = frozenset({"source", "values"})
 SHOWN = 3
@@ -48,14 +49,15 @@ def formats() -> dict[str, Reader]:
     """Return the readers by the names of their formats, those of files that declare ports last."""
     from portulan.observe import declared  # noqa: PLC0415  # it takes its protocol from here
 
-    found = {}
-    for package in (__path__, declared.__path__):
-        place = __name__ if package is __path__ else declared.__name__
-        for module in sorted(pkgutil.iter_modules(package), key=lambda module: module.name):
-            if module.name not in NOT_FORMATS | declared.NOT_FORMATS:
-                reader: Reader = importlib.import_module(f"{place}.{module.name}")
-                found[reader.FORMAT] = reader
-    return found
+    others = load(__name__, __path__, NOT_FORMATS), load(declared.__name__, declared.__path__, declared.NOT_FORMATS)
+    return {reader.FORMAT: reader for reader in chain(*others)}
+
+
+def load(package: str, path: Iterable[str], without: frozenset[str]) -> Iterator[Reader]:
+    """Import the readers of a package, in the order of their names."""
+    for module in sorted(pkgutil.iter_modules(path), key=lambda module: module.name):
+        if module.name not in without:
+            yield importlib.import_module(f"{package}.{module.name}")
 
 
 def find_reader(source: Source, named: str | None = None) -> Reader:
@@ -82,34 +84,62 @@ def find_reader(source: Source, named: str | None = None) -> Reader:
     raise ReadError(message, hint=f"say which: --from {'|'.join(reader.FORMAT for reader in found or known.values())}")
 
 
-class Reading:
-    """The observations of one source, or several: iterate over it once. `incomplete` is final when that has ended."""
+class Origin:
+    """Where observations come from: a source with its reader, or whatever else gives records one by one.
+
+    `source` is None where there is no single file; `about` is what a bad record is said not to be.
+    """
 
     def __init__(
-        self, sources: Iterator[tuple[Source, Reader]], told: Callable[[Source, int], None] | None = None
+        self, name: str, about: str, records: Iterator[Observation | Bad], source: Source | None = None
     ) -> None:
-        """Take the sources, each opened when its turn comes; `told` hears, now and then, how far a source was read."""
-        self._sources = sources
-        self._told = told
+        """Take the records, which are read when their turn comes."""
+        self.name = name
+        self.about = about
+        self.records = records
+        self.source = source
+
+    @classmethod
+    def of(cls, source: Source, reader: Reader) -> Origin:
+        """Read a source, and close it at the end."""
+
+        def records() -> Iterator[Observation | Bad]:
+            with source:
+                yield from reader.read(source)
+
+        return cls(source.name, f"the format {reader.FORMAT}", records(), source)
+
+
+class Reading:
+    """The observations of some origins: iterate over it once. `incomplete` is final when that has ended.
+
+    A record that cannot be read is counted and passed over. `origin` is the one being read, `count` how many
+    observations there were so far.
+    """
+
+    def __init__(self, origins: Iterable[Origin]) -> None:
+        """Take the origins, each asked for when its turn comes."""
+        self._origins = origins
         self._incomplete: list[Incomplete] = []
+        self.origin: Origin | None = None
         self.count = 0
 
     def __iter__(self) -> Iterator[Observation]:
-        """Read: a record that cannot be read is counted and passed over."""
-        for source, reader in self._sources:
-            with source:
-                yield from self._read(source, reader)
+        """Read."""
+        for origin in self._origins:
+            self.origin = origin
+            yield from self._read(origin)
 
     @property
     def incomplete(self) -> tuple[Incomplete, ...]:
-        """What could not be read, a note for each source."""
+        """What could not be read, a note for each origin."""
         return tuple(self._incomplete)
 
-    def _read(self, source: Source, reader: Reader) -> Iterator[Observation]:
+    def _read(self, origin: Origin) -> Iterator[Observation]:
         bad: list[Bad] = []
         bad_count = 0
         try:
-            for record in reader.read(source):
+            for record in origin.records:
                 if isinstance(record, Observation):
                     self.count += 1
                     yield record
@@ -117,12 +147,10 @@ class Reading:
                     bad_count += 1
                     if bad_count <= SHOWN:
                         bad.append(record)
-                if self._told is not None:
-                    self._told(source, self.count)
         except ReadError as error:
-            self._incomplete.append(Incomplete(f"the rest of {source.name}", error.message, error.hint or ""))
+            self._incomplete.append(Incomplete(f"the rest of {origin.name}", error.message, error.hint or ""))
         if bad_count:
-            what = f"{bad_count} records of {source.name}" if bad_count > 1 else f"one record of {source.name}"
+            what = f"{bad_count} records of {origin.name}" if bad_count > 1 else f"one record of {origin.name}"
             more = "; ..." if bad_count > SHOWN else ""
             why = "; ".join([f"line {one.line}: {one.why}" if one.line else one.why for one in bad]) + more
-            self._incomplete.append(Incomplete(what, why, f"they are not of the format {reader.FORMAT}, or damaged"))
+            self._incomplete.append(Incomplete(what, why, f"they are damaged, or not of {origin.about}"))
