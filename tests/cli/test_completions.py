@@ -31,6 +31,8 @@ CASES = [
     ("portulan watch --re", {"--record"}),
     ("portulan watch 2528 --e", {"--every"}),
     ("portulan who --hi", {"--history"}),
+    ("portulan obs", {"observe"}),
+    ("portulan observe --fr", {"--from"}),
     ("portulan --format json reg", {"registry"}),
     ("portulan 2528 --w", {"--with-command-lines"}),
     ("portulan list --th", {"--this-namespace"}),

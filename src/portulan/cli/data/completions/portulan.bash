@@ -16,17 +16,17 @@ _portulan() {
             COMPREPLY=($(compgen -W 'text json jsonl csv' -- "$cur"))
             return
             ;;
-        --history | --record)
+        --history | --record | --to)
             compopt -o default 2>/dev/null
             return
             ;;
-        --limit | --date | --keep | --every | --for) return ;;
+        --limit | --date | --keep | --every | --for | --from | --host | --at) return ;;
     esac
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --format | --limit | --date | --history | --record | --keep | --every | --for)
+            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at)
                 [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1))
                 ;;
             -*) ;;
@@ -43,6 +43,7 @@ _portulan() {
             who) options+=' --all --with-command-lines --all-owners --all-namespaces --history' ;;
             search) options+=' --limit' ;;
             lookup) ;;
+            observe) options+=' --from --host --at --to' ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;
             *) options+=' --with-command-lines --all-owners --this-namespace --history' ;;
@@ -53,11 +54,12 @@ _portulan() {
 
     case $verb in
         '')
-            COMPREPLY=($(compgen -W 'lookup who search list watch registry completion' -- "$cur"))
+            COMPREPLY=($(compgen -W 'lookup who search list watch observe registry completion' -- "$cur"))
             # names from /etc/services once there is a letter to go by; the bare list would bury the verbs
             [[ -n $cur ]] && COMPREPLY+=($(compgen -A service -- "$cur"))
             ;;
         lookup | who | watch) COMPREPLY=($(compgen -A service -- "$cur")) ;;
+        observe) compopt -o default 2>/dev/null ;;
         registry)
             case $action in
                 '') COMPREPLY=($(compgen -W 'info update diff' -- "$cur")) ;;

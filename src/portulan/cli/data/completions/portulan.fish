@@ -1,10 +1,10 @@
 # Completion of portulan for fish.  Load it with: portulan completion fish | source
 
-set -l verbs lookup who search list watch registry completion
+set -l verbs lookup who search list watch observe registry completion
 set -l first "not __fish_seen_subcommand_from $verbs"
 set -l rows "not __fish_seen_subcommand_from completion"
-set -l owners "not __fish_seen_subcommand_from lookup search watch registry completion"
-set -l recorded "not __fish_seen_subcommand_from lookup search list watch registry completion"
+set -l owners "not __fish_seen_subcommand_from lookup search watch observe registry completion"
+set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe registry completion"
 
 complete -c portulan -f
 complete -c portulan -l help -d 'Show help'
@@ -23,6 +23,7 @@ complete -c portulan -n "$first" -a who -d 'Who holds or talks to a port here'
 complete -c portulan -n "$first" -a search -d 'Search names, descriptions, assignees and known uses'
 complete -c portulan -n "$first" -a list -d 'What listens and dials here'
 complete -c portulan -n "$first" -a watch -d 'What appears, vanishes and changes its holder'
+complete -c portulan -n "$first" -a observe -d 'What somebody else has seen or a file declares'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
@@ -38,6 +39,13 @@ complete -c portulan -n "$watch" -l all -d 'Also the connections of listeners'
 complete -c portulan -n "$watch" -l present -d 'Also what is there at the beginning'
 complete -c portulan -n "$watch" -l every -x -d 'Seconds between looks'
 complete -c portulan -n "$watch" -l for -x -d 'How many seconds to watch'
+
+set -l observe "__fish_seen_subcommand_from observe"
+complete -c portulan -n "$observe" -F
+complete -c portulan -n "$observe" -l from -x -d 'Format of the file'
+complete -c portulan -n "$observe" -l host -x -d 'Machine that it was seen on'
+complete -c portulan -n "$observe" -l at -x -d 'When it was seen'
+complete -c portulan -n "$observe" -l to -r -F -d 'Write it there'
 
 set -l actions info update diff
 set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"
