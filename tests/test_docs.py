@@ -140,6 +140,7 @@ def test_the_example_of_the_api_runs() -> None:
 
 def test_the_worked_example_of_a_reader_is_the_reader() -> None:
     """The file that CONTRIBUTING shows whole is the file that is there."""
-    shown = re.findall(r"^```python\n(.*?)^```", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    shown = re.findall(r"^```python\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
     reader = ROOT / "src" / "portulan" / "observe" / "readers" / "sockstat.py"
     assert shown == [reader.read_text("utf-8")]
