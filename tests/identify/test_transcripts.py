@@ -1,0 +1,72 @@
+"""Every recogniser against every transcript: each names its own, and nobody names anybody else's."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portulan.identify.answers import Answer
+from portulan.identify.deciding import decide
+from portulan.identify.protocols import probes, recognise, recognisers
+from portulan.model import replace
+from tests.identify.transcripts import answers_of, transcripts
+
+if TYPE_CHECKING:
+    from portulan.model import Transport
+
+RECORDED = transcripts()
+PROBE_NAMES = ["", "tls", *probes()]
+
+
+@pytest.mark.parametrize(("name", "transcript"), RECORDED, ids=[name for name, _ in RECORDED])
+def test_a_transcript_is_named_right(name: str, transcript: dict[str, Any]) -> None:  # noqa: ARG001  # it is the test's
+    """The answers of a real server decide for its protocol and no other, with product and version where they tell."""
+    match, found = decide(answers_of(transcript))
+    assert (match.protocol if match else None) == transcript["protocol"], found
+    if match is not None:
+        for fact in ("product", "version"):
+            if transcript[fact] is not None:
+                assert getattr(match, fact) == transcript[fact]
+
+
+@pytest.mark.parametrize(("name", "transcript"), RECORDED, ids=[name for name, _ in RECORDED])
+def test_no_answer_alone_is_named_wrong(name: str, transcript: dict[str, Any]) -> None:  # noqa: ARG001  # as above
+    """No single answer of a server is taken for another protocol's, whoever looks at it: the matrix is diagonal."""
+    for answer in answers_of(transcript):
+        match, found = decide([answer])
+        assert match is None or match.protocol == transcript["protocol"], found
+
+
+@given(st.integers(), st.sampled_from(PROBE_NAMES), st.sampled_from(["tcp", "udp"]))
+def test_random_bytes_name_nothing(seed: int, probe: str, transport: Transport) -> None:
+    """Random bytes are never named, and never make a recogniser fail."""
+    random = Random(seed)  # noqa: S311  # hypothesis itself would put in the constants of our source
+    answer = Answer(probe, b"", random.randbytes(random.randrange(300)), transport, random.randbytes(16))
+    assert decide([answer])[0] is None
+
+
+@given(st.sampled_from(RECORDED), st.data())
+def test_cut_and_changed_answers_never_fail(recorded: tuple[str, dict[str, Any]], data: st.DataObject) -> None:
+    """What was cut off or damaged on its way makes no recogniser fail, and is named right or not at all when cut."""
+    for answer in answers_of(recorded[1]):
+        cut = data.draw(st.integers(0, len(answer.data)))
+        match, _ = decide([replace(answer, data=answer.data[:cut])])
+        assert match is None or match.protocol == recorded[1]["protocol"]
+        if answer.data:
+            place = data.draw(st.integers(0, len(answer.data) - 1))
+            changed = bytearray(answer.data)
+            changed[place] = data.draw(st.integers(0, 255))
+            recognise(replace(answer, data=bytes(changed)))
+
+
+def test_probes_have_a_purpose() -> None:
+    """Each probe says which protocols it is for, has bytes to send, and no two have one name."""
+    for module in recognisers():
+        for probe in module.PROBES:
+            assert probe.speaks
+            assert probe.payload(bytes(16))
+            assert len(probe.payload(bytes(16))) <= 512
