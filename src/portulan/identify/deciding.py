@@ -25,10 +25,11 @@ def decide(answers: Iterable[Answer]) -> tuple[Match | None, tuple[Match, ...]]:
     """
     found = [match for answer in answers if answer.data for match in recognise(answer)]
     found.sort(key=lambda match: -match.strength)
-    return _winner(found), tuple(found)
+    return winner(found), tuple(found)
 
 
-def _winner(found: Sequence[Match]) -> Match | None:
+def winner(found: Sequence[Match]) -> Match | None:
+    """Return the match that wins, of several that are sorted by strength."""
     best: dict[str, Match] = {}
     for match in found:
         best.setdefault(match.protocol, match)

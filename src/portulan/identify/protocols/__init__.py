@@ -8,6 +8,10 @@ A module has
   whatever was asked, so a recogniser looks at the bytes and not at the probe; it may use the probe and the nonce to be
   surer. It never raises, whatever bytes come, and reads no more than it is given.
 
+Two probes go to every service that does not speak first: `tls` (a ClientHello) and `http-get` (`GET /`); every other
+is sent where those told nothing, by its `rank`, or earlier where it speaks what is likely. Inside TLS all but the first
+are sent again, and `answer.tls` is set. An answer without bytes goes to no recogniser.
+
 Each is written from the protocol's specification, which the module's docstring cites. `product` and `version` are said
 only where the answer itself names them.
 """
