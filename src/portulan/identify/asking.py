@@ -3,49 +3,57 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import secrets
 import ssl
 import time
 from typing import TYPE_CHECKING
 
+from portulan.identify import handshake
 from portulan.identify.answers import Answer
-from portulan.model import Tls
+from portulan.identify.plan import NONCE, PLAIN, Asked, Step, next_step
+from portulan.model import Cost
 
 if TYPE_CHECKING:
-    from portulan.identify.answers import End, Probe
-    from portulan.identify.plan import Case, Step, Steps
+    from collections.abc import Iterable, Sequence
 
-NONCE_BYTES = 16
+    from portulan.identify.answers import End, Probe
+    from portulan.identify.plan import Case
+
+GONE = (OSError, ssl.SSLError, TimeoutError)
+"""How a connection, or the handshake on it, may fail."""
 
 
 class Talk(asyncio.Protocol, asyncio.DatagramProtocol):
-    """One connection: what was said on it last, and what has come back since."""
+    """One connection, or one socket for datagrams: what was said on it last, and what has come back since."""
 
     def __init__(self, most: int, news: asyncio.Event) -> None:
         self._most = most
         self._news = news
-        self.transport: asyncio.WriteTransport | asyncio.DatagramTransport | None = None
-        self.probe: Probe | None = None
-        self.sent = b""
-        self.nonce = b""
-        self.before = b""
+        self._transport: asyncio.BaseTransport | None = None
+        self.probe = ""
+        self.sent = self.nonce = self.before = b""
         self.data = bytearray()
         self.end: End = "open"
         self.heard_at = 0.0
-        self.told = True  # whether all that came was reported
+        self.told = True  # nothing came that was not reported
+        self.shaken = False  # a handshake was finished that was not reported
+        self._ended = False
+        self.received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self.transport = transport  # type: ignore[assignment]  # a stream's or a datagram's, which differ in `write`
+        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Keep what comes, as far as there is room; then hang up."""
+        self.received += len(data)
         self.data += data[: self._most - len(self.data)]
-        if len(self.data) >= self._most and self.transport is not None:
-            self.transport.abort()
+        if len(self.data) >= self._most:
+            self.hang_up()
         self._note()
 
-    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002  # asyncio's signature
+    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002  # any port of it: RFC 1350, section 4
         """Keep a datagram."""
         self.data_received(data)
 
@@ -55,172 +63,229 @@ class Talk(asyncio.Protocol, asyncio.DatagramProtocol):
 
     def eof_received(self) -> bool:
         """Note the end; the other direction is closed too."""
-        self.end = "closed"
-        self._note()
+        self._finish("closed")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note how it ended."""
-        if self.end == "open":
-            self.end = "reset" if isinstance(exc, ConnectionError) else "closed"
+        self._finish("reset" if isinstance(exc, ConnectionError) else "closed")
+
+    def _finish(self, end: End) -> None:
+        if self.alive:
+            self.end = end
             self._note()
+
+    @property
+    def alive(self) -> bool:
+        """Whether neither side has ended the connection."""
+        return self.end == "open" and not self._ended
 
     def _note(self) -> None:
         self.heard_at = time.monotonic()
         self.told = False
         self._news.set()
 
-    def say(self, probe: Probe) -> int:
-        """Send a probe, and return how many bytes that are. What came until now is `before`."""
-        self.probe, self.nonce = probe, secrets.token_bytes(NONCE_BYTES)
+    def say(self, probe: Probe) -> None:
+        """Send a probe. What came until now is `before`."""
+        self.probe, self.nonce = probe.name, secrets.token_bytes(len(NONCE))
         self.before += bytes(self.data)
         self.data.clear()
         self.sent = probe.payload(self.nonce)
-        if self.transport is None or self.transport.is_closing():
-            return 0
-        if isinstance(self.transport, asyncio.DatagramTransport):
-            self.transport.sendto(self.sent)
-        else:
-            self.transport.write(self.sent)
-        return len(self.sent)
+        if isinstance(self._transport, asyncio.WriteTransport) and not self._transport.is_closing():
+            self._transport.write(self.sent)
+
+    def say_to(self, probe: Probe, address: tuple[str, int] | None) -> None:
+        """Send a probe as a datagram: to an address, or to the only one that this socket knows."""
+        self.probe, self.nonce = probe.name, secrets.token_bytes(len(NONCE))
+        self.sent = probe.payload(self.nonce)
+        if isinstance(self._transport, asyncio.DatagramTransport):
+            self._transport.sendto(self.sent, address)
+
+    def hang_up(self) -> None:
+        """End the connection at once; that is not the service's doing."""
+        self._ended = True
+        if isinstance(self._transport, (asyncio.WriteTransport, asyncio.DatagramTransport)):
+            self._transport.abort()
+
+    def secure(self) -> ssl.SSLObject | None:
+        """Return the TLS layer of the connection."""
+        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
 
 
 class Line:
-    """All connections of one case, and their cost."""
+    """All connections of one case."""
 
     def __init__(self, host: str, case: Case) -> None:
         self._host = host
         self._case = case
+        self._limits = case.limits
         self._news = asyncio.Event()
         self._talks: list[Talk] = []
         self._started = time.monotonic()
-        self.connections = self.bytes_sent = self.bytes_received = 0
-        self.answers: list[Answer] = []
+        self.asked = Asked()
 
     @property
-    def _left_s(self) -> float:
-        return self._started + self._case.limits.duration_s - time.monotonic()
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._started
 
-    async def run(self, steps: Steps) -> list[Answer]:
-        """Carry out steps until there are none, or a limit is reached; return all answers."""
-        try:
-            step = next(steps)
-            while self._affordable(step):
-                heard = await self._do(step)
-                self.answers += heard
-                step = steps.send(heard)
-        except StopIteration:
-            pass
-        finally:
-            steps.close()
-            for talk in self._talks:
-                if talk.transport is not None:
-                    talk.transport.abort()
-        return self.answers
+    @property
+    def cost(self) -> Cost:
+        """What this cost the one asked: payload, without what TLS adds."""
+        received = sum([talk.received for talk in self._talks])
+        return Cost(self.asked.connections, self.asked.bytes_sent, received, round(self._elapsed_s * 1_000))
 
-    def _affordable(self, step: Step) -> bool:
-        limits = self._case.limits
-        size = 0 if step.probe is None else len(step.probe.payload(bytes(NONCE_BYTES)))
-        return (
-            self._left_s > 0
-            and self.connections + step.fresh <= limits.connections
-            and self.bytes_sent + size <= limits.bytes_sent
-        )
+    async def run(self) -> None:
+        """Ask until there is nothing left to ask, or the time is up."""
+        with self:
+            while (step := next_step(self._case, self.asked, self._elapsed_s)) is not None:
+                await self._do(step)
 
-    async def _do(self, step: Step) -> list[Answer]:
-        limits = self._case.limits
+    async def carry_out(self, steps: Iterable[Step]) -> None:
+        """Do what somebody else planned."""
+        with self:
+            for step in steps:
+                await self._do(step)
+
+    def __enter__(self) -> None:
+        """Nothing is opened yet."""
+
+    def __exit__(self, *_error: object) -> None:
+        """End all connections."""
+        for talk in self._talks:
+            talk.hang_up()
+
+    async def _do(self, step: Step) -> None:
+        answers = await self._carry_out(step)
+        self.asked.note(step, answers, still_open=tuple([talk.alive for talk in self._talks]))
+
+    async def _carry_out(self, step: Step) -> tuple[Answer, ...]:
+        if step.hang_up:
+            next(talk for talk in self._talks if talk.alive).hang_up()
         if step.fresh:
-            if self._talks:
-                reset = self._talks[-1].end == "reset"
-                await asyncio.sleep(limits.pause_after_reset_s if reset else limits.pause_s)
+            await self._pause()
             try:
-                await self._connect(step)
-            except (OSError, ssl.SSLError, TimeoutError) as error:
-                return [
-                    Answer(
-                        "",
-                        b"",
-                        b"",
-                        end="reset" if isinstance(error, ConnectionError) else "closed",
-                        port=self._case.port,
-                    )
-                ]
-        talk = self._talks[-1]
+                await self._connect(step.inside)
+            except GONE as error:
+                return self._failed(step, error)
         if step.probe is not None:
-            self.bytes_sent += talk.say(step.probe)
+            self._say(step.probe)
         return await self._listen(step.wait_s)
 
-    async def _connect(self, step: Step) -> None:
-        talk = Talk(self._case.limits.bytes_read, self._news)
-        self.connections += 1
-        loop = asyncio.get_running_loop()
-        secure = None if step.inside is None else context(step.inside)
+    async def _pause(self) -> None:
+        """Leave a service in peace between two connections, and longer after it reset one."""
+        if self._talks and self._case.transport == "tcp":
+            reset = self._talks[-1].end == "reset"
+            await asyncio.sleep(self._limits.pause_after_reset_s if reset else self._limits.pause_s)
+
+    async def _connect(self, inside: tuple[str, ...] | None) -> None:
+        talk = Talk(self._limits.bytes_read, self._news)
+        port, loop = self._case.port, asyncio.get_running_loop()
         self._talks.append(talk)
         if self._case.transport == "udp":
-            await loop.create_datagram_endpoint(lambda: talk, remote_addr=(self._host, self._case.port))
+            await self._bind(talk)
             return
-        async with asyncio.timeout(max(self._left_s, 0.1)):
+        secure, name = (None, None) if inside is None else (handshake.context(inside), named(self._host))
+        async with asyncio.timeout(max(self._limits.duration_s - self._elapsed_s, 0.1)):
             transport, _ = await loop.create_connection(
-                lambda: talk, self._host, self._case.port, ssl=secure, server_hostname="" if secure else None
+                lambda: talk, self._host, port, ssl=secure, server_hostname=name
             )
-        if secure is not None:
-            talk.told = False
         if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
-            transport.abort()  # TCP's simultaneous open: nobody is there but ourselves
+            talk.hang_up()  # TCP's simultaneous open: nobody is there but ourselves
             raise ConnectionRefusedError
+        talk.shaken = inside is not None
 
-    async def _listen(self, wait_s: float) -> list[Answer]:
-        """Wait for an answer on any connection; one has ended where it pauses or its connection ends."""
-        until = time.monotonic() + min(wait_s, self._left_s)
+    async def _bind(self, talk: Talk) -> None:
+        """Open a socket for datagrams: the first is bound to the service, to be told where nobody is there."""
+        loop, address = asyncio.get_running_loop(), (self._host, self._case.port)
+        if len(self._talks) > 1:
+            local = "::" if ":" in self._host else "0.0.0.0"
+            await loop.create_datagram_endpoint(lambda: talk, local_addr=(local, 0))
+        else:
+            await loop.create_datagram_endpoint(lambda: talk, remote_addr=address)
+
+    def _say(self, probe: Probe) -> None:
+        talk = self._talks[-1]
+        if self._case.transport == "udp":
+            first = talk is self._talks[0]
+            talk.say_to(probe, None if first else (self._host, self._case.port))
+        else:
+            talk.say(probe)
+
+    def _failed(self, step: Step, error: Exception) -> tuple[Answer, ...]:
+        """Say that there was no connection, or no handshake."""
+        end: End = "reset" if isinstance(error, ConnectionResetError) else "closed"
+        self._talks[-1].end, self._talks[-1].told = end, True
+        if step.inside is not None:
+            self.asked.remarks.append(f"the TLS handshake was not finished: {handshake.why(error)}")
+        elif len(self._talks) == 1 and end == "closed":
+            self.asked.refused = True
+            self.asked.remarks.append(why_refused(error))
+        return (Answer("", b"", b"", transport=self._case.transport, end=end, port=self._case.port),)
+
+    async def _listen(self, wait_s: float) -> tuple[Answer, ...]:
+        """Wait for an answer on any connection; one is whole where it pauses, or its connection ends."""
+        quiet_s = self._limits.quiet_s
+        until = time.monotonic() + min(wait_s, max(self._limits.duration_s - self._elapsed_s, 0))
         while True:
             self._news.clear()
             now = time.monotonic()
             waiting = [talk for talk in self._talks if not talk.told]
-            settled = [
-                talk for talk in waiting if talk.end != "open" or now - talk.heard_at >= self._case.limits.quiet_s
-            ]
-            if settled or now >= until + (self._case.limits.quiet_s if waiting else 0):
-                return [self._answer(talk) for talk in settled or waiting]
-            pause = min([talk.heard_at + self._case.limits.quiet_s for talk in waiting] or [until]) - now
+            whole = [talk for talk in waiting if not talk.alive or now - talk.heard_at >= quiet_s]
+            if whole or now >= until + 2 * quiet_s:
+                return tuple(map(self._answer, whole or waiting))
+            if not waiting and (now >= until or not any(talk.alive for talk in self._talks)):
+                return tuple([self._answer(talk) for talk in self._talks if talk.shaken])
+            pause = min([talk.heard_at + quiet_s for talk in waiting] or [until]) - now
             try:
                 async with asyncio.timeout(max(pause, 0.001)):
                     await self._news.wait()
             except TimeoutError:
-                pass
+                continue
 
     def _answer(self, talk: Talk) -> Answer:
-        talk.told = True
+        talk.told, talk.shaken = True, False
+        secure = talk.secure()
         return Answer(
-            "" if talk.probe is None else talk.probe.name,
+            talk.probe,
             talk.sent,
             bytes(talk.data),
-            transport=self._case.transport,
-            nonce=talk.nonce,
-            before=talk.before,
-            end=talk.end,
-            tls=_tls(talk),
-            port=self._case.port,
+            self._case.transport,
+            talk.nonce,
+            talk.before,
+            talk.end,
+            None if secure is None else handshake.facts(secure),
+            self._case.port,
         )
 
 
-def context(alpn: tuple[str, ...]) -> ssl.SSLContext:
-    """Return what a handshake needs that is to look and not to trust: no verification, and old versions too."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.check_hostname = False
-    made.verify_mode = ssl.CERT_NONE
-    made.set_alpn_protocols(list(alpn))
-    return made
+def named(host: str) -> str:
+    """Return what to call a server (SNI, RFC 6066, section 3): its name, and nothing where only an address is known."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return ""
 
 
-def _tls(talk: Talk) -> Tls | None:
-    found = None if talk.transport is None else talk.transport.get_extra_info("ssl_object")
-    if found is None:
-        return None
-    return Tls(found.version() or "", found.selected_alpn_protocol(), client_certificate_wanted=False, certificate=None)
+def why_refused(error: Exception) -> str:
+    """Say in a few words why there is no connection."""
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(error, TimeoutError):
+        return "there was no answer to the connection"
+    return f"no connection: {getattr(error, 'strerror', None) or error}"
 
 
-async def ask(host: str, case: Case, steps: Steps) -> Line:
-    """Carry out a plan on one port, and return what there was."""
+async def ask(host: str, case: Case) -> Line:
+    """Ask one port, and return what there was."""
     line = Line(host, case)
-    await line.run(steps)
+    await line.run()
+    return line
+
+
+async def ask_only(host: str, case: Case, wanted: Sequence[Probe | None], *, inside: bool = False) -> Line:
+    """Ask some things alone, each on a connection of its own (None: listen), and return what there was."""
+    line = Line(host, case)
+    wait_s = max(case.limits.answer_s, case.limits.listen_s)
+    await line.carry_out([Step(probe, fresh=True, wait_s=wait_s, inside=PLAIN if inside else None) for probe in wanted])
     return line

@@ -65,7 +65,7 @@ def _response(data: bytes, status: re.Match[bytes]) -> Match:
     sure = bool(fields) or status.end() == len(data) or data[status.end() :].startswith((b"\r\n", b"\n"))
     strength = CERTAIN if sure else LIKELY
     return Match(
-        "http", strength, "HTTP status line", product, version, tuple(facts), service_names=("http", "http-alt")
+        "http", strength, "HTTP status line", product, version, tuple(facts), ("http2",), service_names=("http",)
     )
 
 
