@@ -29,17 +29,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": GROUND,
     "coordinate": GROUND | {"registry"},
     "census": GROUND | {"registry", "judge", "observe"},
-    "answer": GROUND | ROOMS - {"census"},
+    "answer": GROUND | ROOMS - {"census"} | {"probed"},
     # what changes, joined with the map
     "watched": GROUND | ROOMS - {"census"} | {"answer"},
+    # what answers, joined with the map
+    "probed": GROUND | ROOMS - {"census"},
     # what an answer reads like: as JSON, and as one sentence
     "document": GROUND,
     "sentence": GROUND | {"judge"},
     # strangers to one another
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
-    "cli": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "atlas", ""},
+    "cli": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed", "atlas", ""},
     # import portulan: names that are fetched when they are asked for
-    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched"},
+    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed"},
     "__main__": {"cli"},
 }
 """By room, or module directly under `portulan`; the empty name is `portulan/__init__.py`. A room may import itself."""

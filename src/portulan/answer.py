@@ -72,6 +72,7 @@ def ask(
     with_command_lines: bool = False,
     history: str | None = None,
     most_episodes: int | None = None,
+    probe: bool = False,
     **options: bool,
 ) -> Answer | NameAnswer:
     """Answer a port number (`2528`, `2528/tcp`) or a service name (`ssh`, `ncr_ccl`).
@@ -79,18 +80,23 @@ def ask(
     `map_wanted` without `territory` is the map alone, `territory` without `map_wanted` the sockets alone; both together
     give the verdicts too. `history` is the recording to ask beside the territory, instead of the one that is there
     (`observe.find_recording`); `most_episodes` is how many of it are told for a port, the most recent, all where it is
-    None. Options go to `observe.survey`. Raises UsageError for what cannot be a port or name, NotFound for a name that
-    nobody registered, and RecordingError for a `history` that is none.
+    None. `probe` asks the listeners here what they speak, for the verdicts to weigh. Options go to `observe.survey`.
+    Raises UsageError for what cannot be a port or name, NotFound for a name that nobody registered, and RecordingError
+    for a `history` that is none.
     """
     query = str(query)
     port, transport, services = resolve(query)
     recording = history, most_episodes
     rules = _rules() if map_wanted and territory else None  # who asks for sockets alone wants no programs started
     if port is not None:
-        return _answer(query, port, transport, map_wanted, territory, with_command_lines, rules, recording, options)
+        return _answer(
+            query, port, transport, map_wanted, territory, with_command_lines, rules, recording, options, probe=probe
+        )
     numbers = sorted({n for a in services if a.ports for n in range(a.ports.first, a.ports.last + 1)})
     results = [
-        _answer(query, number, transport, map_wanted, territory, with_command_lines, rules, recording, options)
+        _answer(
+            query, number, transport, map_wanted, territory, with_command_lines, rules, recording, options, probe=probe
+        )
         for number in numbers
     ]
     return NameAnswer(query, services, tuple(results))
@@ -228,6 +234,8 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     rules: Rules | None,
     recording: tuple[str | None, int | None],
     options: dict[str, bool],
+    *,
+    probe: bool,
 ) -> Answer:
     """Ask the rooms about one number."""
     entry: Entry | None = None
@@ -254,6 +262,10 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
                 raise
             found = []  # the map still answers
             incomplete = (Incomplete("the sockets of this machine", error.message, error.hint or ""),)
+        if probe:
+            from portulan.probed import probe_listeners  # noqa: PLC0415  # as elsewhere here
+
+            found = probe_listeners(found, open_map())
         if map_wanted:
             verdicts = tuple(map(Judging(open_map(), Veil(with_command_lines=with_command_lines)), found))
             found = [verdict.subject for verdict in verdicts]
@@ -353,6 +365,10 @@ class Judging:
     def __call__(self, observation: Observation) -> Verdict:
         """Judge one socket."""
         entry = self.entry_of(observation)
+        if observation.identification is not None and observation.perspective == "live":
+            # What answers is of one socket, and no two are alike in it.
+            asked = self._assess(entry, self._look_up(observation), observation, observation.identification)
+            return self._pronounce(asked, entry, self._veil.over(observation))
         alike = self._likeness(entry, observation)
         weighed, _ = self._weighed.get(alike) or (None, ())
         if weighed is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from portulan.answer import Answer, NameAnswer
     from portulan.model import Incomplete
 
-VERBS = frozenset({"watch", "observe", "registry", "completion", "help"})
+VERBS = frozenset({"watch", "observe", "identify", "registry", "completion", "help"})
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
 MOST_HITS = 10_000
@@ -28,7 +28,20 @@ MOST_EPISODES = 8
 """So many episodes of a port are shown as text, the most recent; JSON and JSON Lines have all."""
 FORMATS = ("text", "json", "jsonl", "csv")
 VALUED = frozenset(
-    {"--format", "--limit", "--history", "--record", "--keep", "--every", "--for", "--from", "--to", "--host", "--at"}
+    {
+        "--format",
+        "--limit",
+        "--history",
+        "--record",
+        "--keep",
+        "--every",
+        "--for",
+        "--from",
+        "--to",
+        "--host",
+        "--at",
+        "--udp",
+    }
 )
 """Options with a value, which may be a word of its own."""
 
@@ -39,6 +52,7 @@ SWITCHES = {
     "--all": "accepted",
     "--all-namespaces": "all_namespaces",
     "--this-namespace": "this_namespace",
+    "--probe": "probe",
 }
 CONTRADICTIONS = (
     ("--listening", "--all", "--all adds the connections of listeners"),
@@ -47,6 +61,7 @@ CONTRADICTIONS = (
 ONLY_FOR = {"--listening": ("list",), "--all": ("list", "who"), "--limit": ("search",)}
 """Options that few verbs understand."""
 WITHOUT_HISTORY = frozenset({"", "list", "lookup", "search"})
+WITHOUT_PROBE = WITHOUT_HISTORY | {"who"}
 
 CANNOT_WRITE = frozenset(
     {errno.EAGAIN, errno.EBADF, errno.ECONNRESET, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
@@ -66,6 +81,7 @@ class Options(Value):
     accepted: bool = False
     limit: int = 20
     history: str | None = None
+    probe: bool = False
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -177,7 +193,9 @@ def split_options(words: list[str], verb: str) -> tuple[dict[str, object], list[
         elif word == "--json":
             named["format"] = "json"
         elif not is_for(name, verb):
-            message = f"{name} is an option of {' and '.join(ONLY_FOR.get(name, ('who', 'the page')))}"
+            page = ("the page",)
+            verbs = ONLY_FOR.get(name, page if name == "--probe" else ("who", *page))
+            message = f"{name} is an option of {' and '.join(verbs)}"
             raise UsageError(message, hint="portulan --help lists the options")
         elif name in valued:
             named[name[2:]] = valued[name](value if equals else next(queue, ""))
@@ -195,6 +213,8 @@ def is_for(name: str, verb: str) -> bool:
     """Tell whether a verb understands an option; the verb of the page is the port or name itself."""
     if name == "--history":
         return verb not in WITHOUT_HISTORY
+    if name == "--probe":
+        return verb not in WITHOUT_PROBE
     return verb in ONLY_FOR.get(name, (verb,))
 
 
@@ -251,6 +271,7 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
             with_command_lines=show_command_lines,
             history=options.history,
             most_episodes=None if options.format.startswith("json") else MOST_EPISODES,
+            probe=options.probe,
             **survey_options,
         )
         if options.format == "text":

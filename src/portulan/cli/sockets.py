@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from portulan.answer import Answer
     from portulan.cli.terminal import Style
-    from portulan.model import Endpoint, Evidence, Observation, Process, Redirect, Verdict
+    from portulan.model import Endpoint, Evidence, Identification, Observation, Process, Redirect, Verdict
 
 
 REACH = {"namespace": "not reachable from elsewhere", "host": "reachable within the machine", "outside": "reachable"}
@@ -106,7 +106,18 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
         lines += _render_processes(processes, style)
     if not owners and not taken:
         lines += _say_missing(first, style)
+    if first.identification is not None:
+        lines.append(wrap(clean(say_answer(first.identification)), style.width, "      ", "  "))
     return lines + _render_home(first, style)
+
+
+def say_answer(found: Identification) -> str:
+    """Say what answered when it was asked."""
+    what = found.protocol or "nothing that is known"
+    product = " ".join([text for text in (found.product, found.version) if text])
+    layers = " over ".join(reversed(found.layers[:-1])) if found.protocol else ""
+    said = f"asked, it speaks {what}" + (f" ({product})" if product else "") + (f" over {layers}" if layers else "")
+    return f"{said}: {'; '.join(found.reasons)}" + (f"; confidence {found.confidence:.2f}" if found.protocol else "")
 
 
 def _say_rule(redirect: Redirect | None) -> Iterator[str]:

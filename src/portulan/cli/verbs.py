@@ -34,6 +34,8 @@ What is on this port, and is it what belongs there?
     portulan observe FILE|DIR|-      the output of ss, lsof, netstat, nmap, masscan, osquery, Zeek ..., judged; or the
                                      files of a repository that declare ports
     portulan observe --to PLACE      what is on this machine, or in FILE, into a folder or bucket that many write to
+  what answers
+    portulan identify [HOST[:PORTS]] what protocol really answers, by asking: here, or on a host that agrees
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
@@ -51,6 +53,12 @@ watch
   --all   --present              the connections of listeners as well; what is there when it begins as well
   --every SECONDS   --for SECONDS   how often it looks (1); for how long it watches
 
+identify
+  --udp PORTS   --blind          ask these by UDP; use nothing that this machine or the map knows
+  --yes   --consent              ask without showing the plan; also what can disturb (printers, controllers ...)
+  --transcript                   show what was said, byte by byte
+  --i-am-allowed                 ask also hosts outside of private networks
+
 observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
   --host NAME   --at TIME        the machine that it was seen on, and when, where the record does not tell
@@ -61,6 +69,7 @@ options
   --all-owners                   look through every descriptor of every process for further owners
   --all-namespaces               who: look into every network namespace, as the page and the list do
   --this-namespace               the page and the list: look into this network namespace only
+  --probe                        the page: ask what answers, for the verdict to weigh
   --with-command-lines           show command lines (they may hold secrets; a terminal shows them on a page)
   --history FILE                 who used a port before, from a recording (default: $PORTULAN_HISTORY, the
                                  user's own, or the machine's)
@@ -91,6 +100,7 @@ def run_verb(words: list[str]) -> int:
     verbs: dict[str, Callable[[list[str]], int]] = {
         "watch": run_watch,
         "observe": run_observe,
+        "identify": run_identify,
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -204,6 +214,25 @@ def _time(value: str) -> datetime:
         message = f"{value[:40]!r} is not a time"
         raise UsageError(message, hint="write it as 2026-02-28T12:00:00Z") from None
     return at.astimezone(UTC)
+
+
+# ---------------------------------------------------------------------------------------------------------- identify
+
+
+def run_identify(words: list[str]) -> int:
+    """Ask what protocol really answers."""
+    parser = _parser("identify", "What protocol really answers on a port, by asking; without a target, here.")
+    parser.add_argument("target", nargs="?", metavar="HOST[:PORTS]", help="ports as 22,80,8000-8100; none: all here")
+    parser.add_argument("--udp", metavar="PORTS", help="ask these by UDP")
+    parser.add_argument("--blind", action="store_true", help="use nothing that this machine or the map knows")
+    parser.add_argument("--consent", action="store_true", help="also ask what can disturb: printers, controllers ...")
+    parser.add_argument("--yes", action="store_true", help="ask this machine's listeners without showing the plan")
+    parser.add_argument("--transcript", action="store_true", help="show what was said, byte by byte")
+    parser.add_argument("--i-am-allowed", action="store_true", help="ask also hosts outside of private networks")
+    flags = parser.parse_args(words)
+    from portulan.cli.identify import run  # noqa: PLC0415  # the other verbs do without
+
+    return run(flags)
 
 
 # ---------------------------------------------------------------------------------------------------------- registry

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from portulan.model import Identification, Transport
 
-__all__ = ["Known", "identify", "why_left_alone"]
+__all__ = ["Case", "Known", "identify", "why_left_alone"]
 
 AT_ONCE = 64
 """So many ports of one host are asked at the same time on this machine; a quarter of that elsewhere."""

@@ -182,9 +182,10 @@ def _opening(case: Case, asked: Asked) -> Step | None:
     if asked.has_asked(GET, inside=False) or asked.name not in {None, "http"}:
         return None
     if not asked.spoke and not hello:
-        likely = next(_order(case, asked, inside=False, likely=True), None)
+        likely = (probe for probe in _order(case, asked, inside=False, likely=True) if probe not in {HELLO, GET})
         first = asked.connections == 1 and asked.may_go_on
-        return Step(likely if likely is not None and first else HELLO, fresh=not first, wait_s=wait_s)
+        # A plain GET comes after the ClientHello in any case: some servers of TLS answer it in plain HTTP.
+        return Step(next(likely, HELLO) if first else HELLO, fresh=not first, wait_s=wait_s)
     if asked.spoke_first and any(match.confirm is not None for match in asked.matches):
         return None  # its own words suggest a better question
     return _afford(case, asked, Step(GET, fresh=True, wait_s=wait_s))

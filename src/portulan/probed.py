@@ -1,0 +1,210 @@
+"""What answers, joined with what the map and the machine know: they order the question, and name what comes of it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING
+
+from portulan.errors import NotFound
+from portulan.identify import Case, Known, identify, why_left_alone
+from portulan.identify.protocols import probes
+from portulan.model import Value, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from portulan.model import Identification, Observation, Transport
+    from portulan.registry.index import Index
+
+PRIVATE = tuple(
+    [
+        ipaddress.ip_network(network)
+        for network in (
+            *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"),  # RFC 1918, 3927, 1122
+            *("fc00::/7", "fe80::/10", "::1/128"),  # RFC 4193, 4291
+        )
+    ]
+)
+"""Networks that nobody outside is reached in."""
+
+OVER_TLS = frozenset(
+    {
+        *("https", "pcsync-https", "imaps", "pop3s", "submissions", "ldaps", "ftps", "ftps-data", "nntps", "ircs-u"),
+        *("telnets", "sips", "domain-s", "amqps", "secure-mqtt", "syslog-tls", "diameters", "stuns", "turns", "rtsps"),
+        *("ipps", "msft-gc-ssl", "netconf-tls", "restconf-ch-tls", "radsec", "rpki-rtr-tls", "wbem-https", "winrms"),
+    }
+)
+"""IANA's service names that promise TLS: where no more than a handshake was seen, it is as it should be."""
+
+
+class Target(Value):
+    """Something to ask: an address and a port, and what is known of it. `why_not` says why it is only listened to."""
+
+    address: str
+    port: int
+    transport: Transport
+    known: Known
+    why_not: str | None = None
+
+
+def targets_here(seen: Iterable[Observation], index: Index, *, consent: bool = False) -> list[Target]:
+    """Return what there is to ask of the listeners of this machine, each once; those elsewhere cannot be reached."""
+    found: dict[tuple[str, int, str], Target] = {}
+    for observation in seen:
+        if can_be_asked(observation):
+            target = target_of(observation, index, consent=consent)
+            found.setdefault((target.address, target.port, target.transport), target)
+    return list(found.values())
+
+
+def can_be_asked(observation: Observation) -> bool:
+    """Tell whether a socket is a listener that this process can reach."""
+    return (
+        observation.direction == "listen"
+        and observation.transport in {"tcp", "udp"}
+        and observation.network_namespace_name is None
+        and observation.socket_state not in {"redirected", "bound" if observation.transport == "tcp" else ""}
+    )
+
+
+def target_of(observation: Observation, index: Index, *, consent: bool = False) -> Target:
+    """Return how to ask a listener: at its address, or at loopback where it listens on all."""
+    address = observation.local.address
+    if address in {"0.0.0.0", "::"}:
+        address = "::1" if observation.ipv6_only else "127.0.0.1"
+    if observation.interface and address.startswith("fe80:"):
+        address = f"{address}%{observation.interface}"
+    known = known_of(observation.local.port, observation.transport, index, observation)
+    return _target(address, observation.local.port, observation.transport, known, consent=consent, near=True)
+
+
+def targets_at(
+    host: str, ports: Iterable[int], transport: Transport, index: Index, *, consent: bool = False, near: bool = False
+) -> list[Target]:
+    """Return what there is to ask of a host of which no more is known than what the map says of its ports."""
+    return [
+        _target(host, port, transport, known_of(port, transport, index), consent=consent, near=near) for port in ports
+    ]
+
+
+def _target(address: str, port: int, transport: Transport, known: Known, *, consent: bool, near: bool) -> Target:
+    case = Case(port, transport, known.prior, known.programs, known.speaks, consent, near)
+    return Target(address, port, transport, known, why_left_alone(case))
+
+
+def known_of(port: int, transport: Transport, index: Index, observation: Observation | None = None) -> Known:
+    """Return what is known of a port before it is asked: by the programs that hold it, the known uses, the map."""
+    entry = index.entry(port)
+    uses = [use for use in entry.known_uses if use.transport == transport and use.direction == "listen"]
+    names = _protocols(index)
+    programs: list[str] = []
+    speaks: list[str] = []
+    for process in observation.processes if observation is not None else ():
+        programs += _programs(process.executable, process.command_line or ())
+        rows = index.executables(process.executable) if process.executable else ()
+        products = {row.product for row in rows}
+        speaks += [use.protocol for use in uses if use.product in products and use.protocol is not None]
+        speaks += [names.get(name, name) for row in rows if row.distinct == "own" for name in row.services]
+    prior = [use.protocol for use in uses if use.protocol is not None and use.relation != "malicious"]
+    assigned = [row.service_name for row in entry.on(transport).assignments if row.service_name]
+    prior = [names.get(name, name) for name in assigned] + prior
+    return Known(tuple(dict.fromkeys(programs)), tuple(dict.fromkeys(speaks)), tuple(dict.fromkeys(prior)))
+
+
+def _programs(executable: str | None, command_line: Sequence[str]) -> Iterator[str]:
+    """Yield the names that a process goes by: its executable, and the first words that an interpreter is given."""
+    for word in (executable or "", *command_line[1:4]):
+        name = word.rpartition("/")[2]
+        if name and not name.startswith("-"):
+            yield name.removesuffix(".py")
+
+
+def _protocols(index: Index) -> dict[str, str]:
+    """Return what we call the protocol of each of IANA's service names that we can ask for."""
+    known = dict.fromkeys([name for probe in probes().values() for name in probe.speaks])
+    return {service: name for name in known for service in index.protocol_services(name)}
+
+
+def probe(
+    targets: Sequence[Target],
+    index: Index,
+    *,
+    blind: bool = False,
+    consent: bool = False,
+    near: bool = True,
+    transcript: bool = False,
+) -> Iterator[tuple[Target, Identification]]:
+    """Ask, and yield what answers, each as soon as it does."""
+    groups: dict[tuple[str, Transport], list[Target]] = {}
+    for target in targets:
+        groups.setdefault((target.address, target.transport), []).append(target)
+    for (address, transport), members in groups.items():
+        by_port = {target.port: target for target in members}
+        found = identify(
+            address,
+            by_port,
+            transport=transport,
+            known={port: target.known for port, target in by_port.items()},
+            blind=blind,
+            consent=consent,
+            near=near,
+            transcript=transcript,
+        )
+        for identification in found:
+            yield by_port[identification.port], with_names(identification, index)
+
+
+def with_names(found: Identification, index: Index) -> Identification:
+    """Add IANA's names for what answers, by which the judge compares it with what the map says."""
+    if found.protocol is None:
+        return found
+    names = [*found.service_names, *index.protocol_services(found.protocol)]
+    if found.protocol == "tls":
+        assigned = index.entry(found.port).on(found.transport).assignments
+        names += [row.service_name for row in assigned if row.service_name in OVER_TLS]
+    return replace(found, service_names=tuple(dict.fromkeys(names)))
+
+
+def probe_listeners(seen: Sequence[Observation], index: Index) -> list[Observation]:
+    """Ask the listeners among some sockets of one port, and return all of them, with what answers."""
+    targets = {number: target_of(item, index) for number, item in enumerate(seen) if can_be_asked(item)}
+    answers = dict(probe(list(dict.fromkeys(targets.values())), index))
+    return [
+        replace(item, identification=answers[targets[number]]) if number in targets else item
+        for number, item in enumerate(seen)
+    ]
+
+
+# ----------------------------------------------------------------------------------------------------- whom one may ask
+
+
+def addresses_of(host: str) -> list[str]:
+    """Return the addresses of a host. Raises NotFound for a name without any."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        message = f"{host!r} has no address: {error}"
+        raise NotFound(message, hint="an address, or a name that this machine can resolve") from None
+    return list(dict.fromkeys([str(entry[4][0]) for entry in found]))
+
+
+def is_private(address: str) -> bool:
+    """Tell whether an address is one of loopback or of a private network, or of this machine."""
+    at = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(at, "ipv4_mapped", None)
+    at = at if mapped is None else mapped
+    return any(at in network for network in PRIVATE if network.version == at.version) or is_here(address)
+
+
+def is_here(address: str) -> bool:
+    """Tell whether an address is one of this machine: then a socket can be bound to it."""
+    at = ipaddress.ip_address(address.partition("%")[0])
+    if at.is_loopback:
+        return True
+    try:
+        with socket.socket(socket.AF_INET6 if at.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as bound:  # noqa: PLR2004  # IPv6
+            bound.bind((address, 0))
+    except OSError:
+        return False
+    return True
