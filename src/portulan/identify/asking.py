@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from portulan.identify.answers import End, Probe
     from portulan.identify.plan import Case
+    from portulan.model import Tls
 
 GONE = (OSError, ssl.SSLError, TimeoutError)
 """How a connection, or the handshake on it, may fail."""
@@ -38,6 +39,7 @@ class Talk(asyncio.Protocol, asyncio.DatagramProtocol):
         self.heard_at = 0.0
         self.told = True  # nothing came that was not reported
         self.shaken = False  # a handshake was finished that was not reported
+        self.tls: Tls | None = None
         self._ended = False
         self.received = 0
 
@@ -106,10 +108,6 @@ class Talk(asyncio.Protocol, asyncio.DatagramProtocol):
         self._ended = True
         if isinstance(self._transport, (asyncio.WriteTransport, asyncio.DatagramTransport)):
             self._transport.abort()
-
-    def secure(self) -> ssl.SSLObject | None:
-        """Return the TLS layer of the connection."""
-        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
 
 
 class Line:
@@ -192,7 +190,8 @@ class Line:
         if transport.get_extra_info("sockname") == transport.get_extra_info("peername"):
             talk.hang_up()  # TCP's simultaneous open: nobody is there but ourselves
             raise ConnectionRefusedError
-        talk.shaken = inside is not None
+        if inside is not None:
+            talk.shaken, talk.tls = True, handshake.facts(transport.get_extra_info("ssl_object"))
 
     async def _bind(self, talk: Talk) -> None:
         """Open a socket for datagrams: the first is bound to the service, to be told where nobody is there."""
@@ -244,7 +243,6 @@ class Line:
 
     def _answer(self, talk: Talk) -> Answer:
         talk.told, talk.shaken = True, False
-        secure = talk.secure()
         return Answer(
             talk.probe,
             talk.sent,
@@ -253,7 +251,7 @@ class Line:
             talk.nonce,
             talk.before,
             talk.end,
-            None if secure is None else handshake.facts(secure),
+            talk.tls,
             self._case.port,
         )
 

@@ -187,8 +187,9 @@ def behaviour(findings: Findings) -> str:
         return "contradicts"
     if findings.spoke:
         return "chatters"
-    ends = {answer.end for answer in findings.heard}
-    return "resets" if "reset" in ends else "closes" if "closed" in ends else "silent"
+    # How the first connection ended counts: to what comes later a service may be less patient.
+    ends = [answer.end for answer in findings.heard if answer.end != "open"]
+    return {"reset": "resets", "closed": "closes"}[ends[0]] if ends else "silent"
 
 
 def conclude(

@@ -20,13 +20,13 @@ _portulan() {
             compopt -o default 2>/dev/null
             return
             ;;
-        --limit | --date | --keep | --every | --for | --from | --host | --at) return ;;
+        --limit | --date | --keep | --every | --for | --from | --host | --at | --udp) return ;;
     esac
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at)
+            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp)
                 [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1))
                 ;;
             -*) ;;
@@ -44,9 +44,10 @@ _portulan() {
             search) options+=' --limit' ;;
             lookup) ;;
             observe) options+=' --from --host --at --to' ;;
+            identify) options+=' --udp --blind --consent --yes --transcript --i-am-allowed' ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;
-            *) options+=' --with-command-lines --all-owners --this-namespace --history' ;;
+            *) options+=' --with-command-lines --all-owners --this-namespace --history --probe' ;;
         esac
         COMPREPLY=($(compgen -W "$options" -- "$cur"))
         return
@@ -54,7 +55,7 @@ _portulan() {
 
     case $verb in
         '')
-            COMPREPLY=($(compgen -W 'lookup who search list watch observe registry completion' -- "$cur"))
+            COMPREPLY=($(compgen -W 'lookup who search list watch observe identify registry completion' -- "$cur"))
             # names from /etc/services once there is a letter to go by; the bare list would bury the verbs
             [[ -n $cur ]] && COMPREPLY+=($(compgen -A service -- "$cur"))
             ;;

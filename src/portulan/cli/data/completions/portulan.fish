@@ -1,10 +1,10 @@
 # Completion of portulan for fish.  Load it with: portulan completion fish | source
 
-set -l verbs lookup who search list watch observe registry completion
+set -l verbs lookup who search list watch observe identify registry completion
 set -l first "not __fish_seen_subcommand_from $verbs"
 set -l rows "not __fish_seen_subcommand_from completion"
-set -l owners "not __fish_seen_subcommand_from lookup search watch observe registry completion"
-set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe registry completion"
+set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify registry completion"
+set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify registry completion"
 
 complete -c portulan -f
 complete -c portulan -l help -d 'Show help'
@@ -17,6 +17,7 @@ complete -c portulan -n "__fish_seen_subcommand_from who" -l all-namespaces -d '
 complete -c portulan -n "$owners; and not __fish_seen_subcommand_from who" -l this-namespace -d 'Look into this network namespace only'
 
 complete -c portulan -n "$recorded" -l history -r -F -d 'Recording of who used a port before'
+complete -c portulan -n "$recorded; and not __fish_seen_subcommand_from who" -l probe -d 'Ask what answers'
 
 complete -c portulan -n "$first" -a lookup -d 'What the registry says of a port or name'
 complete -c portulan -n "$first" -a who -d 'Who holds or talks to a port here'
@@ -24,6 +25,7 @@ complete -c portulan -n "$first" -a search -d 'Search names, descriptions, assig
 complete -c portulan -n "$first" -a list -d 'What listens and dials here'
 complete -c portulan -n "$first" -a watch -d 'What appears, vanishes and changes its holder'
 complete -c portulan -n "$first" -a observe -d 'What somebody else has seen or a file declares'
+complete -c portulan -n "$first" -a identify -d 'What protocol really answers, by asking'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
@@ -46,6 +48,14 @@ complete -c portulan -n "$observe" -l from -x -d 'Format of the file'
 complete -c portulan -n "$observe" -l host -x -d 'Machine that it was seen on'
 complete -c portulan -n "$observe" -l at -x -d 'When it was seen'
 complete -c portulan -n "$observe" -l to -r -F -d 'Write it there'
+
+set -l identify "__fish_seen_subcommand_from identify"
+complete -c portulan -n "$identify" -l udp -x -d 'Ports to ask by UDP'
+complete -c portulan -n "$identify" -l blind -d 'Use nothing that is known before'
+complete -c portulan -n "$identify" -l consent -d 'Also ask what can disturb'
+complete -c portulan -n "$identify" -l yes -d 'Ask without showing the plan'
+complete -c portulan -n "$identify" -l transcript -d 'Show what was said'
+complete -c portulan -n "$identify" -l i-am-allowed -d 'Ask also hosts outside of private networks'
 
 set -l actions info update diff
 set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"
