@@ -16,6 +16,7 @@ from portulan import model
 from portulan.answer import lookup
 from portulan.document import port_document
 from tests.cli.door import CODES, portulan
+from tests.identify.servers import saying, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -419,3 +420,18 @@ def test_a_sample_of_all_ports() -> None:
 def test_every_port() -> None:
     """Every one of the 65,536 numbers is a document that the schema describes."""
     assert check_ports(range(65_536)) > 6_000
+
+
+def test_what_answers_is_what_its_schema_says() -> None:
+    """`identify` prints its document as JSON and a line each as JSON Lines, with the fields of the model."""
+    with serving(saying(b"SSH-2.0-Trial_1.5\r\n")) as server:
+        where = f"127.0.0.1:{server.port},1"
+        document = asked("identify", where, "--transcript", "--json")
+        check("identify-1.json", document)
+        assert document["results"][1]["protocol"] == "ssh"
+        for line in lines("identify", where, "--format", "jsonl"):
+            check("identify-1.json", line)
+        check("lookup-1.json", asked(str(server.port), "--probe", "--json"))
+    defined = SCHEMAS["identify-1.json"]["$defs"]
+    assert list(defined["answer"]["properties"]) == [*model.Identification._fields, "address"]
+    assert list(defined["line"]["properties"]) == ["schema", *model.Identification._fields, "address"]

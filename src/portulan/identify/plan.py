@@ -207,18 +207,18 @@ def _secure(case: Case, asked: Asked) -> Step | None:
 
 def _doubt(case: Case, asked: Asked, *, inside: bool) -> Step | None:
     """Ask what would shake a match that is not certain: what its protocol suggests, or sixteen random bytes."""
-    wait_s, secure = case.limits.answer_s, PLAIN if inside else None
+    wait_s = case.limits.answer_s
     for match in asked.matches:
         probe = match.confirm
         if probe is not None and match.strength < CERTAIN and not asked.has_asked(probe, inside=inside):
             fresh = match.again or not asked.may_go_on
-            return _afford(case, asked, Step(probe, fresh, wait_s, secure if fresh else None))
+            return _afford(case, asked, Step(probe, fresh, wait_s, _offer(probe, inside=inside) if fresh else None))
     source = asked.source
     if source is None or source.probe in _GENERAL or asked.name == HELLO.name or any(map(asked.answered, _GENERAL)):
         return None  # it was answered to a question that it was no answer to, and told apart
     if asked.has_asked(RANDOM, inside=inside):
         return None
-    return _afford(case, asked, Step(RANDOM, fresh=True, wait_s=wait_s, inside=secure))
+    return _afford(case, asked, Step(RANDOM, fresh=True, wait_s=wait_s, inside=_offer(RANDOM, inside=inside)))
 
 
 def _specific(case: Case, asked: Asked, *, inside: bool) -> Step | None:
@@ -228,7 +228,8 @@ def _specific(case: Case, asked: Asked, *, inside: bool) -> Step | None:
     probe = next(_order(case, asked, inside=inside, likely=asked.spoke_first), None)
     if probe is None:
         return None
-    return _afford(case, asked, Step(probe, fresh=True, wait_s=case.limits.answer_s, inside=PLAIN if inside else None))
+    offer = _offer(probe, inside=inside)
+    return _afford(case, asked, Step(probe, fresh=True, wait_s=case.limits.answer_s, inside=offer))
 
 
 def _patience(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
@@ -275,6 +276,13 @@ def _order(case: Case, asked: Asked | None, *, inside: bool, likely: bool = Fals
     for at, _, _, probe in sorted(found):
         if at < len(place) or not likely:
             yield probe
+
+
+def _offer(probe: Probe, *, inside: bool) -> tuple[str, ...] | None:
+    """Return what to offer in the handshake before a probe; None outside TLS."""
+    if not inside:
+        return None
+    return BOTH if "http2" in probe.speaks else PLAIN
 
 
 def _afford(case: Case, asked: Asked, step: Step) -> Step | None:

@@ -61,3 +61,37 @@ def test_settings_are_http2() -> None:
     for data, name in ((frame, "http2"), (frame[:-1], None), (bytes([0, 0, 5]) + frame[3:], None)):
         match, _ = decide([Answer("http-get", b"", data)])
         assert (match.protocol if match else None) == name
+
+
+def test_grpc_is_told_from_http2() -> None:
+    """An answer of application/grpc, with or without Huffman's code, is gRPC, which is a case of HTTP/2."""
+    settings = bytes.fromhex("000006040000000000000300000064")
+    fields = bytes.fromhex("885f8b1d75d0620d263d4c4d6564")
+    answer = settings + bytes.fromhex("00000e010500000001") + fields
+    match, _ = decide([Answer("http2-post", b"", answer)])
+    assert match is not None
+    assert (match.protocol, match.over) == ("grpc", ("http2",))
+
+
+@pytest.mark.parametrize(
+    ("head", "page", "protocol", "product", "version"),
+    [
+        (b"X-Influxdb-Version: 1.6.7", b"", "http", "InfluxDB", "1.6.7"),
+        (b"Server: CUPS/2.4 IPP/2.1", b"", "ipp", "CUPS", "2.4"),
+        (b"Server: Python/3.11 websockets/17.4", b"", "http", "websockets", "17.4"),
+        (b"Server: Icecast 2.4.4", b"", "http", "Icecast", "2.4.4"),
+        (b"Server: Microsoft-IIS/10.0", b"", "http", "Microsoft-IIS", "10.0"),
+        (b"Proxy-Authenticate: Basic", b"", "http-proxy", None, None),
+        (b"A: b", b"<h3>Apache Tomcat/10.1.60 (Debian)</h3>", "http", "Apache Tomcat", "10.1.60"),
+        (b"A: b", b"<title>Node Exporter</title><a href=/metrics>", "http", "Node Exporter", None),
+        (b"A: b", b"Ok.\n", "http", "ClickHouse", None),
+        (b"A: b", b"It is Ok.\n", "http", None, None),
+    ],
+)
+def test_responses_name_products_in_several_ways(
+    head: bytes, page: bytes, protocol: str, product: str | None, version: str | None
+) -> None:
+    """A product is named by the Server field, by one of its own fields, or by its page; never by a guess."""
+    match, _ = decide([Answer("http-get", b"", b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + page)])
+    assert match is not None
+    assert (match.protocol, match.product, match.version) == (protocol, product, version)

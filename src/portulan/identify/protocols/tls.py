@@ -22,13 +22,13 @@ VERSIONS = {(3, 0): "SSL 3.0", (3, 1): "1.0", (3, 2): "1.1", (3, 3): "1.2", (3, 
 SUPPORTED_VERSIONS = 43  # an extension (section 4.2)
 
 _CIPHERS = (
-    *(0x1301, 0x1302, 0x1303),  # TLS 1.3 (section B.4)
+    *(0x1301, 0x1302),  # TLS 1.3 (section B.4)
     *(0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8),  # ECDHE with AES-GCM and ChaCha20 (RFC 5289, RFC 7905)
-    *(0xC009, 0xC013, 0xC00A, 0xC014),  # ECDHE with AES-CBC (RFC 8422)
-    *(0x009E, 0x0033, 0x009C, 0x009D, 0x002F, 0x0035, 0x000A),  # DHE and RSA, for what is old (RFC 5288, RFC 5246)
+    *(0xC009, 0xC013, 0xC014),  # ECDHE with AES-CBC (RFC 8422)
+    *(0x009E, 0x0033, 0x009C, 0x002F, 0x0035, 0x000A),  # DHE and RSA, for what is old (RFC 5288, RFC 5246)
 )
 _GROUPS = (29, 23, 24)  # x25519, secp256r1, secp384r1 (section 4.2.7)
-_SIGNATURES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0807, 0x0806, 0x0601, 0x0203, 0x0201)  # section 4.2.3
+_SIGNATURES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0807, 0x0601, 0x0201)  # section 4.2.3
 _ALPN = (b"h2", b"http/1.1")  # RFC 7301
 
 # Alerts that a server can answer a ClientHello with (section 6; RFC 5246, section 7.2).
