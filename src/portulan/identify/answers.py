@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Risk = Literal["none", "consent"]
     End = Literal["open", "closed", "reset"]
+    Reaction = Literal["silent", "closes", "resets", "answers"]
 
 CERTAIN = 0.95
 """The strength of a match that no other protocol could be mistaken for: a magic number and a structure that holds, or
@@ -32,6 +33,8 @@ class Probe(Value):
     where it is usual: a prior for the order, and never evidence. `rank` orders probes without a prior: by how many
     services it names that no cheaper one does, from measurements. A probe with risk `consent` can disturb what it
     reaches (controllers, printers, debuggers), and is sent only where somebody said so. `in_tls`: also inside TLS.
+    `after`: how services that it is for take a TLS ClientHello (or inside TLS a GET), as measured; a service that took
+    it otherwise is sent this probe later. Empty: not known, or all of these.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Probe(Value):
     rank: int = 50
     risk: Risk = "none"
     in_tls: bool = True
+    after: tuple[Reaction, ...] = ()
 
 
 class Answer(Value):

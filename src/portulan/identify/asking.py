@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
+import socket
 import ssl
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from portulan.identify import handshake
 from portulan.identify.answers import Answer
@@ -16,6 +17,7 @@ from portulan.model import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from portulan.identify.answers import End, Probe
     from portulan.identify.plan import Case
@@ -25,29 +27,48 @@ GONE = (OSError, ssl.SSLError, TimeoutError)
 """How a connection, or the handshake on it, may fail."""
 
 
-class Talk(asyncio.Protocol, asyncio.DatagramProtocol):
-    """One connection, or one socket for datagrams: what was said on it last, and what has come back since."""
+class Talk:
+    """What was said on one connection last, and what has come back since."""
 
     def __init__(self, most: int, news: asyncio.Event) -> None:
         self._most = most
         self._news = news
-        self._transport: asyncio.BaseTransport | None = None
         self.probe = ""
         self.sent = self.nonce = self.before = b""
         self.data = bytearray()
+        self.received = 0
         self.end: End = "open"
         self.heard_at = 0.0
         self.told = True  # nothing came that was not reported
         self.shaken = False  # a handshake was finished that was not reported
         self.tls: Tls | None = None
         self._ended = False
-        self.received = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = transport
+    def say(self, probe: Probe) -> None:
+        """Send a probe. What came until now is `before`."""
+        self.probe, self.nonce = probe.name, secrets.token_bytes(len(NONCE))
+        self.before += bytes(self.data)
+        self.data.clear()
+        self.sent = probe.payload(self.nonce)
+        self._send(self.sent)
 
-    def data_received(self, data: bytes) -> None:
+    def hang_up(self) -> None:
+        """End the connection at once; that is not the service's doing."""
+        self._ended = True
+        self._abort()
+
+    @property
+    def alive(self) -> bool:
+        """Whether neither side has ended the connection."""
+        return self.end == "open" and not self._ended
+
+    def _send(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _abort(self) -> None:
+        raise NotImplementedError
+
+    def _hear(self, data: bytes) -> None:
         """Keep what comes, as far as there is room; then hang up."""
         self.received += len(data)
         self.data += data[: self._most - len(self.data)]
@@ -55,13 +76,29 @@ class Talk(asyncio.Protocol, asyncio.DatagramProtocol):
             self.hang_up()
         self._note()
 
-    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002  # any port of it: RFC 1350, section 4
-        """Keep a datagram."""
-        self.data_received(data)
+    def _finish(self, end: End) -> None:
+        if self.alive:
+            self.end = end
+            self._note()
 
-    def error_received(self, exc: Exception) -> None:
-        """Note that nobody is there (ICMP port unreachable)."""
-        self.connection_lost(exc)
+    def _note(self) -> None:
+        self.heard_at = time.monotonic()
+        self.told = False
+        self._news.set()
+
+
+class Stream(Talk, asyncio.Protocol):
+    """A TCP connection, with or without TLS."""
+
+    _transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what comes."""
+        self._hear(data)
 
     def eof_received(self) -> bool:
         """Note the end; the other direction is closed too."""
@@ -72,41 +109,43 @@ class Talk(asyncio.Protocol, asyncio.DatagramProtocol):
         """Note how it ended."""
         self._finish("reset" if isinstance(exc, ConnectionError) else "closed")
 
-    def _finish(self, end: End) -> None:
-        if self.alive:
-            self.end = end
-            self._note()
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
-    @property
-    def alive(self) -> bool:
-        """Whether neither side has ended the connection."""
-        return self.end == "open" and not self._ended
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
 
-    def _note(self) -> None:
-        self.heard_at = time.monotonic()
-        self.told = False
-        self._news.set()
 
-    def say(self, probe: Probe) -> None:
-        """Send a probe. What came until now is `before`."""
-        self.probe, self.nonce = probe.name, secrets.token_bytes(len(NONCE))
-        self.before += bytes(self.data)
-        self.data.clear()
-        self.sent = probe.payload(self.nonce)
-        if isinstance(self._transport, asyncio.WriteTransport) and not self._transport.is_closing():
-            self._transport.write(self.sent)
+class Datagrams(Talk, asyncio.DatagramProtocol):
+    """A UDP socket. An answer may come from any port of the service (TFTP: RFC 1350, section 4)."""
 
-    def say_to(self, probe: Probe, address: tuple[str, int] | None) -> None:
-        """Send a probe as a datagram: to an address, or to the only one that this socket knows."""
-        self.probe, self.nonce = probe.name, secrets.token_bytes(len(NONCE))
-        self.sent = probe.payload(self.nonce)
-        if isinstance(self._transport, asyncio.DatagramTransport):
-            self._transport.sendto(self.sent, address)
+    _transport: asyncio.DatagramTransport | None = None
 
-    def hang_up(self) -> None:
-        """End the connection at once; that is not the service's doing."""
-        self._ended = True
-        if isinstance(self._transport, (asyncio.WriteTransport, asyncio.DatagramTransport)):
+    def __init__(self, most: int, news: asyncio.Event, address: tuple[Any, ...] | None) -> None:
+        super().__init__(most, news)
+        self._address = address
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Take a datagram, if the service sent it."""
+        if self._address is None or addr[0] == self._address[0]:
+            self._hear(data)
+
+    def error_received(self, exc: Exception) -> None:
+        """Note that nobody is there (ICMP port unreachable)."""
+        self._finish("reset" if isinstance(exc, ConnectionError) else "closed")
+
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.sendto(data, self._address)
+
+    def _abort(self) -> None:
+        if self._transport is not None:
             self._transport.abort()
 
 
@@ -119,6 +158,7 @@ class Line:
         self._limits = case.limits
         self._news = asyncio.Event()
         self._talks: list[Talk] = []
+        self._address: tuple[Any, ...] | None = None
         self._started = time.monotonic()
         self.asked = Asked()
 
@@ -166,7 +206,7 @@ class Line:
             except GONE as error:
                 return self._failed(step, error)
         if step.probe is not None:
-            self._say(step.probe)
+            self._talks[-1].say(step.probe)
         return await self._listen(step.wait_s)
 
     async def _pause(self) -> None:
@@ -176,13 +216,13 @@ class Line:
             await asyncio.sleep(self._limits.pause_after_reset_s if reset else self._limits.pause_s)
 
     async def _connect(self, inside: tuple[str, ...] | None) -> None:
-        talk = Talk(self._limits.bytes_read, self._news)
-        port, loop = self._case.port, asyncio.get_running_loop()
-        self._talks.append(talk)
         if self._case.transport == "udp":
-            await self._bind(talk)
+            await self._bind()
             return
+        talk = Stream(self._limits.bytes_read, self._news)
+        self._talks.append(talk)
         secure, name = (None, None) if inside is None else (handshake.context(inside), named(self._host))
+        loop, port = asyncio.get_running_loop(), self._case.port
         async with asyncio.timeout(max(self._limits.duration_s - self._elapsed_s, 0.1)):
             transport, _ = await loop.create_connection(
                 lambda: talk, self._host, port, ssl=secure, server_hostname=name
@@ -193,22 +233,20 @@ class Line:
         if inside is not None:
             talk.shaken, talk.tls = True, handshake.facts(transport.get_extra_info("ssl_object"))
 
-    async def _bind(self, talk: Talk) -> None:
+    async def _bind(self) -> None:
         """Open a socket for datagrams: the first is bound to the service, to be told where nobody is there."""
-        loop, address = asyncio.get_running_loop(), (self._host, self._case.port)
-        if len(self._talks) > 1:
-            local = "::" if ":" in self._host else "0.0.0.0"
-            await loop.create_datagram_endpoint(lambda: talk, local_addr=(local, 0))
-        else:
+        loop, first = asyncio.get_running_loop(), not self._talks
+        if self._address is None:
+            found = await loop.getaddrinfo(self._host, self._case.port, type=socket.SOCK_DGRAM)
+            self._address = found[0][4]
+        address = self._address
+        talk = Datagrams(self._limits.bytes_read, self._news, None if first else address)
+        self._talks.append(talk)
+        if first:
             await loop.create_datagram_endpoint(lambda: talk, remote_addr=address)
-
-    def _say(self, probe: Probe) -> None:
-        talk = self._talks[-1]
-        if self._case.transport == "udp":
-            first = talk is self._talks[0]
-            talk.say_to(probe, None if first else (self._host, self._case.port))
         else:
-            talk.say(probe)
+            local = "::" if ":" in address[0] else "0.0.0.0"
+            await loop.create_datagram_endpoint(lambda: talk, local_addr=(local, 0))
 
     def _failed(self, step: Step, error: Exception) -> tuple[Answer, ...]:
         """Say that there was no connection, or no handshake."""

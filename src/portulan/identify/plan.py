@@ -23,7 +23,7 @@ from portulan.model import Value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from portulan.identify.answers import Answer
+    from portulan.identify.answers import Answer, Reaction
     from portulan.model import Transport
 
 NONCE = bytes(16)
@@ -59,9 +59,9 @@ NEAR = Limits()
 """For this machine, where an answer takes no way."""
 FAR = Limits(duration_s=20.0, listen_s=2.5, answer_s=1.5, quiet_s=0.4, patience_s=17.0, hang_up_s=0.3)
 """For others."""
-NEAR_UDP = Limits(connections=40, bytes_sent=8_192, listen_s=0.0, answer_s=0.1, patience_s=4.0)
+NEAR_UDP = Limits(connections=60, listen_s=0.0, answer_s=0.1, patience_s=4.0)
 """A datagram needs no connection, and a socket costs nobody anything but us."""
-FAR_UDP = Limits(connections=40, bytes_sent=8_192, duration_s=12.0, listen_s=0.0, answer_s=0.3, patience_s=10.0)
+FAR_UDP = Limits(connections=60, duration_s=12.0, listen_s=0.0, answer_s=0.3, patience_s=10.0)
 
 
 class Case(Value):
@@ -132,6 +132,19 @@ class Asked(Findings):
             if step.probe is not None and step.probe.name == probe.name and secure is inside:
                 return True
         return False
+
+    @property
+    def reaction(self) -> Reaction | None:
+        """How the ClientHello was taken, or inside TLS the GET; None where it was not sent."""
+        probe = (HELLO if self.tls is None else GET).name
+        sent = [step for step in self.steps if step.probe is not None and step.probe.name == probe]
+        heard = [answer for answer in self.heard if answer.probe == probe]
+        if not sent:
+            return None
+        if any(answer.data for answer in heard):
+            return "answers"
+        ends = {answer.end for answer in heard}
+        return "resets" if "reset" in ends else "closes" if "closed" in ends else "silent"
 
     @property
     def may_go_on(self) -> bool:
@@ -225,11 +238,11 @@ def _specific(case: Case, asked: Asked, *, inside: bool) -> Step | None:
     """Ask what single protocols need: what is likely here first, then by rank; of who spoke first the likely alone."""
     if asked.match is not None and asked.name != HELLO.name:
         return None
-    probe = next(_order(case, asked, inside=inside, likely=asked.spoke_first), None)
-    if probe is None:
-        return None
-    offer = _offer(probe, inside=inside)
-    return _afford(case, asked, Step(probe, fresh=True, wait_s=case.limits.answer_s, inside=offer))
+    for probe in _order(case, asked, inside=inside, likely=asked.spoke_first):
+        step = Step(probe, fresh=True, wait_s=case.limits.answer_s, inside=_offer(probe, inside=inside))
+        if _afford(case, asked, step):
+            return step
+    return None
 
 
 def _patience(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
@@ -252,28 +265,37 @@ def _datagram(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
     for rounds in (1, 2):
         for probe in _order(case, None, inside=False):
             said = len([step for step in asked.steps if step.probe is not None and step.probe.name == probe.name])
-            if said < rounds:
-                return _afford(case, asked, Step(probe, fresh=True, wait_s=limits.answer_s))
+            step = _afford(case, asked, Step(probe, fresh=True, wait_s=limits.answer_s))
+            if said < rounds and step is not None:
+                return step
         if elapsed_s < limits.patience_s * rounds / 2 and any(asked.open):
             return Step(None, fresh=False, wait_s=limits.patience_s * rounds / 2 - elapsed_s)
     return None
 
 
 def _order(case: Case, asked: Asked | None, *, inside: bool, likely: bool = False) -> Iterator[Probe]:
-    """Yield the probes that were not sent yet: those for what is likely here first, then by rank.
+    """Yield the probes that were not sent yet, those for what is likely here first.
 
-    `likely` leaves out all others.
+    Then come those for services that take a ClientHello as this one did, then the others; among them the rank decides.
+    `likely` leaves out all but the first.
     """
+    reaction = None if asked is None else asked.reaction
     place = {name: at for at, name in enumerate(dict.fromkeys((*case.speaks, *case.prior)))}
     found = [
-        (min([place.get(name, len(place)) for name in probe.speaks]), probe.rank, probe.name, probe)
+        (
+            min([place.get(name, len(place)) for name in probe.speaks]),
+            bool(reaction and probe.after and reaction not in probe.after),
+            probe.rank,
+            probe.name,
+            probe,
+        )
         for probe in probes().values()
         if probe.transport == case.transport
         and (probe.risk == "none" or case.consent)
         and (probe.in_tls or not inside)
         and (asked is None or not asked.has_asked(probe, inside=inside))
     ]
-    for at, _, _, probe in sorted(found):
+    for at, *_, probe in sorted(found):
         if at < len(place) or not likely:
             yield probe
 

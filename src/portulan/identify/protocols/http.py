@@ -35,7 +35,8 @@ PREFACE = Probe(
     ),
     ("http2", "grpc"),
     ports=(50051,),
-    rank=14,
+    rank=44,
+    after=("closes", "resets"),
 )
 PROBES = (GET, PREFACE)
 

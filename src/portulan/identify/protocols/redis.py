@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from portulan.identify.answers import Answer
 
-PROBES = (Probe("redis-ping", fixed(b"*1\r\n$4\r\nPING\r\n"), ("redis",), ports=(6379, 16379, 26379), rank=24),)
+PING = fixed(b"*1\r\n$4\r\nPING\r\n")
+PROBES = (Probe("redis-ping", PING, ("redis",), ports=(6379, 16379, 26379), rank=24, after=("silent", "resets")),)
 
 _REFUSALS = re.compile(rb"-(NOAUTH|DENIED|ERR|WRONGPASS|LOADING|MASTERDOWN|NOPERM)[ \r]")
 
