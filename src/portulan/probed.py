@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from portulan.errors import NotFound
-from portulan.identify import Case, Known, identify, why_left_alone
+from portulan.identify import Known, case_of, identify, why_left_alone
 from portulan.identify.protocols import probes
 from portulan.model import Value, replace
 
@@ -89,7 +89,7 @@ def targets_at(
 
 
 def _target(address: str, port: int, transport: Transport, known: Known, *, consent: bool, near: bool) -> Target:
-    case = Case(port, transport, known.prior, known.programs, known.speaks, consent, near)
+    case = case_of(port, transport, known, consent=consent, near=near)
     return Target(address, port, transport, known, why_left_alone(case))
 
 

@@ -14,7 +14,7 @@ import pytest
 from portulan.cli.identify import parse_ports, split_target
 from portulan.errors import UsageError
 from tests.cli.door import portulan
-from tests.identify.servers import Server, http, saying, serving
+from tests.identify.servers import Server, http, saying, serving, silent
 
 SSH = b"SSH-2.0-Trial_1.5 test\r\n\x1b[31mred"
 
@@ -143,6 +143,18 @@ def test_a_page_can_ask() -> None:
         [verdict] = [one for one in document["verdicts"] if one["subject"] == observation]
         assert any(item["kind"] == "probe" for item in verdict["because"])
         assert "asked, it speaks ssh (Trial 1.5)" in portulan(str(server.port), "--probe").stdout
+
+
+def test_silence_is_told_and_decides_nothing() -> None:
+    """Where nothing answers, the page and the evidence say so, and the verdict is what it would be without."""
+    with serving(silent) as server:
+        before, after = page(server), page(server, "--probe")
+        [verdict] = [one for one in after["verdicts"] if one["subject"]["direction"] == "listen"]
+        told = [item for item in verdict["because"] if item["kind"] == "probe"]
+        assert [(item["statement"], item["weight"]) for item in told] == [
+            ("asked: it takes what it is sent and says nothing", "context")
+        ]
+        assert verdict["rule"] in {one["rule"] for one in before["verdicts"]}
 
 
 def test_a_page_asks_only_if_it_is_told_to() -> None:

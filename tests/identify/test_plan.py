@@ -74,6 +74,29 @@ def test_tls_leads_inside() -> None:
     assert next_step(Case(1), after(SILENCE, hello, shaken), 2) == Step(GET, fresh=False, wait_s=NEAR.answer_s)
 
 
+def test_a_handshake_that_fails_is_tried_once_more() -> None:
+    """Where no handshake can be finished, h2 is left out once, and then there is nothing to ask inside."""
+    hello = (SAY_HELLO, (Answer("tls", b"", SERVER_HELLO),), (True,))
+    failed = (Answer("", b"", b"", end="closed"),)
+    first = (Step(None, fresh=True, wait_s=1, inside=("h2", "http/1.1")), failed, (True, False))
+    again = next_step(Case(1), after(SILENCE, hello, first), 2)
+    assert again == Step(None, fresh=True, wait_s=NEAR.listen_s, inside=("http/1.1",))
+    assert next_step(Case(1), after(SILENCE, hello, first, (again, failed, (True, False, False))), 2) is None
+
+
+def test_the_reaction_to_the_hello_orders_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probes for services that take a ClientHello as this one did come before others of a lower rank."""
+    cheap = Probe("cheap", fixed(b"a"), ("a",), rank=3, after=("silent",))
+    fitting = Probe("fitting", fixed(b"b"), ("b",), rank=9, after=("closes",))
+    monkeypatch.setattr("portulan.identify.plan.probes", lambda: {"cheap": cheap, "fitting": fitting})
+    closed = (SAY_HELLO, (Answer("tls", b"x", b"", end="closed"),), (False,))
+    asked = after(SILENCE, closed, (SAY_GET, (Answer("http-get", b"x", b"", end="closed"),), (False, False)))
+    assert asked.reaction == "closes"
+    step = next_step(Case(1), asked, 1)
+    assert step is not None
+    assert step.probe == fitting
+
+
 def test_h2_is_asked_again_in_http1() -> None:
     """Where the server prefers h2, the GET goes inside a handshake that offers HTTP/1.1 alone."""
     tls = Tls("1.3", "h2", client_certificate_wanted=False, certificate=None)

@@ -91,7 +91,7 @@ def _there(flags: Namespace) -> Wish:
 
         here = targets_here(survey(command_lines=True), open_map(), consent=flags.consent)
         return Wish(flags.target, tuple([target for target in here if target.address == address]), near=True)
-    known = _known_here(flags) if near else {}
+    known = _known_here(flags) if near else {}  # also blind: debuggers are left alone
     targets = [
         replace(known.get((target.port, target.transport), target), address=host)
         for transport, ports in wanted
@@ -104,8 +104,6 @@ def _known_here(flags: Namespace) -> dict[tuple[int, str], Target]:
     """Return what is known of the listeners of this machine."""
     from portulan.observe import survey  # noqa: PLC0415  # as above
 
-    if flags.blind:
-        return {}
     here = targets_here(survey(command_lines=True), open_map(), consent=flags.consent)
     return {(target.port, target.transport): target for target in here}
 

@@ -113,11 +113,13 @@ def _render_group(group: list[Observation], mark: str, style: Style) -> list[str
 
 def say_answer(found: Identification) -> str:
     """Say what answered when it was asked."""
-    what = found.protocol or "nothing that is known"
+    reasons = "; ".join(found.reasons)
+    if found.protocol is None:
+        return f"asked: {reasons}"
     product = " ".join([text for text in (found.product, found.version) if text])
-    layers = " over ".join(reversed(found.layers[:-1])) if found.protocol else ""
-    said = f"asked, it speaks {what}" + (f" ({product})" if product else "") + (f" over {layers}" if layers else "")
-    return f"{said}: {'; '.join(found.reasons)}" + (f"; confidence {found.confidence:.2f}" if found.protocol else "")
+    layers = " over ".join([layer for layer in reversed(found.layers) if layer != found.protocol])
+    said = f"asked, it speaks {found.protocol}" + (f" ({product})" if product else "") + f" over {layers}"
+    return f"{said}: {reasons}; confidence {found.confidence:.2f}"
 
 
 def _say_rule(redirect: Redirect | None) -> Iterator[str]:

@@ -224,7 +224,9 @@ def run_identify(words: list[str]) -> int:
     parser = _parser("identify", "What protocol really answers on a port, by asking; without a target, here.")
     parser.add_argument("target", nargs="?", metavar="HOST[:PORTS]", help="ports as 22,80,8000-8100; none: all here")
     parser.add_argument("--udp", metavar="PORTS", help="ask these by UDP")
-    parser.add_argument("--blind", action="store_true", help="use nothing that this machine or the map knows")
+    parser.add_argument(
+        "--blind", action="store_true", help="use nothing that is known before, but to leave debuggers alone"
+    )
     parser.add_argument("--consent", action="store_true", help="also ask what can disturb: printers, controllers ...")
     parser.add_argument("--yes", action="store_true", help="ask this machine's listeners without showing the plan")
     parser.add_argument("--transcript", action="store_true", help="show what was said, byte by byte")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from portulan.model import Identification, Transport
 
-__all__ = ["Case", "Known", "identify", "why_left_alone"]
+__all__ = ["Known", "case_of", "identify", "why_left_alone"]
 
 AT_ONCE = 64
 """So many ports of one host are asked at the same time on this machine; a quarter of that elsewhere."""
@@ -53,10 +53,13 @@ def identify(
 ) -> Iterator[Identification]:
     """Ask what answers on some ports of a host, and yield what was found, each as soon as it is.
 
-    `known` is what is known of each port; `blind` uses none of it. `consent`: somebody allowed what may disturb the
-    service (`plan.why_left_alone`). `near`: the host is this machine, so answers need not be waited for as long.
+    `known` is what is known of each port; `blind` uses none of it but to leave debuggers alone. `consent`: somebody
+    allowed what may disturb the service (`plan.why_left_alone`). `near`: the host is this machine, so answers need not
+    be waited for as long.
     """
-    cases = [_case(port, transport, {} if blind or known is None else known, consent, near) for port in ports]
+    cases = [
+        case_of(port, transport, (known or {}).get(port), blind=blind, consent=consent, near=near) for port in ports
+    ]
     at_once = at_once or (AT_ONCE if near else AT_ONCE // 4)
     loop = asyncio.new_event_loop()
     done: asyncio.Queue[Identification | BaseException] = asyncio.Queue()
@@ -74,9 +77,19 @@ def identify(
         loop.close()
 
 
-def _case(port: int, transport: Transport, known: Mapping[int, Known], consent: bool, near: bool) -> Case:  # noqa: FBT001  # private
-    knowledge = known.get(port, Known())
-    return Case(port, transport, knowledge.prior, knowledge.programs, knowledge.speaks, consent, near)
+def case_of(
+    port: int,
+    transport: Transport,
+    known: Known | None,
+    *,
+    blind: bool = False,
+    consent: bool = False,
+    near: bool = True,
+) -> Case:
+    """Return what is to be asked, with what may be used of what is known."""
+    known = known or Known()
+    prior, speaks = ((), ()) if blind else (known.prior, known.speaks)
+    return Case(port, transport, prior, known.programs, speaks, consent, near)
 
 
 async def _ask_all(

@@ -27,6 +27,10 @@ GONE = (OSError, ssl.SSLError, TimeoutError)
 """How a connection, or the handshake on it, may fail."""
 
 
+MOST_SOCKETS = 12
+"""So many sockets for datagrams are open for one port at a time; by then an answer to the oldest is no longer due."""
+
+
 class Talk:
     """What was said on one connection last, and what has come back since."""
 
@@ -240,6 +244,8 @@ class Line:
             found = await loop.getaddrinfo(self._host, self._case.port, type=socket.SOCK_DGRAM)
             self._address = found[0][4]
         address = self._address
+        for old in self._talks[:-MOST_SOCKETS]:
+            old.hang_up()
         talk = Datagrams(self._limits.bytes_read, self._news, None if first else address)
         self._talks.append(talk)
         if first:

@@ -236,7 +236,7 @@ def _doubt(case: Case, asked: Asked, *, inside: bool) -> Step | None:
 
 def _specific(case: Case, asked: Asked, *, inside: bool) -> Step | None:
     """Ask what single protocols need: what is likely here first, then by rank; of who spoke first the likely alone."""
-    if asked.match is not None and asked.name != HELLO.name:
+    if (asked.match is not None and asked.name != HELLO.name) or (inside and asked.tls is None):
         return None
     for probe in _order(case, asked, inside=inside, likely=asked.spoke_first):
         step = Step(probe, fresh=True, wait_s=case.limits.answer_s, inside=_offer(probe, inside=inside))

@@ -278,7 +278,10 @@ def say_provenance(observation: Observation) -> tuple[Evidence, ...]:
 
 
 def say_probe(identification: Identification, weight: Weight) -> Evidence:
-    """State what answered."""
+    """State what answered, or what was seen where nothing answered that is known."""
+    if identification.protocol is None:
+        seen = next(iter(identification.reasons), None) or identification.behaviour or "nobody answered"
+        return Evidence("probe", f"asked: {seen}", f"{identification.port}/{identification.transport}", weight)
     product = f" ({identification.product})" if identification.product else ""
     statement = f"what answers there speaks {identification.protocol}{product}"
     return Evidence("probe", statement, f"{identification.port}/{identification.transport}", weight)

@@ -105,6 +105,8 @@ def assess(
     rule, because = _by_program(entry, on, observation, catalogue)
     if identification is not None and identification.protocol is not None:
         rule, because = _by_probe(entry, on, observation, identification, (rule, because))
+    elif identification is not None and identification.behaviour is not None:
+        because = (*because, say_probe(identification, "context"))  # silence is no evidence of what is there
     because = (*say_provenance(observation), *because)
     squats_on = None
     if rule in SQUATS:
