@@ -16,6 +16,7 @@ from portulan.identify import identify
 from portulan.identify.asking import ask
 from portulan.identify.deciding import decide
 from portulan.identify.plan import NEAR, Case
+from portulan.identify.protocols import probes
 from tests.identify.servers import (
     echo,
     flood,
@@ -157,6 +158,21 @@ def test_nobody_there_is_said() -> None:
     assert (found.protocol, found.behaviour, found.reasons) == (None, None, ("the connection was refused",))
 
 
+def test_who_takes_no_more_connections_is_left() -> None:
+    """When a service stops to take connections it is asked no more, and that is said."""
+
+    def last(connection: socket.socket) -> None:
+        connection.recv(4096)
+        server.close()
+
+    with serving(last) as server:
+        found = asked(server)
+    assert found.protocol is None
+    assert "then it took no more connections" in found.reasons
+    assert found.cost is not None
+    assert found.cost.connections <= 3
+
+
 def test_who_serves_one_at_a_time_is_named() -> None:
     """A server that is busy with a frame which never comes is named when the connection that holds it is ended."""
 
@@ -181,10 +197,11 @@ def test_a_reader_of_frames_is_not_starved() -> None:
 
 
 def test_no_more_is_read_than_the_limit() -> None:
-    """Of an answer without an end 16 KiB are kept."""
+    """Of an answer without an end 16 KiB are read, and then no more is taken from it."""
     with serving(flood) as server:
         line = asyncio.run(ask("127.0.0.1", Case(server.port)))
     assert max(len(answer.data) for answer in line.asked.answers) == NEAR.bytes_read
+    assert line.cost.bytes_received <= line.cost.connections * NEAR.bytes_read
 
 
 def test_a_debugger_is_only_listened_to() -> None:
@@ -220,12 +237,21 @@ def test_the_question_can_be_given_up() -> None:
         assert not any(thread.name.endswith("(_one)") for thread in threading.enumerate())
 
 
+def probes_by_udp() -> bool:
+    """Tell whether there is anything to ask by UDP."""
+    return any(probe.transport == "udp" for probe in probes().values())
+
+
 def test_udp_is_asked_by_datagrams() -> None:
-    """By UDP a closed port is told, and one that says nothing is silent."""
+    """By UDP a port that says nothing is silent, and one that nobody holds is told by the system."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as mute:
         mute.bind(("127.0.0.1", 0))
         [found] = identify("127.0.0.1", [mute.getsockname()[1]], transport="udp")
         assert (found.protocol, found.behaviour, found.transport) == (None, "silent", "udp")
+        port = mute.getsockname()[1]
+    if probes_by_udp():
+        [found] = identify("127.0.0.1", [port], transport="udp")
+        assert (found.behaviour, found.reasons) == (None, ("nobody there: ICMP port unreachable",))
 
 
 def test_the_transcript_can_be_replayed() -> None:

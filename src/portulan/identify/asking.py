@@ -91,18 +91,24 @@ class Talk:
         self._news.set()
 
 
-class Stream(Talk, asyncio.Protocol):
-    """A TCP connection, with or without TLS."""
+class Stream(Talk, asyncio.BufferedProtocol):
+    """A TCP connection, with or without TLS. It takes no more from the kernel than there is room for."""
 
     _transport: asyncio.Transport | None = None
+    _room = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
-        """Take what comes."""
-        self._hear(data)
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # asyncio's signature
+        """Give as much room as is left."""
+        self._room = bytearray(max(self._most - len(self.data), 1))  # asyncio takes no buffer for nothing
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come."""
+        self._hear(bytes(self._room[:nbytes]))
 
     def eof_received(self) -> bool:
         """Note the end; the other direction is closed too."""
@@ -198,6 +204,10 @@ class Line:
 
     async def _do(self, step: Step) -> None:
         answers = await self._carry_out(step)
+        first = self._talks[0]
+        if isinstance(first, Datagrams) and first.end == "reset" and not self.asked.spoke:
+            self.asked.over = self.asked.refused = True
+            self.asked.remarks.append("nobody there: ICMP port unreachable")
         self.asked.note(step, answers, still_open=tuple([talk.alive for talk in self._talks]))
 
     async def _carry_out(self, step: Step) -> tuple[Answer, ...]:
@@ -260,9 +270,10 @@ class Line:
         self._talks[-1].end, self._talks[-1].told = end, True
         if step.inside is not None:
             self.asked.remarks.append(f"the TLS handshake was not finished: {handshake.why(error)}")
-        elif len(self._talks) == 1 and end == "closed":
-            self.asked.refused = True
-            self.asked.remarks.append(why_refused(error))
+        elif end == "closed":
+            self.asked.over = True
+            self.asked.refused = len(self._talks) == 1
+            self.asked.remarks.append(why_refused(error) if self.asked.refused else "then it took no more connections")
         return (Answer("", b"", b"", transport=self._case.transport, end=end, port=self._case.port),)
 
     async def _listen(self, wait_s: float) -> tuple[Answer, ...]:

@@ -109,6 +109,7 @@ class Asked(Findings):
         super().__init__()
         self.steps: list[Step] = []
         self.open: tuple[bool, ...] = ()
+        self.over = False  # it takes no connections, or no more
         self.remarks: list[str] = []
         self.bytes_sent = 0
 
@@ -161,7 +162,7 @@ def next_step(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
 
 
 def _wanted(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
-    if asked.refused:
+    if asked.over:
         return None
     if case.transport == "udp":
         return _datagram(case, asked, elapsed_s)
