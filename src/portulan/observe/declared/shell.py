@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from portulan.model import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _DEEPEST = 10
 _LONGEST = 8_192
@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     r"""(?P<continued>\\\n) | (?P<escaped>\\.) | (?P<single>'[^']*+'?) | (?P<double>"(?:\\.|[^"\\])*+"?)
     | (?P<comment>\#)
     | (?P<heredoc><<-?[ \t]*(?:"\w+"|'\w+'|\w+)) | (?P<end>[;&|()`\n]) | (?P<space>[^\S\n]+)
-    | (?P<plain>[^\\'"\#<;&|()`\s]+)""",
+    | (?P<plain>[^\\'"\#<;&|()`\s]+|.)""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPED = re.compile(r"""\\(["\\`])""")
@@ -41,10 +41,19 @@ def split_commands(text: str, line: int = 1) -> Iterator[list[Word]]:
     >>> [[word.text for word in command] for command in split_commands("PORT=1 run -p '2 3' # no\nthen; stop")]
     [['PORT=1', 'run', '-p', '2 3'], ['then'], ['stop']]
     """
+    return _grouped(_tokens(text, line))
+
+
+def split_words(text: str, line: int = 1) -> list[Word]:
+    """Return the words of a line in which the operators of a shell, and `#`, are ordinary letters."""
+    return [word for words in _grouped(_tokens(text, line, operators=False)) for word in words]
+
+
+def _grouped(tokens: Iterable[tuple[str, str, int]]) -> Iterator[list[Word]]:
     words: list[Word] = []
     parts: list[str] = []
     began = 0
-    for kind, part, at in _tokens(text, line):
+    for kind, part, at in tokens:
         if kind == "part":
             began = began or at
             parts.append(part)
@@ -58,18 +67,15 @@ def split_commands(text: str, line: int = 1) -> Iterator[list[Word]]:
             words = []
 
 
-def _tokens(text: str, line: int) -> Iterator[tuple[str, str, int]]:
+def _tokens(text: str, line: int, *, operators: bool = True) -> Iterator[tuple[str, str, int]]:
     """Yield what a script consists of: parts of words, spaces and ends of commands, with their lines."""
     place = 0
     ends: list[str] = []
     between = True
-    while place < len(text):
-        match = _TOKEN.match(text, place)
-        if match is None:  # a lone letter that means something elsewhere: < or a backslash at the end
-            yield "part", text[place], line
-            place, between = place + 1, False
-            continue
+    while match := _TOKEN.match(text, place):
         kind, part, place = match.lastgroup or "", match.group(), match.end()
+        if not operators and kind in {"comment", "heredoc", "end"} and part != "\n":
+            kind = "plain"
         if kind == "comment":
             if between:
                 place = _find(text, "\n", place)
@@ -99,11 +105,6 @@ def _unquote(kind: str, part: str) -> str:
     if kind == "double":
         return _ESCAPED.sub(r"\1", part[1:-1] if len(part) > 1 and part.endswith('"') else part[1:])
     return part[1:] if kind == "escaped" else part
-
-
-def split_words(text: str, line: int = 1) -> list[Word]:
-    """Return the words of a line of which the operators of a shell are ordinary letters, and `#` too."""
-    return [word for command in split_commands(re.sub(r"([;&|()`#<])", r"\\\1", text), line) for word in command]
 
 
 def _find(text: str, what: str, place: int) -> int:
