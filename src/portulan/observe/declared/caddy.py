@@ -1,8 +1,8 @@
 """Where Caddy listens, and what it passes on to (caddyserver.com/docs/caddyfile: concepts, options, directives).
 
-A Caddyfile is lines of words; a word may be quoted with " or `, and `#` begins a comment where a word may begin. A block
-is a brace at the end of a line. `{$PORT:5000}` is replaced before anything else is read, a snippet where it is imported,
-with what the import gives it: a number that an import gives stands on its line.
+A Caddyfile is lines of words; a word may be quoted with " or `, and `#` begins a comment where a word may begin. A
+brace at the end of a line begins a block. `{$PORT:5000}` is replaced before anything else is read. A snippet is read
+where it is imported, with what the import gives it: a number that an import gives stands on its line.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _MOST_IMPORTS = 2_000
 
 _PROXIES = frozenset({"reverse_proxy", "php_fastcgi", "forward_auth", "proxy", "to"})
 _URLS = frozenset({"acme_ca", "acme_ca_root", "ask", "dir", "ca", "url"})
-_LISTENS = frozenset({"http_port", "https_port", "alt_http_port", "alt_tlsalpn_port"})
+_LISTENS = frozenset({"admin", "alt_http_port", "alt_tlsalpn_port", "http_port", "https_port"})
+_NUMBERS = frozenset({"dynamic", "health_port", "port"})
 
 
 class Line(Value):
@@ -78,7 +79,7 @@ def _find(text: str) -> Iterator[Found | Bad]:
         yield from _addresses(site.words)
         if site.block or site.name == "import":
             # What a file without braces begins with are the addresses of its only site; the first may be options.
-            yield from reading.directives(site.block if site.block else (site,))
+            yield from reading.directives(site.block or (site,))
         elif site.words:
             yield from reading.directives(tuple(sites[place + 1 :]))
             break
@@ -145,29 +146,21 @@ def _given(word: Word, arguments: tuple[Word, ...]) -> Word:
 def _directive(line: Line) -> Iterator[Found]:
     """Yield the ports that the words of a directive name."""
     name, arguments = line.name, line.words[1:]
-    if name in _PROXIES:
-        for word in arguments:
-            if not word.text.startswith(("/", "@")):  # a matcher
-                yield from _dialled(word)
-    elif name in _LISTENS or name == "admin":
+    if name in _LISTENS:
         for word in arguments[:1]:
             number = parse_number(word.text)
             places = [Place(None, number, number)] if number else find_places(word.text)
             yield from [Found.at(word.line, place, "published") for place in places]
-    elif name == "health_port" or (name == "port" and arguments) or name == "dynamic":
+    elif name in _NUMBERS:
+        numbers = [(word.line, number) for word in arguments if (number := parse_number(word.text))]
+        yield from [Found(line, number, number, "dialled") for line, number in numbers]
+    else:
         for word in arguments:
-            number = parse_number(word.text)
-            if number is not None:
-                yield Found(word.line, number, number, "dialled")
-    elif name in _URLS or (name == "output" and arguments and arguments[0].text == "net"):
-        for word in arguments[name == "output" :]:
-            if "://" in word.text or name == "output":
-                yield from _dialled(word)
-
-
-def _dialled(word: Word) -> Iterator[Found]:
-    for place in find_places(word.text):
-        yield Found.at(word.line, place, "dialled")
+            is_url = "://" in word.text and name in _URLS
+            # What begins with a slash or @ is a matcher.
+            is_upstream = name in _PROXIES and not word.text.startswith(("/", "@"))
+            if is_url or is_upstream or (name == "output" and arguments[0].text == "net"):
+                yield from [Found.at(word.line, place, "dialled") for place in find_places(word.text)]
 
 
 # ------------------------------------------------------------------------------------------------------------ parsing
@@ -214,7 +207,7 @@ def _tokens(text: str) -> Iterator[tuple[str, Word]]:
         elif part in {"{", "}"}:
             yield part, Word(part, line)
         elif kind == "heredoc":
-            end = re.compile(rf"^[ \t]*{match['mark']}$", re.MULTILINE).search(text, place)
+            end = re.compile(rf"^[ \t]*{match['mark']}(?!\S)", re.MULTILINE).search(text, place)
             place = end.end() if end else len(text)
             part = text[match.start() : place]
         elif kind in {"double", "raw"}:
