@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from portulan.observe.declared import LARGEST_FILE
 from portulan.observe.declared.places import Found, observations, parse_range
+from portulan.observe.declared.settings import read_setting
 from portulan.observe.declared.shell import expand
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def _find(text: str) -> Iterator[Found]:
         if words[:1] == ["listen"] or words[:1] == ["frontend"]:  # the older way to say where
             yield from _addresses(words[2:3], line, "published", "tcp")
         elif words[:1] == ["setenv"] or words[:1] == ["presetenv"]:
-            values.update(zip(words[1:2], words[2:3], strict=False))
+            for name, value in zip(words[1:2], words[2:3], strict=False):
+                values[name] = value
+                yield from read_setting(name, value, line)
         elif words and words[0] not in _SECTIONS:
             yield from _keyword(words, line)
 
@@ -102,7 +105,7 @@ def _keyword(words: list[str], line: int) -> Iterator[Found]:
 
 def _addresses(texts: list[str], line: int, role: Role, transport: Transport) -> Iterator[Found]:
     """Yield the ports of addresses with commas between them: `:80`, `*:8000-8010`, `ipv6@:::443`, `quic4@:443`."""
-    for text in [part for text in texts for part in text.split(",")]:
+    for text in ",".join(texts).split(","):
         match = _PROTOCOL.match(text)
         protocol = match["protocol"] if match else ""
         host, colon, port = text[match.end() if match else 0 :].rpartition(":")
