@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["declare", "find_files", "open_declared"]
 
-NOT_FORMATS = frozenset({"commands", "places", "positions", "settings", "shell", "unitfiles"})
+NOT_FORMATS = frozenset(
+    {"commands", "containers", "javascript", "places", "positions", "settings", "shell", "unitfiles"}
+)
 LARGEST_FILE = 4_000_000
 """Bytes: what somebody declares by hand is smaller, and what a machine has written is not read."""
 LARGEST_RANGE = 65_536
