@@ -39,8 +39,21 @@ _DOCUMENT = re.compile(r"(?:^|/)(?:angular|workspace|project|proxy\.conf[\w.-]*|
 _OF_OTHERS = frozenset({"proxy", "target", "targets", "client", "url", "upstream", "webserver", "rewrites", "backend"})
 """Words in the keys of a port that is somebody else's; so is `hmr.clientPort`, at which a browser dials a proxy."""
 _COMPARED = frozenset(
-    ["allow", "allowed", "cors", "csp", "description", "headers", "hosts", "images", "message", "origin", "origins"]
-    + ["patterns", "redirects", "tagline"]
+    [
+        "allow",
+        "allowed",
+        "cors",
+        "csp",
+        "description",
+        "headers",
+        "hosts",
+        "images",
+        "messageorigin",
+        "origins",
+        "patterns",
+        "redirects",
+        "tagline",
+    ]
 )
 """Words in the keys of what is compared, handed on or shown."""
 

@@ -160,7 +160,7 @@ def _mapping(node: Node, path: tuple[str, ...]) -> Iterator[Found]:
         if name.endswith(("port", "ports")) and name not in _NO_PORTS:
             role = role_of_service(kind) if service and name in _OF_SERVICES else _role(path, key.text or "")
             yield from _ports(value, role, node["protocol"])
-        elif name in {"command", "args"}:
+        elif name.endswith(("command", "args")):
             yield from in_command(words_of(value), {}, "internal")
         elif name.endswith(("env", "envvars", "environment")):
             yield from _environment(value)
