@@ -20,6 +20,7 @@ from portulan.observe.declared.containers import (
     parse_protocol,
     words_of,
 )
+from portulan.observe.declared.kubernetes import TEMPLATED
 from portulan.observe.declared.places import Found, find_places, observations, parse_range
 from portulan.observe.declared.positions import yaml_documents
 from portulan.observe.declared.shell import Word, expand
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
 FORMAT = "compose"
 SAYS = "docker compose: services with their ports"
 
-_NAMED = re.compile(r"(?:^|/)(?:[\w.-]*[.-])?(?:docker-|podman-|container-)?(?:compose|stack)(?:[.-][\w.-]+)?\.ya?ml$")
+_NAMED = re.compile(r"(?:^|/)(?:(?:docker|podman|container)-)?compose(?:[._-][\w.-]+)?\.ya?ml$")
+_YAML = re.compile(r"(?:\.ya?ml|(?:^|/)[^./]+)$")
 _SERVICES = re.compile(r"^services:[ \t]*(?:#.*)?$", re.MULTILINE)
 _SERVICE = re.compile(r"^[ \t]+(?:image|build):", re.MULTILINE)
-_OTHERS = re.compile(r"^(?:apiVersion|kind):", re.MULTILINE)
+_MANIFEST = re.compile(r"^(?:apiVersion|kind):", re.MULTILINE)
 _CHART_VALUES = re.compile(r"(?:^|/)[\w.-]*values[\w.-]*\.ya?ml$")
-
 _VARIABLE = re.compile(
     r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*[=:][ \t]*(?:'([^'\n]*)'|\"([^\"\n]*)\"|((?:(?![ \t]#)[^\n])*))",
     re.MULTILINE,
@@ -48,10 +49,10 @@ _VARIABLE = re.compile(
 
 
 def recognise(head: str, name: str) -> bool:
-    """Go by the name that compose looks for, or by services that have an image or are built."""
-    if not _SERVICES.search(head) or _OTHERS.search(head) or "{{" in head or _CHART_VALUES.search(name):
+    """Go by the names that compose looks for, or by services that have an image or are built."""
+    if _MANIFEST.search(head) or TEMPLATED.search(head) or _CHART_VALUES.search(name) or not _YAML.search(name):
         return False
-    return bool(_NAMED.search(name) or _SERVICE.search(head))
+    return bool(_NAMED.search(name) or (_SERVICES.search(head) and _SERVICE.search(head)))
 
 
 def read(source: Source) -> Iterator[Observation | Bad]:

@@ -44,7 +44,8 @@ def recognise(head: str, name: str) -> bool:
     """Go by the name, or by a first instruction FROM with others after it."""
     if _OTHERS.search(name):
         return False
-    return bool(_NAMED.search(name) or (_FROM_FIRST.match(head) and _AND_OTHERS.search(head)))
+    unnamed = "." not in name.rpartition("/")[2]
+    return bool(_NAMED.search(name) or (unnamed and _FROM_FIRST.match(head) and _AND_OTHERS.search(head)))
 
 
 def read(source: Source) -> Iterator[Observation | Bad]:
