@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _DEEPEST = 3
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _BEFORE = frozenset(
-    "bundle cross-env dotenv dumb-init env exec export gosu heroku local nice nohup npm npx pipenv pnpm "
-    "poetry run set setsid su-exec sudo time tini uv yarn".split()
+    "! bundle cross-env do dotenv dumb-init elif else env exec export gosu heroku if local nice nohup npm npx "
+    "pipenv pnpm poetry run set setsid su-exec sudo then time tini until uv while yarn {".split()
 )
 """Words that may stand before a program, or an assignment."""
 _SHELLS = frozenset({"ash", "bash", "concurrently", "dash", "ksh", "nodemon", "sh", "watch", "zsh"})

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from portulan.model import replace
 from portulan.observe.declared.commands import read_command, read_environment, read_script
-from portulan.observe.declared.places import Found, parse_range
-from portulan.observe.declared.shell import Word
+from portulan.observe.declared.places import Found, find_places, parse_range
+from portulan.observe.declared.shell import Word, expand
 from portulan.observe.readers.values import parse_address
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TRANSPORTS: dict[str, Transport] = {"tcp": "tcp", "udp": "udp", "sctp": "sctp"}
 _PUBLISHED = re.compile(r"(?:(?P<address>.*):)?(?P<ports>[^:]*)", re.DOTALL)
+_URL = re.compile(r"[a-z]+://[^\s\"'<>();,]+")
 _VARIABLE = re.compile(r"\$\{[^{}]*\}|\$\w+")
 
 
@@ -52,6 +53,10 @@ def in_check(words: list[Word], values: Mapping[str, str]) -> Iterator[Found]:
         del words[0]
     for one in in_command(words, values, "dialled"):
         yield replace(one, role="dialled")
+    for word in words:  # the program may be text too: `python -c "urlopen('http://localhost:8000/')"`
+        for url in _URL.findall(word.text):
+            for place in find_places(expand(url, values)):
+                yield Found.at(word.line, place, "dialled")
 
 
 def words_of(node: Node) -> list[Word]:

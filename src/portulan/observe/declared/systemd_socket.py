@@ -1,7 +1,7 @@
 """Where systemd listens for a service: units of sockets and their drop-in files (systemd.socket(5)).
 
 `ListenStream=8080`, `127.0.0.1:8080`, `[::1]:8080`; paths, `@names` and `vsock:` are no ports. An empty assignment of
-any kind takes all before it out of force. A specifier is replaced where the unit's name tells what it stands for.
+any kind takes all before it out of force. A specifier is no number.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAYS = "units of systemd's sockets"
 _LISTENS: dict[str, Transport] = {"ListenStream": "tcp", "ListenDatagram": "udp", "ListenSequentialPacket": "sctp"}
 """What of the internet's protocols a kind of socket is; sequential packets are only SCTP's."""
 _NO_PORTS = frozenset({"ListenFIFO", "ListenSpecial", "ListenNetlink", "ListenMessageQueue", "ListenUSBFunction"})
-_OTHER_PLACES = ("/", "@", "vsock:", "vsock-stream:", "vsock-dgram:", "vsock-seqpacket:", "%")
+_OTHER_PLACES = ("/", "@", "vsock:", "vsock-stream:", "vsock-dgram:", "vsock-seqpacket:")
 
 
 def recognise(head: str, name: str) -> bool:
@@ -42,7 +42,7 @@ def read(source: Source) -> Iterator[Observation | Bad]:
     last = {setting.key: setting.value for setting in settings}
     interface = expand(last.get("BindToDevice", ""), unit or "") or None
     protocol = last.get("SocketProtocol", "")
-    found = _listens(_in_force(settings), protocol, unit or "") if protocol != "udplite" else ()
+    found = _listens(_in_force(settings), protocol) if protocol != "udplite" else ()
     return observations(source, found, unit=unit, interface=interface)
 
 
@@ -58,14 +58,13 @@ def _in_force(settings: list[Setting]) -> list[Setting]:
     return lines
 
 
-def _listens(lines: list[Setting], protocol: str, unit: str) -> Iterator[Found | Bad]:
+def _listens(lines: list[Setting], protocol: str) -> Iterator[Found | Bad]:
     for setting in lines:
         line, text = next((row for row in setting.rows if row[1]), (setting.line, ""))
-        value = expand(text, unit)
-        place = parse_address(value) if value else None
+        place = parse_address(text)
         if place is not None:
             address, port = place
             transport = "sctp" if protocol == "sctp" else _LISTENS[setting.key]
             yield Found(line, port, port, "published", transport, address)
-        elif value and not value.startswith(_OTHER_PLACES):
-            yield Bad(line, f"{setting.key}= is no address: {value[:40]!r}")
+        elif "%" not in text and not text.startswith(_OTHER_PLACES):
+            yield Bad(line, f"{setting.key}= is no address: {text[:40]!r}")
