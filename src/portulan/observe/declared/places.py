@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _LONGEST = 8_192
 """Characters of a value; what is longer is data, such as a key or a picture."""
-_VERSIONS = 25
-"""Below this a number behind a bare word is no port: nobody writes the ports of ftp or ssh so."""
 _ANY = frozenset({"", "*", "+", "0.0.0.0", "::", "0", "::0", "0:0:0:0:0:0:0:0"})
 _UDP = frozenset({"udp", "udp4", "udp6", "quic", "statsd", "syslog", "dns", "h3"})
 _NOT_DIALLED = frozenset({"unix", "file", "data", "sqlite", "urn", "mailto", "uds"})
@@ -118,7 +116,7 @@ def parse_range(text: str, between: str = "-") -> tuple[int, int] | None:
 
 
 def parse_address(text: str, scheme: str | None = None) -> Place | None:
-    """Return the place that a text is, without a scheme: `host:port`, `:port`, `[v6]:port`, with a path behind it.
+    """Return the place that a text is, without a scheme: `host:port`, `:port`, `[v6]:port`, a path or `/udp` behind.
 
     >>> parse_address("[::1]:9000")
     Place(host='::1', first=9000, last=9000, scheme=None)
@@ -126,8 +124,11 @@ def parse_address(text: str, scheme: str | None = None) -> Place | None:
     (None, None, None)
     """
     match = _ADDRESS.match(text) if len(text) <= _LONGEST else None
-    if match is None or text[match.end() :][:1] not in {"", "/", "?", "#"}:
+    behind = text[match.end() :] if match else ""
+    if match is None or behind[:1] not in {"", "/", "?", "#"}:
         return None
+    if behind in {"/tcp", "/udp", "/sctp"}:
+        scheme = behind[1:]
     host = match["host"]
     ports = parse_range(f"{match['first']}-{match['last'] or match['first']}")
     if ports is None or (_NUMERIC.fullmatch(host) and host.count(".") != 3 and host != "0"):  # noqa: PLR2004  # IPv4 has three
@@ -170,9 +171,7 @@ def parse_endpoint(text: str) -> Place | None:
     if match := _PROTOCOL.match(text):
         return parse_address(text[match.end() :], match["scheme"].lower())
     before, at, behind = text.partition("/")[0].rpartition("@")
-    place = parse_address(text[len(before + at) :] if behind else text)
-    # `node:22` is the version of an image.
-    return None if place and place.first < _VERSIONS and (place.host or "").isalpha() else place
+    return parse_address(text[len(before + at) :] if behind else text)
 
 
 def _places_of_url(text: str) -> Iterator[Place]:

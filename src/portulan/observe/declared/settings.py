@@ -31,6 +31,12 @@ _HANDED_ON = frozenset(
     {"cors", "origin", "origins", "redirect", "redirects", "csrf", "image", "images", "tag", "version"}
 )
 """Words that say that an address is only compared, or handed on, or that it is none."""
+_VERSIONS = 25
+"""Below this a number behind a bare word may be the version of an image: `node:22`."""
+_ADDRESSES = frozenset(
+    ["addr", "address", "endpoint", "gateway", "host", "hosts", "peers", "proxy", "server", "servers", "uri", "url"]
+)
+"""Words that say that a value is an address."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
@@ -70,5 +76,8 @@ def read_setting(name: str, value: str, line: int) -> Iterator[Found]:
         return
     bound = bool(words & _BOUND) and "advertised" not in words
     for place in find_places(value):
+        bare = place.scheme is None and (place.host or "").isalpha()
+        if place.first < _VERSIONS and bare and not words & (_ADDRESSES | _BOUND | _PROVIDED):
+            continue
         role: Role = "published" if bound or is_any(place.host) else "dialled"
         yield Found.at(line, place, role, "udp" if words & _UDP and place.scheme != "tcp" else None)

@@ -133,8 +133,11 @@ def _after_heredoc(text: str, place: int, end: str) -> int:
     return min(place, len(text))
 
 
+_OPERATORS = (":-", ":=", ":?", ":+", "-", "=", "?", "+")
+
+
 def expand(
-    text: str, values: Mapping[str, str], *, opening: str = "${", separators: tuple[str, ...] = (":-", ":=", "-", "=")
+    text: str, values: Mapping[str, str], *, opening: str = "${", separators: tuple[str, ...] = _OPERATORS
 ) -> str:
     """Replace variables by their values, or by the defaults written beside them; others stay as they stand.
 
@@ -143,6 +146,8 @@ def expand(
 
     >>> expand("${A:-${B:-5443}} $C $$C ${D}", {"C": "80"})
     '5443 80 $C ${D}'
+    >>> expand("${A:?not set} ${C:+81}", {"C": "80"})
+    '${A:?not set} 81'
     >>> expand("{$PORT:5000}", {}, opening="{$", separators=(":",))
     '5000'
     """
@@ -176,4 +181,9 @@ def _value_of(inside: str, values: Mapping[str, str], opening: str, separators: 
         return values.get(inside.strip(), f"{opening}{inside}}}")
     place, separator = min(places, key=lambda found: (found[0], -len(found[1])))
     known = values.get(inside[:place].strip())
-    return known or _expand(inside[place + len(separator) :], values, opening, separators, depth)
+    if separator[-1] == "?":  # a message for who did not set it
+        return known or f"{opening}{inside}}}"
+    word = _expand(inside[place + len(separator) :], values, opening, separators, depth)
+    if separator[-1] == "+":  # what stands in the place of a value
+        return word if known else ""
+    return known or word
