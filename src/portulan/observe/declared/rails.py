@@ -30,6 +30,8 @@ SAYS = "config/puma.rb, database.yml, cable.yml and bin/dev of Rails"
 
 _STORES = frozenset({"cable", "cache", "database", "mongoid", "queue", "redis", "sidekiq", "storage"})
 _EXPRESSION = re.compile(r"<%(?P<kind>[=#-]?)(?P<inside>.*?)-?%>", re.DOTALL)
+_MOST = 10
+"""How many literals a name stands for."""
 _LISTENS = frozenset({"activate_control_app", "bind", "listen", "port", "ssl_bind"})
 _HANDED_ON = frozenset({"default_url_options", "hosts", "asset_host", "allowed_request_origins", "origins", "redirect"})
 
@@ -91,9 +93,9 @@ def _of_ruby(text: str) -> Iterator[Found]:
         values = literals(tokens)
         names = [token.text for token in tokens if token.kind == "word"]
         marks = [token.text for token in tokens[1:2] if token.kind == "mark"]
+        values += [value for name in dict.fromkeys(names[1:]) for value in assigned.get(name, [])]
         if marks == ["="]:
-            assigned[tokens[0].text] = values
-        values += [value for name in names[1:] for value in assigned.get(name, [])]
+            assigned[tokens[0].text] = values[:_MOST]
         if [token.text for token in tokens[:2]] == ["ENV", "["] and values:
             name = "".join([token.text for token in tokens[2:3]])
             yield from read_setting(name, values[0].text, values[0].line)
