@@ -5,12 +5,12 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from portulan.model import Observation
 from portulan.observe.readers.source import Bad, Source, open_source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from portulan.model import Observation
     from portulan.observe.readers import Reader
 
 

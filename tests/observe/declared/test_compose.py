@@ -50,7 +50,7 @@ def ports(*entries: str) -> list[str]:
     ],
 )
 def test_the_short_syntax(entry: str, finds: list[str]) -> None:
-    """The last number is the container's, the one before it the host's, which may be missing, and so may the address."""
+    """The last number is the container's, the one before it the host's; that may be missing, and so may the address."""
     assert ports(entry) == finds
 
 
@@ -87,9 +87,10 @@ EMPTY=
 TWICE=${WEB}
 BROKEN
 """
-    text = 'services: {a: {ports: ["${WEB:-1}:1", "$API:2", "${DB}:3", "${TWICE}:4", "${HOME}:5", "${WEB:+9}:6", "${EMPTY-7}:7"]}}'
+    text = """services: {a: {ports: [
+      "${WEB:-1}:1", "$API:2", "${DB}:3", "${TWICE}:4", "${HOME}:5", "${WEB:+9}:6", "${EMPTY-7}:7"]}}"""
     finds = found_beside(compose, tmp_path, "compose.yaml", **{"compose.yaml": text, "_env": env})
-    assert [find for find in finds if "published" in find] == [f"1 published {port}" for port in (8010, 8011, 8012, 9)]
+    assert [find for find in finds if "published" in find] == [f"2 published {port}" for port in (8010, 8011, 8012, 9)]
 
 
 def test_on_the_network_of_the_host_there_is_no_inside() -> None:
@@ -114,7 +115,7 @@ def test_on_the_network_of_the_host_there_is_no_inside() -> None:
 
 
 def test_environment_command_and_check() -> None:
-    """What a service's process is told to listen on is internal; what it is told to ask, and what checks it, dialled."""
+    """What a process is told to listen on is internal; what it is told to ask, and what checks it, is dialled."""
     text = """x-env: &env
   API: http://api:9000/
 services:
@@ -208,7 +209,8 @@ def test_compose_itself_sees_the_same_mappings(tmp_path: Path) -> None:
         assert not isinstance(document, Bad)
         for _, service in document["services"]:
             for port in service["ports"].items:
-                short = port.text or f"{port['published'].text}:{port['target'].text}/{port['protocol'].text or 'tcp'}"
+                published, target, protocol = (port[key].text or "" for key in ("published", "target", "protocol"))
+                short = port.text or f"{published}:{target}/{protocol or 'tcp'}"
                 for one in parse_mapping(short, 0):
                     expected |= {f"{one.role} {number}/{one.transport}" for number in range(one.first, one.last + 1)}
     assert expected == {
