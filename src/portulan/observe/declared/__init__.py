@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["declare", "find_files", "open_declared"]
 
 NOT_FORMATS = frozenset(
-    {"commands", "containers", "javascript", "packetrules", "places", "positions", "settings", "shell", "unitfiles"}
+    {"commands", "containers", "javascript", "packetrules", "places", "positions", "pythons", "ruby", "settings"}
+    | {"shell", "unitfiles"}
 )
 LARGEST_FILE = 4_000_000
 """Bytes: what somebody declares by hand is smaller, and what a machine has written is not read."""

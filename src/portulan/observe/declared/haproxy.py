@@ -79,9 +79,9 @@ def _find(text: str) -> Iterator[Found]:
         if words[:1] == ["listen"] or words[:1] == ["frontend"]:  # the older way to say where
             yield from _addresses(words[2:3], line, "published", "tcp")
         elif words[:1] == ["setenv"] or words[:1] == ["presetenv"]:
-            for name, value in zip(words[1:2], words[2:3], strict=False):
-                values[name] = value
-                yield from read_setting(name, value, line)
+            name, value = [*words[1:3], "", ""][:2]
+            values[name] = value
+            yield from read_setting(name, value, line)
         elif words and words[0] not in _SECTIONS:
             yield from _keyword(words, line)
 

@@ -42,6 +42,8 @@ _LUA = re.compile(
     r"""--[^\n]* | "(?:\\.|[^"\\\n])*+"? | '(?:\\.|[^'\\\n])*+'? | [^'"{}-]+ | .""", re.VERBOSE | re.DOTALL
 )
 _VARIABLE = re.compile(r"\$\{?(\w+)")
+_PATH = re.compile(r"(:\d{1,5})\$.*", re.DOTALL)
+"""What follows a port in a variable is the path of a URL."""
 _DEEPEST = 30
 
 _PASSES = frozenset(f"{protocol}_pass" for protocol in ("proxy", "fastcgi", "uwsgi", "scgi", "grpc", "memcached"))
@@ -163,7 +165,7 @@ def _of_directive(directive: Directive, inside: str, use: _Use, transport: Trans
 
 def _dialled(words: tuple[Word, ...], transport: Transport) -> Iterator[Found]:
     for word in words:
-        for place in find_places(word.text):
+        for place in find_places(_PATH.sub(r"\1", word.text)):
             yield Found.at(word.line, place, "dialled", transport)
 
 

@@ -29,6 +29,7 @@ _VARIABLE = r"\$?\{[^{}\s]*\}|\$\w+|%[A-Za-z_]\w*%|%[a-zA-Z]"
 _HOST = rf"(?>(?:[\w.\-]|{_VARIABLE})+|[*+])?"
 _ADDRESS = re.compile(rf"(?P<host>\[[^\]\s]*\]|{_HOST}):(?P<first>\d{{1,5}})(?:-(?P<last>\d{{1,5}}))?(?![\w.:%$-])")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+._\-]*)://(?P<authority>[^/?#\s\"'<>();`\\]*)")
+_NUMERIC = re.compile(r"[\d.]+")
 _NEXT_URL = re.compile(r"[,;\s|]+(?=[A-Za-z][A-Za-z0-9+._\-]*://)")
 _PROTOCOL = re.compile(r"(?i)(?P<scheme>tcp|udp|sctp|http|https)[46]?[:/@](?!\d+$)")
 _IN_PARENTHESES = re.compile(r"@(?P<scheme>tcp|udp)\((?P<place>[^()\s]+)\)")
@@ -65,8 +66,9 @@ class Found(Value):
 
     @classmethod
     def at(cls, line: int, place: Place, role: Role, transport: Transport | None = None) -> Found:
-        """Make it of a place."""
-        return cls(line, place.first, place.last, role, transport or place.transport, place.host)
+        """Make it of a place; a host that is a variable is not known."""
+        host = place.host if place.host and not set("${}%").intersection(place.host) else None
+        return cls(line, place.first, place.last, role, transport or place.transport, host)
 
 
 def observations(
@@ -129,7 +131,7 @@ def parse_address(text: str, scheme: str | None = None) -> Place | None:
         scheme = behind[1:]
     host = match["host"]
     ports = parse_range(f"{match['first']}-{match['last'] or match['first']}")
-    if ports is None or (host.isdigit() and host != "0"):
+    if ports is None or (_NUMERIC.fullmatch(host) and host.count(".") != 3 and host != "0"):  # noqa: PLR2004  # IPv4 has three
         return None
     host = host.removeprefix("[").removesuffix("]")
     return Place(None if host in {"", "*", "+"} else host, *ports, scheme)
@@ -196,6 +198,12 @@ def _places_of_keywords(text: str) -> list[Place]:
         return [Place(name, port, port)]
     place = parse_endpoint(host)
     return [place] if place else []
+
+
+def line_of(number: int, rows: Iterable[tuple[int, str]], default: int) -> int:
+    """Return the line on which a number stands in a text of several lines."""
+    whole = re.compile(rf"(?<![0-9]){number}(?![0-9])")
+    return next((line for line, text in rows if whole.search(text)), default)
 
 
 def is_any(host: str | None) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PROVIDED = frozenset(
     "amqp broker cache cassandra clickhouse consul couchbase couchdb database db elastic elasticsearch email "
     "etcd graphite imap influx influxdb kafka ldap ldaps logstash mail mailer mariadb memcache memcached "
-    "minio mongo mongodb mq mqtt mssql mysql nats neo4j opensearch oracle peer pg pgport postgres postgresql "
+    "minio mongo mongodb mq mqtt mssql mysql nats neo4j opensearch oracle pg pgport postgres postgresql "
     "pulsar queue rabbit rabbitmq redis remote s3 smtp solr sql sqlserver statsd syslog target upstream "
     "valkey vault zookeeper".split()
 )

@@ -12,21 +12,22 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from portulan.observe.declared import LARGEST_FILE
-from portulan.observe.declared.places import Found, find_places, is_any, observations, parse_range
+from portulan.observe.declared.places import Found, find_places, is_any, line_of, observations, parse_range
 from portulan.observe.declared.positions import yaml_documents
 from portulan.observe.declared.settings import is_port, words_of
 from portulan.observe.declared.shell import expand
 from portulan.observe.readers.source import Bad
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from portulan.model import Observation, Role
     from portulan.observe.declared.positions import Node
     from portulan.observe.readers.source import Source
 
-    Property = tuple[str, str, int]
-    """A key with dots, its value and the line of that."""
+    Rows = tuple[tuple[int, str], ...]
+    Property = tuple[str, str, Rows]
+    """A key with dots, its value, and the lines that this stands on."""
 
 FORMAT = "spring"
 SAYS = "settings of Spring Boot (application.properties, application.yml)"
@@ -66,22 +67,23 @@ def _of_yaml(text: str) -> Iterator[Found | Bad]:
 
 
 def _find(properties: list[Property]) -> Iterator[Found]:
-    values = {key: value for key, value, _line in properties}
-    for key, value, line in properties:
-        yield from _ports(key, expand(value, values, separators=(":",)), line)
+    written = {key: value for key, value, _rows in properties}
+    values = {key: expand(value, written, separators=(":",)) for key, value in written.items()}
+    for key, value, rows in properties:
+        yield from _ports(key, expand(value, values, separators=(":",)), rows)
 
 
-def _ports(key: str, value: str, line: int) -> Iterator[Found]:
+def _ports(key: str, value: str, rows: Rows) -> Iterator[Found]:
     """Yield the ports of a property, its placeholders replaced."""
     words = set(words_of(key))
     ports = parse_range(value.strip()) if is_port(key) else None
     if ports is not None:
         name = re.sub(r"[-_]", "", key).lower()
-        yield Found(line, *ports, "published" if name in _PUBLISHED else "dialled")
+        yield Found(line_of(ports[0], rows, rows[0][0]), *ports, "published" if name in _PUBLISHED else "dialled")
     elif not words & _HANDED_ON:
         for place in find_places(value):
             role: Role = "published" if is_any(place.host) or words & {"bind", "listen"} else "dialled"
-            yield Found.at(line, place, role)
+            yield Found.at(line_of(place.first, rows, rows[0][0]), place, role)
 
 
 def flatten(document: Node, prefix: str = "") -> Iterator[Property]:
@@ -94,29 +96,27 @@ def flatten(document: Node, prefix: str = "") -> Iterator[Property]:
         for name, value in reversed(list(node)):
             waiting.append((f"{key}.{name.text}".removeprefix("."), value))
         if node.text is not None:
-            yield key, node.text, node.line
+            yield key, node.text, node.lines
 
 
 def parse_properties(text: str) -> Iterator[Property]:
-    r"""Yield the properties of a file in Java's format (java.util.Properties.load), each with the line of its value.
+    r"""Yield the properties of a file in Java's format (java.util.Properties.load).
 
     >>> list(parse_properties("# no\nserver.port : 80\\\n  85\n"))
-    [('server.port', '8085', 2)]
+    [('server.port', '8085', ((2, 'server.port : 80'), (3, '85')))]
     """
-    whole, first = "", 0
+    rows: list[tuple[int, str]] = []
     for line, row in enumerate(text.split("\n"), 1):
         part = row.lstrip(" \t\f")
-        if not whole and part[:1] in {"", "#", "!"}:
+        if not rows and part[:1] in {"", "#", "!"}:
             continue
-        first = first or line
-        if (len(part) - len(part.rstrip("\\"))) % 2:
-            # A value that begins on the next line stands there.
-            whole, first = whole + part[:-1], 0 if part[:-1].rstrip(" \t")[-1:] in {"=", ":"} else first
-            continue
-        match = _PROPERTY.match(whole + part)
+        goes_on = bool((len(part) - len(part.rstrip("\\"))) % 2)
+        rows.append((line, part[:-1] if goes_on else part))
+        match = None if goes_on else _PROPERTY.match("".join([text for _line, text in rows]))
         if match:
-            yield _unescape(match["key"]), _unescape(match["value"]).rstrip(), first
-        whole, first = "", 0
+            yield _unescape(match["key"]), _unescape(match["value"]).rstrip(), tuple(rows)
+        if not goes_on:
+            rows = []
 
 
 def _unescape(text: str) -> str:
