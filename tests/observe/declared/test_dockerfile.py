@@ -80,7 +80,10 @@ LABEL port=2
 
 def test_here_documents_are_not_instructions() -> None:
     """The lines of a here-document belong to RUN or COPY."""
-    text = "FROM a\nRUN <<EOF bash\nEXPOSE 1\nEOF\nCOPY <<-'A' <<B /x/\nEXPOSE 2\n\tA\nEXPOSE 3\nB\nEXPOSE 4\nRUN <<END\nEXPOSE 5\n"
+    text = (
+        "FROM a\nRUN <<EOF bash\nEXPOSE 1\nEOF\n"
+        "COPY <<-'A' <<B /x/\nEXPOSE 2\n\tA\nEXPOSE 3\nB\nEXPOSE 4\nRUN <<END\nEXPOSE 5\n"
+    )
     assert found_in(dockerfile, text) == ["10 internal 4"]
 
 

@@ -32,21 +32,22 @@ FIXTURES = _fixtures()
 
 def check(reader: Reader, name: str, data: bytes) -> None:
     """Read it: no exception but one that a user is to see, and every record has a line of the file."""
-    last = data.count(b"\n") + 1
-    with Source(BytesIO(data), name) as source:
+    try:
+        source = Source(BytesIO(data), name)
+    except ReadError:  # it begins as gzip does
+        return
+    last = len(source.head.splitlines()) + 1
+    with source:
         assert reader.recognise(source.head, name) in {True, False}
-        try:
-            for one in reader.read(source):
-                if isinstance(one, Observation):
-                    assert one.declaration is not None
-                    end = one.peer if one.direction == "connect" else one.local
-                    assert end is not None
-                    assert 0 < end.port < PORTS
-                    assert 1 <= one.declaration.line <= last
-                else:
-                    assert 0 <= one.line <= last
-        except ReadError as error:
-            assert error.hint  # noqa: PT017  # not what is tested, but what may come
+        for one in reader.read(source):
+            if isinstance(one, Observation):
+                assert one.declaration is not None
+                end = one.peer if one.direction == "connect" else one.local
+                assert end is not None
+                assert 0 < end.port < PORTS
+                assert 1 <= one.declaration.line <= last
+            else:
+                assert 0 <= one.line <= last
 
 
 @pytest.mark.parametrize("reader", READERS, ids=[reader.FORMAT for reader in READERS])

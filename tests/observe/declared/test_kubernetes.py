@@ -12,7 +12,7 @@ from tests.observe.declared.reading import found_in
     ("kind", "role"), [("", "internal"), ("type: ClusterIP", "internal"), ("type: NodePort", "published")]
 )
 def test_a_service_has_the_role_of_its_type(kind: str, role: str) -> None:
-    """The port of a Service is published with NodePort and LoadBalancer; its target is within, its node port without."""
+    """With NodePort or LoadBalancer the port of a Service is published; its target is within, its node port without."""
     text = f"""apiVersion: v1
 kind: Service
 spec:
