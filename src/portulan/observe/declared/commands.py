@@ -28,6 +28,8 @@ _BEFORE = frozenset(
     "pipenv pnpm poetry run set setsid su-exec sudo then time tini until uv while yarn {".split()
 )
 """Words that may stand before a program, or an assignment."""
+_RUNNERS = frozenset(["npm", "npx", "pipenv", "pnpm", "poetry", "run", "yarn"])
+"""Those of them behind which a script or a program is named."""
 _SHELLS = frozenset({"ash", "bash", "concurrently", "dash", "ksh", "nodemon", "sh", "watch", "zsh"})
 _SILENT = frozenset(
     "awk chgrp chmod chown cp echo git grep helm kill kubectl ln logger ls mkdir mv pkill printf rm sed "
@@ -43,7 +45,7 @@ _CLIENTS = frozenset(
 _NETCATS = frozenset({"nc", "ncat", "netcat"})
 _ASSIGNING = frozenset({"cross-env", "env", "export", "make", "set"})
 """Programs whose arguments are settings."""
-_OTHER_P = frozenset("celery jest make parallel pip pytest rq tail uwsgi wrk xargs xdist".split())
+_OTHER_P = frozenset("celery jest make parallel pip pytest rq tail tsc uwsgi wrk xargs xdist".split())
 """Programs whose -p is no port."""
 _JOINED = re.compile(r"(-[pl])(\d+)$")
 _INSPECT = frozenset({"--inspect", "--inspect-brk", "--inspect-wait"})
@@ -95,7 +97,10 @@ def read_command(words: Sequence[Word], values: dict[str, str], depth: int = _DE
     if program in _CONTAINERS:  # what docker runs is inside, what docker publishes is not
         yield from _container(arguments)
     elif program not in _SILENT:
-        yield from _arguments(arguments, programs, given, depth)
+        # `npm run dev:3000` names a script, and no place.
+        named = len(arguments) > 1 or any(_name_of(word.text) in _RUNNERS for word in words[:place])
+        first = 1 if named and not arguments[0].text.startswith("-") else 0
+        yield from _arguments(arguments[first:], programs, given, depth)
 
 
 def _name_of(word: str) -> str:

@@ -142,7 +142,9 @@ def _yaml_tree(text: str, before: int) -> Node | Bad:
         return _grow(yaml.parse(text, Loader=loader), text.split("\n"), before + 1)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        return Bad(before + 1 + (mark.line if mark else 0), f"not YAML: {error.problem or error.context}")
+        # The end of a text may count as a line of its own.
+        row = min(mark.line, text.count("\n")) if mark else 0
+        return Bad(before + 1 + row, f"not YAML: {error.problem or error.context}")
     except (yaml.YAMLError, _TreeError) as error:
         return Bad(before + 1, f"not YAML that is read: {str(error).partition(chr(10))[0]}")
 
@@ -155,10 +157,10 @@ def _grow(events: Iterator[Event], rows: list[str], first: int) -> Node:
     anchors: dict[str | None, Node] = {}
     names: list[str | None] = []
     for event in events:
-        line = first + (event.start_mark.line if event.start_mark else 0)
+        line = first + (min(event.start_mark.line, len(rows) - 1) if event.start_mark else 0)
         match event:
             case yaml.ScalarEvent():
-                node = anchors[event.anchor] = _scalar(event, rows, first)
+                node = anchors[event.anchor] = Node(line, event.value, not event.style, _rows(event, rows, first))
                 tree.add(node)
             case yaml.AliasEvent():  # one that names nothing before it, or what it stands in, is nothing
                 tree.add(anchors[event.anchor] if event.anchor in anchors else Node(line))
@@ -170,17 +172,14 @@ def _grow(events: Iterator[Event], rows: list[str], first: int) -> Node:
     return tree.root
 
 
-def _scalar(event: ScalarEvent, rows: list[str], first: int) -> Node:
-    """Make a scalar's node; of one that has several lines, the lines as they stand in the file."""
+def _rows(event: ScalarEvent, rows: list[str], first: int) -> tuple[tuple[int, str], ...]:
+    """Return the lines of a scalar that has several, as they stand in the file."""
     start, end = event.start_mark, event.end_mark
-    if start is None or end is None:
-        return Node(first, event.value)
-    lines = []
-    last = end.line if end.column else end.line - 1
-    if last > start.line:
-        lines = [(first + start.line, rows[start.line][start.column :])]
-        lines += [(first + row, rows[row]) for row in range(start.line + 1, last + 1)]
-    return Node(first + start.line, event.value, not event.style, tuple(lines))
+    last = (end.line if end.column else end.line - 1) if end else 0
+    if start is None or last <= start.line:
+        return ()
+    lines = [(first + start.line, rows[start.line][start.column :])]
+    return tuple(lines + [(first + row, rows[row]) for row in range(start.line + 1, last + 1)])
 
 
 # ------------------------------------------------------------------------------------------------------------- JSON

@@ -189,4 +189,4 @@ def _value_of(inside: str, values: Mapping[str, str], opening: str, separators: 
     word = _expand(inside[place + len(separator) :], values, opening, separators, depth)
     if separator[-1] == "+":  # what stands in the place of a value
         return word if known else ""
-    return known or word
+    return known if known or (known is not None and len(separator) == 1 and separator != ":") else word
