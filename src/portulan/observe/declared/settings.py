@@ -58,6 +58,11 @@ def is_port(name: str) -> bool:
     return words_of(name)[-1:] in (["port"], ["pgport"])
 
 
+def is_handed_on(name: str) -> bool:
+    """Tell whether an address of this name is only compared or handed on, such as an origin, or is none."""
+    return bool(_HANDED_ON.intersection(words_of(name)))
+
+
 def role_of_port(name: str) -> Role:
     """Return the role of a number by the name that it is given."""
     return "dialled" if _PROVIDED.intersection(words_of(name)) else "published"
@@ -72,7 +77,7 @@ def read_setting(name: str, value: str, line: int) -> Iterator[Found]:
         if ports is not None:
             yield Found(line, *ports, role_of_port(name), "udp" if words & _UDP else "tcp")
             return
-    if words & _HANDED_ON:
+    if is_handed_on(name):
         return
     bound = bool(words & _BOUND) and "advertised" not in words
     for place in find_places(value):
