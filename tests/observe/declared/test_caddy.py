@@ -136,6 +136,12 @@ def test_texts_are_no_directives() -> None:
     assert found_in(caddy, text) == ["1 published 80", "8 dialled 81 on b"]
 
 
+def test_what_an_import_gives_is_no_address() -> None:
+    """A snippet at the top of a file is a whole site; resolvers are of UDP."""
+    text = "import site a.example:81\n(site) {\n}\n:80 {\nimport up app:3000\ntls {\nresolvers 192.0.2.1:53\n}\n}\n"
+    assert found_in(caddy, text) == ["4 published 80", "7 dialled 53/udp on 192.0.2.1"]
+
+
 def test_ports_that_are_not_written() -> None:
     """A name alone, https://, and variables without a default have no number."""
     assert (

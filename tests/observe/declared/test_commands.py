@@ -98,6 +98,7 @@ def test_assignments_of_a_script_stay_and_those_of_a_command_do_not() -> None:
         ("http://user:8080@a:81/b:82?c=http://d:83", [("a", 81)]),
         ("mongodb://u:p@a:27017,b:27018/c", [("a", 27017), ("b", 27018)]),
         ("http://a:9200,http://b:9201", [("a", 9200), ("b", 9201)]),
+        ("x=http://a:2380,y=http://b:2381", [("a", 2380), ("b", 2381)]),
         ("u:p@tcp(127.0.0.1:3306)/c", [("127.0.0.1", 3306)]),
         ("host=db port=5432 dbname=a", [("db", 5432)]),
         ("http://${HOST}:8080$PATH", []),

@@ -85,6 +85,28 @@ if __name__ == "__main__":
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('cache = Redis.from_url("redis://cache:6379/0")', ["1 dialled 6379 on cache"]),
+        ("class Settings:\n    port: int = Field(8000)", ["2 published 8000"]),
+        ('Command.default_port = "8001"', ["1 published 8001"]),
+        ('DATABASES["default"]["PORT"] = 5433', ["1 dialled 5433"]),
+        ("run_simple('localhost', 5000, app)", ["1 published 5000 on localhost"]),
+        ('os.environ.setdefault("PORT", "8002")', ["1 published 8002"]),
+        ("PORT = 8003 if DEBUG else 8004", ["1 published 8003", "1 published 8004"]),
+        ("PORT = os.environ['PORT']", []),
+        ("PORT = True", []),
+        ("PORT = -1", []),
+        ("support = 8005", []),
+        ("def a(port=8006): ...", []),
+    ],
+)
+def test_single_statements(text: str, expected: list[str]) -> None:
+    """Calls of a URL, fields, attributes, items, rows of host and port, and both sides of a condition."""
+    assert found_in(django, text, "settings.py") == expected
+
+
 def test_scripts() -> None:
     """A script that runs the development server is read as one."""
     text = "#!/bin/sh\n# manage.py runserver 1\npython manage.py runserver 0.0.0.0:8000 --verbosity 3\nsleep 8080\n"

@@ -59,6 +59,8 @@ def test_what_declares(row: str, expected: list[str]) -> None:
         "PRICE=8080.50",
         "URL=redis://cache/0",
         "NAME='${PORT:-80}'",
+        "BASIC_AUTH=admin:8080",
+        "RUN_AS_USER=app:1000",
         "SOCKET=unix:/run/a:80",
     ],
 )

@@ -83,8 +83,8 @@ def _of_python(text: str) -> Iterator[Found | Bad]:
     names = names_of(module)
     for node in ast.walk(module):
         for target, value in assignments(node):
-            if isinstance(target, ast.Name):
-                yield from _setting(target.id, value, names)
+            if isinstance(target, ast.Name | ast.Attribute):
+                yield from _setting(terminal(target), value, names)
             elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
                 yield from _dialled([(str(target.slice.value), value)], names)
         if isinstance(node, ast.Dict):

@@ -23,7 +23,7 @@ _LONGEST = 1_000
 """Characters of a string that is put together: each may have the one before twice."""
 _UNKNOWN = "${python}"
 """What an expression is whose value is not written: no number, and a host all the same."""
-_SAME = frozenset({"int", "str", "list", "tuple", "set", "parse", "Url"})
+_SAME = frozenset({"int", "str", "list", "tuple", "set", "Field"})
 """Functions whose first argument is what they return, for our purpose."""
 
 
@@ -115,7 +115,8 @@ def _called(call: ast.Call, names: Mapping[str, list[Text]], depth: int) -> list
         return resolve(call.args[0], names, depth)
     if function in {"split", "strip"} and isinstance(call.func, ast.Attribute):
         return resolve(call.func.value, names, depth)
-    return []
+    # What is made of a URL is one: a connection, its settings.
+    return [text for text in resolve(call.args[0], names, depth) if "://" in text.text] if call.args else []
 
 
 def default_of(call: ast.Call) -> ast.expr | None:

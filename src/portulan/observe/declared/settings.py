@@ -33,6 +33,8 @@ _HANDED_ON = frozenset(
 """Words that say that an address is only compared, or handed on, or that it is none."""
 _VERSIONS = 25
 """Below this a number behind a bare word may be the version of an image: `node:22`."""
+_SECRETS = frozenset(["auth", "credentials", "key", "owner", "pass", "password", "salt", "secret", "token", "user"])
+"""A name that ends so has a text that may look like an address: `admin:8080`."""
 _ADDRESSES = frozenset(
     ["addr", "address", "endpoint", "gateway", "host", "hosts", "peers", "proxy", "server", "servers", "uri", "url"]
 )
@@ -82,6 +84,8 @@ def read_setting(name: str, value: str, line: int) -> Iterator[Found]:
     bound = bool(words & _BOUND) and "advertised" not in words
     for place in find_places(value):
         bare = place.scheme is None and (place.host or "").isalpha()
+        if place.scheme is None and words_of(name)[-1:] and words_of(name)[-1] in _SECRETS:
+            continue
         if place.first < _VERSIONS and bare and not words & (_ADDRESSES | _BOUND | _PROVIDED):
             continue
         role: Role = "published" if bound or is_any(place.host) else "dialled"
