@@ -63,6 +63,7 @@ def test_a_flag_or_an_argument_names_a_port(command: str, expected: str) -> None
         "web --timeout 8080 --max-size=8081 --transport 8082",
         "web --port $PORT --port 0 --port 70000",
         "pytest -p 8080",
+        "split -l 2000 a.csv",
         "cat <<EOF\nPORT=80\nweb --port 81\nEOF",
         "# web --port 80",
         "web --cors-origin http://localhost:3000",

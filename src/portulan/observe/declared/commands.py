@@ -32,8 +32,8 @@ _RUNNERS = frozenset(["npm", "npx", "pipenv", "pnpm", "poetry", "run", "yarn"])
 """Those of them behind which a script or a program is named."""
 _SHELLS = frozenset({"ash", "bash", "concurrently", "dash", "ksh", "nodemon", "sh", "watch", "zsh"})
 _SILENT = frozenset(
-    "awk chgrp chmod chown cp echo git grep helm kill kubectl ln logger ls mkdir mv pkill printf rm sed "
-    "setuidgid sleep tag tar test touch unzip useradd usermod".split()
+    "awk chgrp chmod chown cp cut date du echo find git grep head helm kill kubectl ln logger ls mkdir mv "
+    "pkill printf rm sed setuidgid sleep sort split tag tail tar test touch unzip useradd usermod wc".split()
 )
 """Programs whose arguments are texts, files or users."""
 _CONTAINERS = frozenset({"docker", "nerdctl", "podman"})
