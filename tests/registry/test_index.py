@@ -274,6 +274,8 @@ def test_a_transport_that_is_none_is_refused(index: Index) -> None:
         ("libc.so.6", ("libc.so.6",)),
         ("beam.smp", ("beam.smp",)),
         ("8.2", ("8.2", "8", "")),
+        ("python3.12.exe", ("python3.12.exe", "python3.exe", "python.exe")),
+        ("NGINX-1.EXE", ("NGINX-1.EXE", "NGINX.EXE")),
         ("", ("",)),
     ],
 )

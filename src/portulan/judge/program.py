@@ -124,16 +124,19 @@ WINDOWS_KERNEL = 4
 """The process id of Windows' own kernel, always."""
 
 PROTECTED_FOLDERS = frozenset(
-    "c:\\windows" + folder
-    for folder in (
-        "",
-        *("\\system32" + below for below in ("", "\\inetsrv", "\\openssh", "\\wbem", "\\windowspowershell\\v1.0")),
-        "\\syswow64",
+    (
+        "c:\\windows",
+        "c:\\windows\\system32",
+        "c:\\windows\\system32\\inetsrv",
+        "c:\\windows\\system32\\openssh",
+        "c:\\windows\\system32\\wbem",
+        "c:\\windows\\system32\\windowspowershell\\v1.0",
+        "c:\\windows\\syswow64",
     )
 )
 PROTECTED_TREES = ("c:\\program files\\", "c:\\program files (x86)\\")
-"""Where nobody but administrators can write in Windows as it comes; some other folders of Windows are open to all users
-(C:\\Windows\\Temp; https://learn.microsoft.com/windows/security, "Understanding AppLocker default rules")."""
+"""Where nobody but administrators can write in Windows as it comes, directly and at any depth; other folders of Windows
+are open to all users, such as its Temp (Microsoft, "Understanding AppLocker default rules"; docs/rules/PT308.md)."""
 
 SHARED_FOLDERS = ("/Applications/", "/opt/homebrew/", "/usr/local/")
 """Where those who administer a Mac install programs without becoming root: the group admin may write to the first, and
@@ -246,9 +249,9 @@ def _say_unseen(process: Process, namesakes: Namesakes) -> str:
 
 def _say_doubt(process: Process, namesakes: Namesakes, doubt: str) -> str:
     """Say why a name is neither believed nor held against a program."""
-    if len(namesakes.products) > 1:
+    if len(namesakes.products) > 1 and not namesakes.own:
         return _say(process, (), namesakes, None)
-    whose = namesakes.products[0]
+    whose = namesakes.own[0].product if namesakes.own else namesakes.products[0]
     return f"{process.executable} has a name that is known from {whose}, but {doubt}: the name alone tells nothing"
 
 

@@ -41,7 +41,7 @@ STATES = {
 """TCP states by what psutil calls them. Others (CLOSE, NONE, Windows' DELETE_TCB) are bound or closed."""
 
 _TRANSPORTS: dict[int, Transport] = {socket.SOCK_STREAM: "tcp", socket.SOCK_DGRAM: "udp"}
-_FIRST_EPHEMERAL = 49_152
+FIRST_EPHEMERAL = 49_152
 """The first number that macOS and Windows give to those who dial: the dynamic ports of RFC 6335, section 6."""
 
 _MAPPED, _COMPATIBLE = bytes(10) + b"\xff\xff", bytes(12)
@@ -257,7 +257,7 @@ def divide(sockets: Iterable[Seen]) -> Iterator[tuple[Direction, Seen]]:
             continue
         held_here = addresses.get((seen.transport, seen.local.port))
         if held_here is None:
-            outlived = seen.local.port < _FIRST_EPHEMERAL <= seen.peer.port
+            outlived = seen.local.port < FIRST_EPHEMERAL <= seen.peer.port
             outlived = outlived and (seen.transport, seen.peer.port) not in addresses
             yield "accept" if outlived else "connect", seen
         else:
