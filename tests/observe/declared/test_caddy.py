@@ -76,6 +76,7 @@ FOUND = [
 def test_a_whole_caddyfile() -> None:
     """Sites and options are published, upstreams dialled; what nobody imports, matchers and answers are quiet."""
     assert caddy.recognise(WHOLE, "Caddyfile")
+    assert not caddy.recognise(WHOLE, "Caddyfile.json")
     assert found_in(caddy, WHOLE) == FOUND
 
 

@@ -108,4 +108,5 @@ def test_bin_dev() -> None:
 def test_names() -> None:
     """A file is told by its place and name."""
     assert all(rails.recognise("", name) for name in ("config/database.yml", "a/config/redis.yml", "puma.rb"))
+    assert not rails.recognise("apiVersion: v1\nkind: Secret\n", "config/database.yml")
     assert not any(rails.recognise("", name) for name in ("redis.yml", "config/locales/en.yml", "app/a.rb", "bin/dev"))

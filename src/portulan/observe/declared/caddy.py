@@ -58,7 +58,8 @@ class Line(Value):
 def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # a reader's signature
     """Tell a Caddyfile by its name."""
     path = PurePath(name)
-    return path.name == "Caddyfile" or path.stem == "Caddyfile" or path.suffix in {".caddy", ".caddyfile"}
+    is_named = path.name == "Caddyfile" or path.stem == "Caddyfile" or path.suffix in {".caddy", ".caddyfile"}
+    return is_named and path.suffix not in {".json", ".md"}
 
 
 def read(source: Source) -> Iterator[Observation | Bad]:

@@ -29,6 +29,7 @@ FORMAT = "rails"
 SAYS = "config/puma.rb, database.yml, cable.yml and bin/dev of Rails"
 
 _STORES = frozenset({"cable", "cache", "database", "mongoid", "queue", "redis", "sidekiq", "storage"})
+_OTHERS = re.compile(r"^(?:apiVersion|kind|services):", re.MULTILINE)
 _EXPRESSION = re.compile(r"<%(?P<kind>[=#-]?)(?P<inside>.*?)-?%>", re.DOTALL)
 _MOST = 10
 """How many literals a name stands for."""
@@ -40,7 +41,8 @@ def recognise(head: str, name: str) -> bool:
     """Tell a file by its place and its name."""
     path = PurePath(name)
     if path.suffix in {".yml", ".yaml"}:
-        return path.stem in _STORES and (path.parent.name == "config" or path.stem in {"cable", "database"})
+        is_named = path.stem in _STORES and (path.parent.name == "config" or path.stem in {"cable", "database"})
+        return is_named and not _OTHERS.search(head)
     if path.suffix == ".rb":
         return "config" in path.parts or path.name in {"puma.rb", "unicorn.rb"}
     return path.name == "dev" and path.parent.name == "bin" and head.startswith("#!")
