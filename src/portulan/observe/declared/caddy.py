@@ -34,8 +34,8 @@ _TOKEN = re.compile(
 )
 _ARGUMENT = re.compile(r"\{args(?:\[(\d+)\]|\.(\d+))\}")
 _DEEPEST = 20
-_MOST_IMPORTS = 2_000
-"""How many snippets are put in: they may import one another."""
+_MOST_IMPORTED = 50_000
+"""How many lines of snippets are put in: they may import one another."""
 
 _PROXIES = frozenset({"resolvers", "reverse_proxy", "php_fastcgi", "forward_auth", "proxy", "to"})
 _URLS = frozenset({"acme_ca", "acme_ca_root", "ask", "dir", "ca", "url"})
@@ -54,6 +54,16 @@ class Line(Value):
         """Its first word."""
         return self.words[0].text if self.words else ""
 
+    @property
+    def is_snippet(self) -> bool:
+        """Whether it is a name in parentheses."""
+        return self.name.startswith("(") and self.name.endswith(")")
+
+    @property
+    def size(self) -> int:
+        """How many lines it is."""
+        return 1 + sum([line.size for line in self.block])
+
 
 def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # a reader's signature
     """Tell a Caddyfile by its name."""
@@ -71,11 +81,10 @@ def _find(text: str) -> Iterator[Found | Bad]:
     bad: list[Bad] = []
     rows = [expand(row, {}, opening="{$", separators=(":",)) for row in text.split("\n")]
     lines = list(parse("\n".join(rows), bad))
-    snippets = {line.name[1:-1]: line for line in lines if line.name.startswith("(") and line.name.endswith(")")}
+    snippets = {line.name[1:-1]: line for line in lines if line.is_snippet}
     reading = _Reading(snippets)
-    sites = [line for line in lines if line not in snippets.values()]
-    if not sites:  # a file that others import
-        sites = list(snippets.values())
+    # A file of snippets alone is one that others import.
+    sites = [line for line in lines if not line.is_snippet] or lines
     for place, site in enumerate(sites):
         if site.name != "import":
             yield from _addresses(site.words)
@@ -106,15 +115,14 @@ class _Reading:
 
     def __init__(self, snippets: Mapping[str, Line]) -> None:
         self._snippets = snippets
-        self._imports = 0
+        self._imported = 0
 
     def directives(self, lines: tuple[Line, ...], depth: int = _DEEPEST) -> Iterator[Found]:
         """Yield the ports of directives, those of their blocks included."""
         for line in lines:
             if line.name == "import":
-                if depth and self._imports < _MOST_IMPORTS:
-                    self._imports += 1
-                    yield from self.directives(self._imported(line), depth - 1)
+                if depth and self._imported < _MOST_IMPORTED:
+                    yield from self.directives(self._put_in(line), depth - 1)
                 continue
             if line.name == "layer4":
                 for listener in line.block:
@@ -122,11 +130,14 @@ class _Reading:
             yield from _directive(line)
             yield from self.directives(line.block, depth)
 
-    def _imported(self, line: Line) -> tuple[Line, ...]:
+    def _put_in(self, line: Line) -> tuple[Line, ...]:
         """Return the lines of the snippet that a line imports; of files nothing."""
         names, arguments = line.words[1:2], line.words[2:]
         snippet = self._snippets.get(names[0].text) if names else None
-        return tuple([_with(inner, arguments, line.block) for inner in snippet.block]) if snippet else ()
+        if snippet is None:
+            return ()
+        self._imported += snippet.size
+        return tuple([_with(inner, arguments, line.block) for inner in snippet.block])
 
 
 def _with(line: Line, arguments: tuple[Word, ...], block: tuple[Line, ...]) -> Line:
