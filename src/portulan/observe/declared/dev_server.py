@@ -68,7 +68,7 @@ def recognise(head: str, name: str) -> bool:
 
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the ports of servers, and those that they pass requests on to."""
-    text = source.text(LARGEST_FILE // 4)
+    text = source.text(LARGEST_FILE // 20)
     return observations(source, _document(text) if _DOCUMENT.search(source.name) else _program(text))
 
 
