@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FORMAT = "dev-server"
 SAYS = "vite.config.js, webpack.config.js, angular.json and the like"
 
+MOST_VALUES = 8
+"""Of a variable that is assigned several times."""
 _PROGRAM = re.compile(
     r"(?:^|/)(?:(?:vite|vitest|webpack|rspack|rsbuild|next|nuxt|svelte|astro|docusaurus|vue|quasar|gatsby|remix|craco"
     r"|playwright|cypress|snowpack|react-router|farm|solid)[\w.-]*\.config[\w.-]*|webpack\.[\w.-]+|karma\.conf|proxy\.conf"
@@ -91,7 +93,9 @@ def _program(text: str) -> Iterator[Found]:
     variables: dict[str, list[Token]] = {}
     for setting in settings:
         if setting.assigned:
-            variables.setdefault(setting.path[-1], []).append(setting.value)
+            values = variables.setdefault(setting.path[-1], [])
+            if len(values) < MOST_VALUES:
+                values.append(setting.value)
     numbers = {name: token.text for name, tokens in variables.items() for token in tokens if parse_number(token.text)}
     for path, token, assigned in settings:
         if token.kind == "name":
