@@ -5,6 +5,8 @@ Each room is imported only when a question needs it, because start-up is part of
 
 from __future__ import annotations
 
+import sys
+
 from portulan.errors import NotFound, NotSupported, RecordingError, UsageError
 from portulan.model import PORTS, TRANSPORTS, Incomplete, Observation, Value, replace, tier_of
 
@@ -258,7 +260,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
             verdicts = tuple(map(Judging(open_map(), Veil(with_command_lines=with_command_lines)), found))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
-        if transport == "dccp":
+        if transport == "dccp" and sys.platform == "linux":  # others have none
             why = "Portulan does not read them"
             incomplete += (
                 Incomplete("DCCP sockets", why, "Linux has none since 6.16; on an older one: ss --dccp -ap"),

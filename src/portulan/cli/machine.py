@@ -7,7 +7,7 @@ from itertools import chain
 
 from portulan.cli import say, say_incomplete, say_passed_over, worse
 from portulan.cli.terminal import Style, align, clean, columns_of, fit
-from portulan.model import Value
+from portulan.model import Value, base_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,14 +217,14 @@ def why(verdict: Verdict, *, short: bool) -> str:
     if short:
         for process in verdict.subject.processes:
             if process.executable is not None:
-                said = said.replace(process.executable, process.executable.rpartition("/")[2])
+                said = said.replace(process.executable, base_name(process.executable))
     return said
 
 
 def _program(process: Process, *, short: bool) -> str:
     if process.executable is None:
         return process.name or f"pid {process.pid}"
-    name = process.executable.rpartition("/")[2] if short else process.executable
+    name = base_name(process.executable) if short else process.executable
     return name if process.executable_status in {None, "present"} else f"{name} ({process.executable_status})"
 
 

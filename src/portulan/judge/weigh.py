@@ -29,7 +29,7 @@ from portulan.judge.evidence import (
     say_uses,
     uses_like,
 )
-from portulan.judge.program import SYSTEMD, activated_program, programs, unit_program
+from portulan.judge.program import SYSTEMD, activated_program, bare_name, programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
 from portulan.model import Value, Verdict
 
@@ -138,6 +138,7 @@ def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
         observation.package,
         observation.socket_state in ENDING_STATES,
         not observation.inode,
+        observation.system,
         observation.socket_user,
         observation.activates,
         observation.redirect,
@@ -272,7 +273,7 @@ def _squats_on(rule: str, on: TransportEntry, found: list[Program], *, holds: bo
         rows = [row for program in found for row in program.rows]
         spoken = {name for row in rows for name in row.speaks}
         assigned = {name for row in on.assignments for name in (row.service_name, *row.aliases)}
-        if not spoken or spoken.intersection(assigned) or any(row.name in PROXIES for row in rows):
+        if not spoken or spoken.intersection(assigned) or any(bare_name(row.name) in PROXIES for row in rows):
             return None
     named = [assignment for assignment in on.assignments if assignment.service_name]
     best = max(named, key=lambda row: ("RFC" in (row.reference or ""), bool(row.reference)), default=None)

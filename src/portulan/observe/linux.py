@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from portulan.observe.provenance import Provenance
 
 _NOBODY = frozenset({"no process holds it", "other namespace"})
-# Container runtime, name and image, activated service and redirect, which others find; declaration and identification.
-_BEHIND = (None,) * 7
+# Container runtime, name and image, activated service and redirect, which others find; declaration and identification;
+# the system.
+_BEHIND = (*(None,) * 7, "linux")
 _FEW_ADDRESSES = 64
 _IPV4_SIZE = 4
 

@@ -250,8 +250,8 @@ def sees_the_same(folder: int, up: bytes) -> bool:
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino) and is_ours(folder, up, b"user")
 
 
-def find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
-    """Return the first part of a path below a root that somebody other than root can write.
+def find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int | None = None) -> str | None:
+    """Return the first part of a path below a root that somebody other than root can write; relative ones in `folder`.
 
     The last part, the file, is the one that runs, whatever lies there now.
     """

@@ -34,6 +34,7 @@ from portulan.model import (
     KnownUse,
     PortRange,
     TransportEntry,
+    base_name,
     tier_of,
 )
 
@@ -388,18 +389,16 @@ def _items(text: str | None) -> tuple[str, ...]:
     return tuple(text.split(ITEM)) if text is not None else ()
 
 
-def base_name(path: str) -> str:
-    r"""Return the file name in a path of Linux, macOS (``/``) or Windows (``C:\``)."""
-    name = path.rpartition("/")[2]
-    return name.rpartition("\\")[2] if path[1:3] == ":\\" else name
-
-
 def names_of(name: str) -> tuple[str, ...]:
     """Return a program's name as it is, then without its minor version, then without its major one.
 
     A number counts as a version where it has a dot or follows a hyphen or underscore: ``php-fpm8.2`` is also
-    ``php-fpm8`` and ``php-fpm``, ``postgres-15`` also ``postgres``; ``apache2`` is only itself.
+    ``php-fpm8`` and ``php-fpm``, ``postgres-15`` also ``postgres``; ``apache2`` is only itself. Of a program of Windows
+    it stands before the ``.exe``.
     """
+    head, dot, suffix = name.rpartition(".")
+    if suffix.lower() == "exe":
+        return tuple([each + dot + suffix for each in names_of(head)])
     names = [name]
     stem = name
     while True:

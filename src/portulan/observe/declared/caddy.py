@@ -20,7 +20,7 @@ from portulan.observe.readers.source import Bad
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from portulan.model import Observation
+    from portulan.model import Observation, Transport
     from portulan.observe.readers.source import Source
 
 FORMAT = "caddy"
@@ -37,7 +37,7 @@ _DEEPEST = 20
 _MOST_IMPORTS = 2_000
 """How many snippets are put in: they may import one another."""
 
-_PROXIES = frozenset({"reverse_proxy", "php_fastcgi", "forward_auth", "proxy", "to"})
+_PROXIES = frozenset({"resolvers", "reverse_proxy", "php_fastcgi", "forward_auth", "proxy", "to"})
 _URLS = frozenset({"acme_ca", "acme_ca_root", "ask", "dir", "ca", "url"})
 _LISTENS = frozenset({"admin", "alt_http_port", "alt_tlsalpn_port", "http_port", "https_port"})
 _NUMBERS = frozenset({"dynamic", "health_port", "port"})
@@ -58,7 +58,8 @@ class Line(Value):
 def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # a reader's signature
     """Tell a Caddyfile by its name."""
     path = PurePath(name)
-    return path.name == "Caddyfile" or path.stem == "Caddyfile" or path.suffix in {".caddy", ".caddyfile"}
+    is_named = path.name == "Caddyfile" or path.stem == "Caddyfile" or path.suffix in {".caddy", ".caddyfile"}
+    return is_named and path.suffix not in {".json", ".md"}
 
 
 def read(source: Source) -> Iterator[Observation | Bad]:
@@ -76,7 +77,8 @@ def _find(text: str) -> Iterator[Found | Bad]:
     if not sites:  # a file that others import
         sites = list(snippets.values())
     for place, site in enumerate(sites):
-        yield from _addresses(site.words)
+        if site.name != "import":
+            yield from _addresses(site.words)
         if site.block or site.name == "import":
             # What a file without braces begins with are the addresses of its only site; the first may be options.
             yield from reading.directives(site.block or (site,))
@@ -160,7 +162,8 @@ def _directive(line: Line) -> Iterator[Found]:
             # What begins with a slash or @ is a matcher.
             is_upstream = name in _PROXIES and not word.text.startswith(("/", "@"))
             if is_url or is_upstream or (name == "output" and arguments[0].text == "net"):
-                yield from [Found.at(word.line, place, "dialled") for place in find_places(word.text)]
+                transport: Transport | None = "udp" if name == "resolvers" else None
+                yield from [Found.at(word.line, place, "dialled", transport) for place in find_places(word.text)]
 
 
 # ------------------------------------------------------------------------------------------------------------ parsing

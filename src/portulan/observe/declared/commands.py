@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from portulan.model import replace
 from portulan.observe.declared.places import Found, find_places, parse_address, parse_number, parse_range
-from portulan.observe.declared.settings import is_port, read_setting, role_of_port
+from portulan.observe.declared.settings import is_handed_on, is_port, read_setting, role_of_port
 from portulan.observe.declared.shell import Word, expand, split_commands
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ _RUNNERS = frozenset(["npm", "npx", "pipenv", "pnpm", "poetry", "run", "yarn"])
 """Those of them behind which a script or a program is named."""
 _SHELLS = frozenset({"ash", "bash", "concurrently", "dash", "ksh", "nodemon", "sh", "watch", "zsh"})
 _SILENT = frozenset(
-    "awk chgrp chmod chown cp echo git grep helm kill kubectl ln logger ls mkdir mv pkill printf rm sed "
-    "setuidgid sleep tag tar test touch unzip useradd usermod".split()
+    "awk chgrp chmod chown cp cut date du echo find git grep head helm kill kubectl ln logger ls mkdir mv "
+    "pkill printf rm sed setuidgid sleep sort split tag tail tar test touch unzip useradd usermod wc".split()
 )
 """Programs whose arguments are texts, files or users."""
 _CONTAINERS = frozenset({"docker", "nerdctl", "podman"})
@@ -50,6 +50,8 @@ _OTHER_P = frozenset("celery jest make parallel pip pytest rq tail tsc uwsgi wrk
 _JOINED = re.compile(r"(-[pl])(\d+)$")
 _INSPECT = frozenset({"--inspect", "--inspect-brk", "--inspect-wait"})
 _BIND_FLAGS = frozenset({"-b", "-l", "-S", "-a"})
+_TEXTS = frozenset({"-H", "-m", "-t", "-u", "--chown", "--group", "--header", "--message", "--name", "--user"})
+"""Flags with a text, a user or a number of something else."""
 _POSITIONAL = frozenset({"http.server", "runserver", "runserver_plus", "SimpleHTTPServer"})
 _OF_USER_PORTS = 1_024
 _SOCAT = re.compile(r"(?i)(?P<kind>tcp|udp|sctp|openssl|ssl)[46]?(?P<listen>-l(?:isten)?|-recv\w*)?:(?P<rest>[^,]+)")
@@ -139,7 +141,8 @@ def _arguments(words: Sequence[Word], programs: set[str], values: Mapping[str, s
         elif value is not None and " " not in value.text:  # a text may be a command, in its turn
             found = list(_flag(name, value, programs))
             yield from found
-            place += bool(found)  # a flag of which nothing is known may take no value
+            # A flag of which nothing is known may take no value.
+            place += bool(found) or name in _TEXTS or is_handed_on(name)
 
 
 def _flag(name: str, value: Word, programs: set[str]) -> Iterator[Found]:
@@ -154,7 +157,7 @@ def _flag(name: str, value: Word, programs: set[str]) -> Iterator[Found]:
     elif name in _INSPECT or (name in _BIND_FLAGS and not programs & _CLIENTS):
         for place in find_places(value.text):
             yield Found.at(value.line, place, "published")
-    elif name not in {"-u", "--user", "--chown", "-t", "-H"} or "://" in value.text:
+    elif name not in _TEXTS or "://" in value.text:
         yield from read_setting("bind" if name == "-H" and "dockerd" in programs else name, value.text, value.line)
 
 

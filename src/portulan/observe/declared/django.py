@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from portulan.model import replace
 from portulan.observe.declared import LARGEST_FILE
 from portulan.observe.declared.commands import read_script
 from portulan.observe.declared.places import Found, observations, parse_number
@@ -61,8 +62,17 @@ def recognise(head: str, name: str) -> bool:
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the ports of a file."""
     text = source.text(LARGEST_FILE)
-    found = _of_python(text) if source.name.endswith(".py") else read_script(text, {})
-    return observations(source, sorted(found, key=lambda one: one.line))
+    if not source.name.endswith(".py"):
+        return observations(source, read_script(text, {}))
+    return observations(source, _each_once(sorted(_of_python(text), key=lambda one: one.line)))
+
+
+def _each_once(found: list[Found | Bad]) -> Iterator[Found | Bad]:
+    """Leave out a port of which the same line says the address too: a default is seen alone, and where it is used."""
+    told = {replace(one, address=None) for one in found if isinstance(one, Found) and one.address}
+    for one in found:
+        if one not in told:
+            yield one
 
 
 def _of_python(text: str) -> Iterator[Found | Bad]:
@@ -73,8 +83,8 @@ def _of_python(text: str) -> Iterator[Found | Bad]:
     names = names_of(module)
     for node in ast.walk(module):
         for target, value in assignments(node):
-            if isinstance(target, ast.Name):
-                yield from _setting(target.id, value, names)
+            if isinstance(target, ast.Name | ast.Attribute):
+                yield from _setting(terminal(target), value, names)
             elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
                 yield from _dialled([(str(target.slice.value), value)], names)
         if isinstance(node, ast.Dict):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FORMAT = "firewalld"
 SAYS = "zones, policies, services and direct rules of firewalld"
 
-_ROOT = re.compile(r"(?:\s|<\?[^>]*>|<!--.*?-->)*+<(?P<root>zone|policy|service|direct)[\s>]", re.DOTALL)
+_ROOT = re.compile(r"(?:\s|<\?[^>]*>|<!--.*?-->)*+<(?P<root>zone|policy|service|direct)[\s>/]", re.DOTALL)
 _OF_SERVICES = re.compile(r"<(?:port|short|include|helper|destination|source-port)[\s>]")
 _REFUSALS = frozenset({"reject", "drop"})
 _LET = frozenset({"accept", "forward-port"})

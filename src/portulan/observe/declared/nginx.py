@@ -27,7 +27,7 @@ FORMAT = "nginx"
 SAYS = "configurations of nginx"
 
 _KNOWN = re.compile(
-    r"^[ \t]*(?:(?:listen|server_name|(?:proxy|fastcgi|uwsgi|scgi|grpc|memcached)_pass)\s[^;{}]*;"
+    r"^[ \t]*(?:(?:listen|server_name|(?:proxy|fastcgi|uwsgi|scgi|grpc|memcached)_pass)[ \t]+[^;{}\n]{1,200};"
     r"|(?:upstream\s+\S+|server|http|stream)\s*\{)",
     re.MULTILINE,
 )
@@ -70,7 +70,8 @@ class Directive(Value):
 
 def recognise(head: str, name: str) -> bool:
     """Tell a configuration by a directive that only nginx has so, and the semicolons."""
-    return PurePath(name).suffix in _SUFFIXES and ";" in head and bool(_KNOWN.search(head))
+    suffix = PurePath(name).suffix
+    return suffix in _SUFFIXES and ";" in head and (suffix != "" or "{" in head) and bool(_KNOWN.search(head))
 
 
 def read(source: Source) -> Iterator[Observation | Bad]:

@@ -11,7 +11,7 @@ from portulan.observe.iptables import parse_rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LET = frozenset({"ACCEPT", "ufw-user-limit-accept"})
+_LET = frozenset({"ACCEPT", "ufw-user-limit-accept", "ufw6-user-limit-accept"})
 _SENT_ON = frozenset({"REDIRECT", "DNAT"})
 
 

@@ -30,7 +30,7 @@ _HOST = rf"(?>(?:[\w.\-]|{_VARIABLE})+|[*+])?"
 _ADDRESS = re.compile(rf"(?P<host>\[[^\]\s]*\]|{_HOST}):(?P<first>\d{{1,5}})(?:-(?P<last>\d{{1,5}}))?(?![\w.:%$-])")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+._\-]*)://(?P<authority>[^/?#\s\"'<>();`\\]*)")
 _NUMERIC = re.compile(r"[\d.]+")
-_NEXT_URL = re.compile(r"[,;\s|]+(?=[A-Za-z][A-Za-z0-9+._\-]*://)")
+_NEXT_URL = re.compile(r"[,;\s|]+(?=(?:[\w.\-]+=)?[A-Za-z][A-Za-z0-9+._\-]*://)")
 _PROTOCOL = re.compile(r"(?i)(?P<scheme>tcp|udp|sctp|http|https)[46]?[:/@](?!\d+$)")
 _IN_PARENTHESES = re.compile(r"@(?P<scheme>tcp|udp)\((?P<place>[^()\s]+)\)")
 _ORACLE = re.compile(r"jdbc:oracle:\w+:[^@\s]*@(?://)?(?P<place>[\w.\-]+:\d{1,5})")

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 _DEEPEST = 20
 _MOST = 100
 """How many values one expression may have: `a if x else b` has two."""
+_LONGEST = 1_000
+"""Characters of a string that is put together: each may have the one before twice."""
 _UNKNOWN = "${python}"
 """What an expression is whose value is not written: no number, and a host all the same."""
-_SAME = frozenset({"int", "str", "list", "tuple", "set", "parse", "Url"})
+_SAME = frozenset({"int", "str", "list", "tuple", "set", "Field"})
 """Functions whose first argument is what they return, for our purpose."""
 
 
@@ -99,7 +101,8 @@ def _joined(parts: list[ast.expr], names: Mapping[str, list[Text]], depth: int) 
         texts.append(value.text)
         if not line or any(letter.isdigit() for letter in value.text):
             line = value.line or line
-    return [Text("".join(texts), line)] if line else []
+    whole = "".join(texts)
+    return [Text(whole, line)] if line and len(whole) <= _LONGEST else []
 
 
 def _called(call: ast.Call, names: Mapping[str, list[Text]], depth: int) -> list[Text]:
@@ -112,7 +115,8 @@ def _called(call: ast.Call, names: Mapping[str, list[Text]], depth: int) -> list
         return resolve(call.args[0], names, depth)
     if function in {"split", "strip"} and isinstance(call.func, ast.Attribute):
         return resolve(call.func.value, names, depth)
-    return []
+    # What is made of a URL is one: a connection, its settings.
+    return [text for text in resolve(call.args[0], names, depth) if "://" in text.text] if call.args else []
 
 
 def default_of(call: ast.Call) -> ast.expr | None:

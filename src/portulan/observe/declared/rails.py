@@ -29,7 +29,10 @@ FORMAT = "rails"
 SAYS = "config/puma.rb, database.yml, cable.yml and bin/dev of Rails"
 
 _STORES = frozenset({"cable", "cache", "database", "mongoid", "queue", "redis", "sidekiq", "storage"})
+_OTHERS = re.compile(r"^(?:apiVersion|kind|services):", re.MULTILINE)
 _EXPRESSION = re.compile(r"<%(?P<kind>[=#-]?)(?P<inside>.*?)-?%>", re.DOTALL)
+_MOST = 10
+"""How many literals a name stands for."""
 _LISTENS = frozenset({"activate_control_app", "bind", "listen", "port", "ssl_bind"})
 _HANDED_ON = frozenset({"default_url_options", "hosts", "asset_host", "allowed_request_origins", "origins", "redirect"})
 
@@ -38,7 +41,8 @@ def recognise(head: str, name: str) -> bool:
     """Tell a file by its place and its name."""
     path = PurePath(name)
     if path.suffix in {".yml", ".yaml"}:
-        return path.stem in _STORES and (path.parent.name == "config" or path.stem in {"cable", "database"})
+        is_named = path.stem in _STORES and (path.parent.name == "config" or path.stem in {"cable", "database"})
+        return is_named and not _OTHERS.search(head)
     if path.suffix == ".rb":
         return "config" in path.parts or path.name in {"puma.rb", "unicorn.rb"}
     return path.name == "dev" and path.parent.name == "bin" and head.startswith("#!")
@@ -91,9 +95,9 @@ def _of_ruby(text: str) -> Iterator[Found]:
         values = literals(tokens)
         names = [token.text for token in tokens if token.kind == "word"]
         marks = [token.text for token in tokens[1:2] if token.kind == "mark"]
+        values += [value for name in dict.fromkeys(names[1:]) for value in assigned.get(name, [])]
         if marks == ["="]:
-            assigned[tokens[0].text] = values
-        values += [value for name in names[1:] for value in assigned.get(name, [])]
+            assigned[tokens[0].text] = values[:_MOST]
         if [token.text for token in tokens[:2]] == ["ENV", "["] and values:
             name = "".join([token.text for token in tokens[2:3]])
             yield from read_setting(name, values[0].text, values[0].line)

@@ -33,6 +33,8 @@ _HANDED_ON = frozenset(
 """Words that say that an address is only compared, or handed on, or that it is none."""
 _VERSIONS = 25
 """Below this a number behind a bare word may be the version of an image: `node:22`."""
+_SECRETS = frozenset(["auth", "credentials", "key", "owner", "pass", "password", "salt", "secret", "token", "user"])
+"""A name that ends so has a text that may look like an address: `admin:8080`."""
 _ADDRESSES = frozenset(
     ["addr", "address", "endpoint", "gateway", "host", "hosts", "peers", "proxy", "server", "servers", "uri", "url"]
 )
@@ -58,6 +60,11 @@ def is_port(name: str) -> bool:
     return words_of(name)[-1:] in (["port"], ["pgport"])
 
 
+def is_handed_on(name: str) -> bool:
+    """Tell whether an address of this name is only compared or handed on, such as an origin, or is none."""
+    return bool(_HANDED_ON.intersection(words_of(name)))
+
+
 def role_of_port(name: str) -> Role:
     """Return the role of a number by the name that it is given."""
     return "dialled" if _PROVIDED.intersection(words_of(name)) else "published"
@@ -72,11 +79,13 @@ def read_setting(name: str, value: str, line: int) -> Iterator[Found]:
         if ports is not None:
             yield Found(line, *ports, role_of_port(name), "udp" if words & _UDP else "tcp")
             return
-    if words & _HANDED_ON:
+    if is_handed_on(name):
         return
     bound = bool(words & _BOUND) and "advertised" not in words
     for place in find_places(value):
         bare = place.scheme is None and (place.host or "").isalpha()
+        if place.scheme is None and words_of(name)[-1:] and words_of(name)[-1] in _SECRETS:
+            continue
         if place.first < _VERSIONS and bare and not words & (_ADDRESSES | _BOUND | _PROVIDED):
             continue
         role: Role = "published" if bound or is_any(place.host) else "dialled"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _DEEPEST = 10
-_LONGEST = 8_192
+_LONGEST = 4_096
 """Characters of an expanded value: values that name values may double with each line."""
 _TOKEN = re.compile(
     r"""(?P<continued>\\\n) | (?P<escaped>\\.) | (?P<single>'[^']*+'?) | (?P<double>"(?:\\.|[^"\\])*+"?)
@@ -161,7 +161,10 @@ def _expand(text: str, values: Mapping[str, str], opening: str, separators: tupl
         part, place = text[place:start], start
         if text.startswith("$$", place) and opening == "${":
             part, place = part + "$", place + 2
-        elif text.startswith(opening, place) and (end := _close(text, place + 2)) > place + 2:
+        elif text.startswith(opening, place):
+            end = _close(text, place + 2)
+            if end == place + 2:  # nothing closes it, nor what may begin behind it
+                return "".join(out) + part + text[place:]
             inside = text[place + 2 : end - 1]
             part += _value_of(inside, values, opening, separators, depth - 1) if depth else text[place:end]
             place = end

@@ -11,17 +11,18 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from portulan.model import replace
 from portulan.observe.declared import LARGEST_FILE
-from portulan.observe.declared.places import Found, find_places, is_any, line_of, observations, parse_range
+from portulan.observe.declared.places import Found, line_of, observations, parse_range
 from portulan.observe.declared.positions import yaml_documents
-from portulan.observe.declared.settings import is_port, words_of
+from portulan.observe.declared.settings import is_port, read_setting, words_of
 from portulan.observe.declared.shell import expand
 from portulan.observe.readers.source import Bad
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from portulan.model import Observation, Role
+    from portulan.model import Observation
     from portulan.observe.declared.positions import Node
     from portulan.observe.readers.source import Source
 
@@ -38,7 +39,7 @@ _PUBLISHED = frozenset(
     {"server.port", "management.server.port", "management.port", "grpc.server.port", "spring.grpc.server.port"}
     | {"spring.rsocket.server.port", "local.server.port", "server.additionalports"}
 )
-_HANDED_ON = frozenset({"cors", "origin", "origins", "redirect", "description", "message"})
+_TEXTS = frozenset({"description", "message", "name", "title"})
 _PROPERTY = re.compile(r"(?P<key>(?:\\.|[^\s\\=:])+)[ \t\f]*[=: \t\f]?[ \t\f]*(?P<value>.*)", re.DOTALL)
 _UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\(.)", re.DOTALL)
 
@@ -75,15 +76,13 @@ def _find(properties: list[Property]) -> Iterator[Found]:
 
 def _ports(key: str, value: str, rows: Rows) -> Iterator[Found]:
     """Yield the ports of a property, its placeholders replaced."""
-    words = set(words_of(key))
     ports = parse_range(value.strip()) if is_port(key) else None
     if ports is not None:
         name = re.sub(r"[-_]", "", key).lower()
         yield Found(line_of(ports[0], rows, rows[0][0]), *ports, "published" if name in _PUBLISHED else "dialled")
-    elif not words & _HANDED_ON:
-        for place in find_places(value):
-            role: Role = "published" if is_any(place.host) or words & {"bind", "listen"} else "dialled"
-            yield Found.at(line_of(place.first, rows, rows[0][0]), place, role)
+    elif not _TEXTS.intersection(words_of(key)):
+        for found in read_setting(key, value, rows[0][0]):
+            yield replace(found, line=line_of(found.first, rows, found.line))
 
 
 def flatten(document: Node, prefix: str = "") -> Iterator[Property]:
