@@ -57,7 +57,7 @@ def recognise(head: str, name: str) -> bool:
 
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the ports of all services, whatever profile they belong to."""
-    return observations(source, _file(source.text(LARGEST_FILE), _variables(source)))
+    return observations(source, _file(source.text(LARGEST_FILE // 4), _variables(source)))
 
 
 def _variables(source: Source) -> dict[str, str]:

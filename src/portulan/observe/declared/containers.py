@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from portulan.model import Role, Transport
     from portulan.observe.declared.positions import Node
 
+LONGEST = 65_536
+"""Characters of a command or a variable: what is longer is data, such as a key or a program, and is not read."""
 TRANSPORTS: dict[str, Transport] = {"tcp": "tcp", "udp": "udp", "sctp": "sctp"}
 _PUBLISHED = re.compile(r"(?:(?P<address>.*):)?(?P<ports>[^:]*)", re.DOTALL)
-_URL = re.compile(r"[a-z]+://[^\s\"'<>();,]+")
+_URL = re.compile(r"(?<![a-z])[a-z]{1,20}://[^\s\"'<>();,]+")
 _VARIABLE = re.compile(r"\$\{[^{}]*\}|\$\w+")
 
 
@@ -35,7 +37,8 @@ def listening(found: Iterable[Found], role: Role) -> Iterator[Found]:
 
 def in_variable(name: str, value: Word, listens: Role) -> Iterator[Found]:
     """Yield the ports of a variable of an environment, whose value may have several lines."""
-    for place, row in enumerate(value.text.split("\n")):
+    rows = value.text.split("\n") if len(value.text) <= LONGEST else []
+    for place, row in enumerate(rows):
         yield from listening(read_environment(name, row, value.line + place, {}), listens)
 
 
@@ -61,7 +64,8 @@ def in_check(words: list[Word], values: Mapping[str, str]) -> Iterator[Found]:
 
 def words_of(node: Node) -> list[Word]:
     """Return the words of a command that is written as a list, or as a text: then it is one word."""
-    return [_word(one) for one in node.items or ((node,) if node.text is not None else ())]
+    words = [_word(one) for one in node.items or ((node,) if node.text is not None else ())]
+    return words if sum(len(word.text) for word in words) <= LONGEST else []
 
 
 def _word(node: Node) -> Word:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FORMAT = "dev-server"
 SAYS = "vite.config.js, webpack.config.js, angular.json and the like"
 
+MOST_VALUES = 8
+"""Of a variable that is assigned several times."""
 _PROGRAM = re.compile(
     r"(?:^|/)(?:(?:vite|vitest|webpack|rspack|rsbuild|next|nuxt|svelte|astro|docusaurus|vue|quasar|gatsby|remix|craco"
     r"|playwright|cypress|snowpack|react-router|farm|solid)[\w.-]*\.config[\w.-]*|webpack\.[\w.-]+|karma\.conf|proxy\.conf"
@@ -68,7 +70,7 @@ def recognise(head: str, name: str) -> bool:
 
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the ports of servers, and those that they pass requests on to."""
-    text = source.text(LARGEST_FILE // 4)
+    text = source.text(LARGEST_FILE // 20)
     return observations(source, _document(text) if _DOCUMENT.search(source.name) else _program(text))
 
 
@@ -91,7 +93,9 @@ def _program(text: str) -> Iterator[Found]:
     variables: dict[str, list[Token]] = {}
     for setting in settings:
         if setting.assigned:
-            variables.setdefault(setting.path[-1], []).append(setting.value)
+            values = variables.setdefault(setting.path[-1], [])
+            if len(values) < MOST_VALUES:
+                values.append(setting.value)
     numbers = {name: token.text for name, tokens in variables.items() for token in tokens if parse_number(token.text)}
     for path, token, assigned in settings:
         if token.kind == "name":

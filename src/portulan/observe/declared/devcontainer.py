@@ -36,7 +36,7 @@ def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # the protocol of 
 
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the ports that are forwarded, mapped or set."""
-    return observations(source, _file(source.text(LARGEST_FILE)))
+    return observations(source, _file(source.text(LARGEST_FILE // 4)))
 
 
 def _file(text: str) -> Iterator[Found | Bad]:

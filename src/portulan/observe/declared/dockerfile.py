@@ -7,6 +7,7 @@ scope of ARG and ENV, here-documents. What RUN does is not read.
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from typing import TYPE_CHECKING
 
 from portulan.observe.declared import LARGEST_FILE
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 FORMAT = "dockerfile"
 SAYS = "Dockerfile, Containerfile: EXPOSE, ENV, HEALTHCHECK, CMD"
 
+MOST_STAGES = 200
+MOST_VARIABLES = 1_000
+"""Of one stage; others are not known further down."""
 _NAMED = re.compile(
     r"(?:^|/)(?:(?:docker|container)file(?:[.-][\w.-]+)?|[\w.-]+\.(?:docker|container)file)$", re.IGNORECASE
 )
@@ -50,7 +54,7 @@ def recognise(head: str, name: str) -> bool:
 
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the ports of every stage."""
-    return observations(source, _file(source.text(LARGEST_FILE)))
+    return observations(source, _file(source.text(LARGEST_FILE // 4)))
 
 
 def _file(text: str) -> Iterator[Found | Bad]:
@@ -58,16 +62,16 @@ def _file(text: str) -> Iterator[Found | Bad]:
     arguments, environment = outside, dict[str, str]()
     stages: dict[str, dict[str, str]] = {}
     for instruction, rest in _instructions(text):
-        values = arguments | environment
+        values = ChainMap(environment, arguments)
         if instruction == "FROM" and (match := _FROM.match(rest.text)):
             arguments, environment = {}, dict(stages.get(match[1], {}))
-            stages[match[2] or str(len(stages))] = environment
+            if len(stages) < MOST_STAGES:
+                stages[match[2] or str(len(stages))] = environment
         elif instruction in {"ARG", "ENV"}:
             for name, value in _assignments(rest, values):
-                if instruction == "ENV":
-                    environment[name] = value.text
-                else:  # without a default it is that of the file's beginning
-                    arguments[name] = value.text or outside.get(name, "")
+                given = environment if instruction == "ENV" else arguments
+                if len(given) < MOST_VARIABLES:  # an ARG without a default has that of the file's beginning
+                    given[name] = value.text or outside.get(name, "")
                 yield from in_variable(name, value, "internal")
         else:
             yield from _stage(instruction, rest, values, environment)

@@ -21,7 +21,7 @@ from portulan.observe.declared.kubernetes import (
     role_of_service,
 )
 from portulan.observe.declared.places import Found, observations
-from portulan.observe.declared.positions import DEEPEST, port_of, yaml_documents
+from portulan.observe.declared.positions import port_of, yaml_documents
 from portulan.observe.declared.settings import role_of_port
 from portulan.observe.declared.shell import Word
 from portulan.observe.readers.source import Bad
@@ -38,13 +38,15 @@ SAYS = "Helm charts: values.yaml, and templates of manifests"
 
 MOST_BRANCHES = 8
 """How many branches of one condition are read."""
+MOST_OPEN = 20
+"""How deep conditions may be nested."""
 LONGEST_LINE = 400
 """Characters around an action that are looked at."""
 _VALUES = re.compile(r"(?:^|/)(?:[\w.-]+[.-])?values(?:[.-][\w.-]+)?\.ya?ml$")
 _TEMPLATE = re.compile(r"\.(?:ya?ml|tpl)$")
 _MANIFEST = re.compile(r"^(?:apiVersion|kind):", re.MULTILINE)
 _ACTION = re.compile(
-    r"\{\{-?\s*(?:/\*(?:(?!\*/).){0,8000}\*/\s*-?|(?P<word>[\w$.]*)(?:[^{}\"`]|\"(?:[^\"\\\n]|\\.)*\"|`[^`\n]*`){0,400})\}\}",
+    r"\{\{-?\s*(?:/\*(?:(?!\*/|/\*).){0,8000}+\*/\s*-?|(?P<word>[\w$.]*)(?:[^{}\"`]|\"(?:[^\"\\\n]|\\.)*\"|`[^`\n]*`){0,400})\}\}",
     re.DOTALL,
 )
 _OPENS = frozenset({"if", "with", "range", "define", "block"})
@@ -61,7 +63,7 @@ def recognise(head: str, name: str) -> bool:
 
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the ports of a template in all its branches, or those of a file of values."""
-    text = source.text(LARGEST_FILE // 4)
+    text = source.text(LARGEST_FILE // 8)
     return observations(source, _values(text) if _VALUES.search(source.name) else _template(text))
 
 
@@ -112,7 +114,7 @@ def _count_branches(actions: list[re.Match[str]]) -> dict[int, int]:
 
 def _follow(action: re.Match[str], index: int, open_ones: list[tuple[int, int]]) -> None:
     """Keep what is open, with its current branch, up to date."""
-    if action["word"] in _OPENS and len(open_ones) < DEEPEST:
+    if action["word"] in _OPENS and len(open_ones) < MOST_OPEN:
         open_ones.append((index, 0))
     elif action["word"] == "else" and open_ones:
         start, branch = open_ones.pop()

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(
     r"(?P<skipped>\s++|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/)"
-    r"|(?P<text>'(?:[^'\\\n]|\\.)*+'|\"(?:[^\"\\\n]|\\.)*+\"|`(?:[^`\\]|\\.)*+`)"
+    r"|(?P<text>'(?:[^'\\\n]|\\.){0,1000}+'|\"(?:[^\"\\\n]|\\.){0,1000}+\"|`(?:[^`\\]|\\.){0,4000}+`)"
     r"|(?P<name>[A-Za-z_$][\w$]*+)|(?P<number>[0-9][\w.]*+)|(?P<sign>=>|[=!]==?|\?\?|\|\||&&|.)",
     re.DOTALL,
 )
-_PATTERN = re.compile(r"/(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*+\])++/[a-z]*")
+_PATTERN = re.compile(r"/(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.){0,200}+\]){1,1000}+/[a-z]*")
 _BEFORE_PATTERN = frozenset({"(", ",", "=", ":", "[", "!", "&&", "||", "?", "{", "}", ";", "=>", "return"})
 _BEGINS = frozenset({"const", "export", "function", "if", "import", "let", "module", "return", "throw", "type", "var"})
 """Words that begin a statement, where no semicolon ended the one before."""
@@ -80,7 +80,7 @@ def settings_of(text: str) -> Iterator[Setting]:
             frame.key, frame.assigned = (*frame.chain, token.text), not frame.chain
             frame.chain = ()
         elif after.text == "." and token.kind == "name":
-            frame.chain = (*frame.chain, token.text)
+            frame.chain = (*frame.chain[-DEEPEST:], token.text)
         elif frame.opening == "{" and before.text in {"{", ","} and after.text in {",", "}"}:
             yield Setting((*_path(frames[:-1]), token.text), token, assigned=False)  # `{ port }` is `{ port: port }`
         elif not (frame.commas and frame.callee == "parseInt"):

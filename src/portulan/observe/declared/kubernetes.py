@@ -36,7 +36,7 @@ FORMAT = "kubernetes"
 SAYS = "Kubernetes manifests: Services, pods, Ingresses, policies"
 
 TEMPLATED = re.compile(
-    r"\{\{-?\s*(?:/\*|(?:[^}\"]*[\s(])?(?:\.(?:Values|Release|Chart|Capabilities|Template)\b|(?:include|template|define)\s+\"))"
+    r"\{\{-?\s*(?:/\*|(?:[^{}\"]{0,200}[\s(])?(?:\.(?:Values|Release|Chart|Capabilities|Template)\b|(?:include|template|define)\s+\"))"
 )
 """What a template of a chart has in it, and a manifest with braces of other programs has not."""
 _API = re.compile(r"^(?:apiVersion:|[ \t{]*\"apiVersion\"\s*:)", re.MULTILINE)

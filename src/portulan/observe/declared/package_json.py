@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from portulan.observe.declared import LARGEST_FILE
 from portulan.observe.declared.commands import read_script
+from portulan.observe.declared.containers import words_of
 from portulan.observe.declared.places import Found, find_places, observations
 from portulan.observe.declared.positions import json_document
 from portulan.observe.readers.source import Bad
@@ -34,7 +35,7 @@ def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # the protocol of 
 
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the ports of all scripts."""
-    return observations(source, _file(source.text(LARGEST_FILE)))
+    return observations(source, _file(source.text(LARGEST_FILE // 20)))
 
 
 def _file(text: str) -> Iterator[Found | Bad]:
@@ -43,7 +44,8 @@ def _file(text: str) -> Iterator[Found | Bad]:
         yield document
         return
     for _, script in document["scripts"]:
-        yield from read_script((script.text or "").replace("\n", ";"), {}, script.line)
+        for word in words_of(script):
+            yield from read_script(word.text.replace("\n", ";"), {}, word.line)
     proxy = document["proxy"]
     targets = [proxy, *(target["target"] for _, target in proxy)]
     for target in targets:

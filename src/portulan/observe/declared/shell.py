@@ -151,7 +151,7 @@ def expand(
     >>> expand("{$PORT:5000}", {}, opening="{$", separators=(":",))
     '5000'
     """
-    return _expand(text, values, opening, separators, _DEEPEST) if "$" in text else text
+    return _expand(text, values, opening, separators, _DEEPEST) if "$" in text and len(text) <= _LONGEST else text
 
 
 def _expand(text: str, values: Mapping[str, str], opening: str, separators: tuple[str, ...], depth: int) -> str:
