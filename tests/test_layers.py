@@ -29,15 +29,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": GROUND,
     "coordinate": GROUND | {"registry"},
     "census": GROUND | {"registry", "judge", "observe"},
-    "answer": GROUND | ROOMS - {"census"},
+    "answer": GROUND | ROOMS - {"census"} | {"judging"},
+    # the judge with the map at hand
+    "judging": GROUND | {"registry", "judge"},
     # what changes, joined with the map
-    "watched": GROUND | ROOMS - {"census"} | {"answer"},
+    "watched": GROUND | ROOMS - {"census"} | {"answer", "judging"},
     # what an answer reads like: as JSON, and as one sentence
     "document": GROUND,
     "sentence": GROUND | {"judge"},
     # strangers to one another
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
-    "cli": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "atlas", ""},
+    "cli": GROUND | ROOMS | {"answer", "judging", "document", "sentence", "watched", "atlas", ""},
     # import portulan: names that are fetched when they are asked for
     "": GROUND | ROOMS | {"answer", "document", "sentence", "watched"},
     "__main__": {"cli"},

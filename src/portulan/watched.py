@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from portulan.answer import Judging, Veil, open_map, resolve, short
+from portulan.answer import open_map, resolve, short
 from portulan.errors import NotSupported, RegistryError, UsageError
+from portulan.judging import Judging, Veil
 from portulan.model import replace
 
 TYPE_CHECKING = False

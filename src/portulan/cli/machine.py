@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from portulan.answer import Machine, Territory
     from portulan.cli import Options
-    from portulan.model import Observation, Process, TransportEntry, Verdict
+    from portulan.judge.weigh import Ruling
+    from portulan.judging import Glance
+    from portulan.model import Evidence, Observation, Process, TransportEntry, Verdict
 
     Row = tuple[str, ...]
 
@@ -62,15 +64,14 @@ def print_machine(options: Options, *, connections: bool = False, accepted: bool
         with_command_lines=options.with_command_lines,
     )
     tally: dict[str, int] = {}
-    counted = count(seen, tally)
     if options.format == "text":
         style = Style(sys.stdout)
-        cells = Cells(short=style.terminal)
-        print_rows(JUDGED, (cells.of_verdict(verdict, seen.says_the_map_of(verdict)) for verdict in counted), style)
+        rows = map(Cells(short=style.terminal).of_glance, seen.glances())
+        print_rows(JUDGED, count_rows(rows, tally), style)
     else:
         from portulan.cli.formats import print_verdicts  # noqa: PLC0415  # json and csv cost a start-up each
 
-        print_verdicts(counted, seen, options.format)
+        print_verdicts(count(seen, tally), seen, options.format)
     _end(seen)
     say_passed_over()
     if sys.stdout.isatty():
@@ -114,6 +115,13 @@ def count(verdicts: Iterable[Verdict], tally: dict[str, int]) -> Iterator[Verdic
         yield verdict
 
 
+def count_rows(rows: Iterable[Row], tally: dict[str, int]) -> Iterator[Row]:
+    """Pass the rows of verdicts on, counting them by attention, which they begin with."""
+    for row in rows:
+        tally[row[0]] = tally.get(row[0], 0) + 1
+        yield row
+
+
 def say_tally(tally: dict[str, int], seen: Machine, noun: str = "sockets") -> None:
     """Say how many there were, by attention."""
     total = sum(tally.values())
@@ -133,6 +141,7 @@ class Cells:
         # By identity, with the values themselves, so that the identity stays theirs.
         self._owners: dict[int, tuple[tuple[Process, ...], Row]] = {}
         self._map: dict[int, tuple[TransportEntry, str]] = {}
+        self._rulings: dict[int, tuple[Ruling, str]] = {}
 
     def of(self, subject: Observation) -> Row:
         """Return the cells of one socket."""
@@ -150,17 +159,26 @@ class Cells:
             clean(home),
         )
 
-    def of_verdict(self, verdict: Verdict, on: TransportEntry) -> Row:
-        """Return the cells of one socket with its verdict and what the map says of its number."""
-        redirect = verdict.subject.redirect
+    def of_glance(self, glance: Glance) -> Row:
+        """Return the cells of one socket with the short of its verdict and what the map says of its number."""
+        subject, on, ruling = glance
+        redirect = subject.redirect
         one = redirect is None or redirect.ports.first == redirect.ports.last
         return (
-            verdict.attention,
-            *self.of(verdict.subject),
+            ruling.attention,
+            *self.of(subject),
             self._says(on) if one else "",  # a rule on several ports is about none of them
-            verdict.judgement,
-            clean(why(verdict, short=self._short)),
+            ruling.judgement,
+            self._why(ruling, subject),
         )
+
+    def _why(self, ruling: Ruling, subject: Observation) -> str:
+        """Return the cell for what decided: the same for all sockets that are alike, and so for all of a ruling."""
+        seen, said = self._rulings.get(id(ruling), (None, ""))
+        if seen is not ruling:
+            said = clean(say_why(ruling.because, subject, short=self._short))
+            self._rulings[id(ruling)] = ruling, said
+        return said
 
     def _owner(self, subject: Observation) -> Row:
         """Return the cells for the processes that hold a socket: program, pid, user."""
@@ -211,11 +229,11 @@ def namespace_of(subject: Observation) -> str:
     return subject.network_namespace_name or ""
 
 
-def why(verdict: Verdict, *, short: bool) -> str:
-    """Return the statements that decided."""
-    said = "; ".join([item.statement for item in verdict.because if item.weight in {"decides", "contradicts"}])
+def say_why(decided: Iterable[Evidence], subject: Observation, *, short: bool) -> str:
+    """Return the statements that decided; `short` names programs without their folders."""
+    said = "; ".join([item.statement for item in decided])
     if short:
-        for process in verdict.subject.processes:
+        for process in subject.processes:
             if process.executable is not None:
                 said = said.replace(process.executable, base_name(process.executable))
     return said

@@ -29,12 +29,25 @@ class Namesakes:
     Made once for a name, however many sockets its programs hold.
     """
 
-    __slots__ = ("_by_package", "_by_path", "_by_script", "_by_unit", "_seen", "own", "products", "rows")
+    __slots__ = (
+        "_by_package",
+        "_by_path",
+        "_by_script",
+        "_by_unit",
+        "_seen",
+        "own",
+        "products",
+        "relays",
+        "rows",
+        "serves",
+    )
 
     def __init__(self, rows: tuple[Executable, ...]) -> None:
         self.rows = rows
         self.own = tuple([row for row in rows if row.distinct == "own"])
         self.products = tuple(sorted({row.product for row in rows}))
+        self.relays = any(bare_name(row.name) in RELAYS for row in rows)
+        self.serves = not any(row.name in FOR_CONTAINERS for row in rows)
         self._seen: dict[tuple[object, ...], Program] = {}
         self._by_unit = _telling(rows, lambda row: row.unit)
         self._by_script = _telling(rows, lambda row: slug(row.product))
@@ -217,8 +230,7 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     believed = namesakes.own + second
     rest = tuple([row for row in namesakes.rows if row not in believed]) if believed else namesakes.rows
     says = _evidence(_say(process, believed, namesakes, None), observation, process)
-    relays = any(bare_name(row.name) in RELAYS for row in namesakes.rows)
-    serves = not any(row.name in FOR_CONTAINERS for row in namesakes.rows)
+    relays, serves = namesakes.relays, namesakes.serves
     return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says, relays, serves=serves)
 
 

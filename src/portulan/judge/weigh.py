@@ -35,10 +35,20 @@ from portulan.model import Value, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from portulan.judge.program import Namesakes, Program
-    from portulan.model import Entry, Evidence, Identification, KnownUse, Note, Observation, TransportEntry
+    from portulan.model import (
+        Attention,
+        Entry,
+        Evidence,
+        Identification,
+        Judgement,
+        KnownUse,
+        Note,
+        Observation,
+        TransportEntry,
+    )
 
     Finding = tuple[str, tuple[Evidence, ...]]  # a rule's code and the evidence it rests on
 
@@ -81,6 +91,27 @@ def judge(
     not the one that is weighed, because command lines are not to be shown.
     """
     return pronounce(assess(entry, catalogue, observation, identification), entry, shown or observation)
+
+
+class Ruling(Value):
+    """The short of a verdict, the same for all sockets that are alike: the rule, and the evidence that decided."""
+
+    rule: str
+    judgement: Judgement
+    attention: Attention
+    because: tuple[Evidence, ...]
+
+
+def rule_on(entry: Entry, catalogue: Mapping[str, Namesakes], observation: Observation) -> Ruling:
+    """Find the rule that a socket falls under, and no more; arguments as in `judge`."""
+    rule, because = _by_program(entry, entry.on(observation.transport), observation, catalogue)
+    _, judgement, attention = RULES[rule]
+    return Ruling.of((rule, judgement, attention, decisive(because)))
+
+
+def decisive(because: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Return the evidence that decided."""
+    return tuple([item for item in because if item.weight in {"decides", "contradicts"}])
 
 
 class Weighed(Value):

@@ -15,7 +15,7 @@ another control group. `Owners.search_every` reads all links of all processes an
 from __future__ import annotations
 
 import os
-from itertools import chain, islice
+from itertools import chain, filterfalse, islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -296,17 +296,9 @@ class Owners:
         self._numbers += [b"%d" % number for number in range(len(self._numbers), likely)]
         numbers = self._numbers[:likely]
         done = {*usual, *known}
-        counted = [number for number in numbers if number not in done]
-        others = self._list_others(path, done.union(numbers))
-        self._read_links(folder, chain(counted, others), left, hits, size - read)
+        rest = filterfalse(done.__contains__, chain(numbers, _list_others(path, numbers)))
+        self._read_links(folder, rest, left, hits, size - read)
         return left is None or bool(left)
-
-    @staticmethod
-    def _list_others(path: bytes, numbers: Collection[bytes]) -> Iterator[bytes]:
-        """List the numbers of open files but for some."""
-        for number in os.listdir(path):
-            if number not in numbers:
-                yield number
 
     def _read_links(
         self, folder: int, numbers: Iterable[bytes], left: set[bytes] | None, hits: dict[bytes, bytes], most: int = -1
@@ -352,6 +344,14 @@ class Owners:
         if found != self._usual[: len(found)]:
             self._usual = [*found, *[number for number in self._usual if number not in found]][:_USUAL]
         return True
+
+
+def _list_others(path: bytes, numbers: Sequence[bytes]) -> Iterator[bytes]:
+    """List the numbers of open files but for some, when the first is wanted."""
+    known = set(numbers)
+    for number in os.listdir(path):
+        if number not in known:
+            yield number
 
 
 def read_pids() -> list[int]:

@@ -154,6 +154,8 @@ def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], 
         holding = HOLDING[transport]
         for row in sockets.read(transport, netlink.EVERY if talking else holding):
             (holders if holding >> row[STATE] & 1 else talkers).append(row)
+    if not talkers:
+        return holders, [], []
     return holders, *Held(holders).divide(talkers)
 
 

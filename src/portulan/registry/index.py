@@ -182,7 +182,7 @@ class Index:
         first, last, transports, known_uses = run
         if not first <= port <= last:
             raise UnusableIndex(self.path, f"wrong place for port {port}")
-        return Entry(port, tier_of(port), self.snapshot, transports, known_uses)
+        return Entry.of((port, tier_of(port), self.snapshot, transports, known_uses))
 
     def _run(self, place: int) -> Run:
         """Read what is true of a run of numbers: the first and the last of them, their transports, their known uses."""
