@@ -139,38 +139,37 @@ class Cells:
     def __init__(self, *, short: bool) -> None:
         self._short = short
         # By identity, with the values themselves, so that the identity stays theirs.
-        self._owners: dict[int, tuple[tuple[Process, ...], Row]] = {}
+        self._shared: dict[tuple[object, ...], tuple[tuple[Process, ...], Row]] = {}
         self._map: dict[int, tuple[TransportEntry, str]] = {}
         self._rulings: dict[int, tuple[Ruling, str]] = {}
 
     def of(self, subject: Observation) -> Row:
         """Return the cells of one socket."""
-        owner = self._owner(subject) if subject.processes else _missing_owner(subject)
-        home = _home(subject)
-        port, name = _port(subject), clean(namespace_of(subject))
+        name, program, pids, users, home = self._share(subject)
+        port = _port(subject)
         if self._short and name:  # a column would go on a narrow terminal, and a container's port look like the host's
             port, name = f"{port} in {name}", ""
-        return (
-            port,
-            _address(subject),
-            subject.reachable_from or "",
-            name,
-            *owner,
-            clean(home),
-        )
+        return port, _address(subject), subject.reachable_from or "", name, program, pids, users, home
+
+    def _share(self, subject: Observation) -> Row:
+        """Return the cells that the sockets of a process share: namespace, program, pid, user, unit or container."""
+        processes, name = subject.processes, subject.network_namespace_name
+        key = (id(processes), name, subject.unit, subject.container, subject.container_name)
+        seen, cells = self._shared.get(key, (None, ()))
+        if seen is not processes:
+            owner = _say_owner(processes, short=self._short) if processes else _missing_owner(subject)
+            cells = (clean(name or ""), *owner, clean(_home(subject)))
+            if processes:  # why there are none is another matter for each
+                self._shared[key] = processes, cells
+        return cells
 
     def of_glance(self, glance: Glance) -> Row:
         """Return the cells of one socket with the short of its verdict and what the map says of its number."""
         subject, on, ruling = glance
         redirect = subject.redirect
         one = redirect is None or redirect.ports.first == redirect.ports.last
-        return (
-            ruling.attention,
-            *self.of(subject),
-            self._says(on) if one else "",  # a rule on several ports is about none of them
-            ruling.judgement,
-            self._why(ruling, subject),
-        )
+        says = self._says(on) if one else ""  # a rule on several ports is about none of them
+        return (ruling.attention, *self.of(subject), says, ruling.judgement, self._why(ruling, subject))
 
     def _why(self, ruling: Ruling, subject: Observation) -> str:
         """Return the cell for what decided: the same for all sockets that are alike, and so for all of a ruling."""
@@ -179,15 +178,6 @@ class Cells:
             said = clean(say_why(ruling.because, subject, short=self._short))
             self._rulings[id(ruling)] = ruling, said
         return said
-
-    def _owner(self, subject: Observation) -> Row:
-        """Return the cells for the processes that hold a socket: program, pid, user."""
-        processes = subject.processes
-        seen, owner = self._owners.get(id(processes), (None, ()))
-        if seen is not processes:
-            owner = _say_owner(processes, short=self._short)
-            self._owners[id(processes)] = processes, owner
-        return owner
 
     def _says(self, on: TransportEntry) -> str:
         """Return the cell for what the map says of a number."""
@@ -222,11 +212,6 @@ def _home(subject: Observation) -> str:
     if subject.container_name is not None:
         return f"container {subject.container_name}"
     return subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
-
-
-def namespace_of(subject: Observation) -> str:
-    """Return what to call the network namespace of a socket; nothing for the one that the looker is in."""
-    return subject.network_namespace_name or ""
 
 
 def say_why(decided: Iterable[Evidence], subject: Observation, *, short: bool) -> str:

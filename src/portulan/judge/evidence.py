@@ -77,13 +77,13 @@ def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
     another holder is out of place unless the number is shared by a crowd. Nothing speaks against anybody where the
     catalogue knows no program of one of the products: it might be that one.
     """
-    if is_documented(entry.on(observation.transport)):
-        return []
     narrow = [
         use
         for use in entry.known_uses
         if use.transport == observation.transport and use.relation != "malicious" and is_narrow(use)
     ]
+    if not narrow or is_documented(entry.on(observation.transport)):
+        return []
     if any(use.relation == "registered" or not use.program_known for use in narrow):
         return []
     held = [use for use in narrow if use.direction == "listen"]

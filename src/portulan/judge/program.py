@@ -230,8 +230,8 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     believed = namesakes.own + second
     rest = tuple([row for row in namesakes.rows if row not in believed]) if believed else namesakes.rows
     says = _evidence(_say(process, believed, namesakes, None), observation, process)
-    relays, serves = namesakes.relays, namesakes.serves
-    return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says, relays, serves=serves)
+    known = namesakes.products, None, in_memory, says, namesakes.relays, False, namesakes.serves
+    return Program.of((path, believed, fact, rest, *known))
 
 
 def _evidence(statement: str, observation: Observation, process: Process | None) -> Evidence:

@@ -35,7 +35,6 @@ _LOW_NUMBERS = 64
 _MANY_NUMBERS = 64
 _USUAL = 16
 _LINKS_OF_ONE_THREAD = 3
-_NUMBER_AT = len("socket:[")
 _INITIAL_PID_NAMESPACE = 4026531836  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 
 
@@ -50,6 +49,7 @@ class Owners:
         "_facts",
         "_foreign",
         "_held",
+        "_inodes",
         "_known",
         "_links",
         "_numbers",
@@ -61,10 +61,13 @@ class Owners:
         """Take the inodes of the sockets (0 for none), by the id of the control group that made them."""
         self._facts = facts
         # The text of a link stands for its socket, which spares taking every link apart.
-        self._links = {group: [_link(inode) for inode in inodes if inode] for group, inodes in members.items()}
-        self._held: dict[bytes, tuple[Process, ...]] = dict.fromkeys(
-            [link for links in self._links.values() for link in links], ()
-        )
+        self._links = {
+            group: [b"socket:[%d]" % inode for inode in inodes if inode] for group, inodes in members.items()
+        }
+        self._inodes: dict[bytes, int] = {}
+        for group, inodes in members.items():
+            self._inodes.update(zip(self._links[group], filter(None, inodes), strict=True))
+        self._held: dict[bytes, tuple[Process, ...]] = dict.fromkeys(self._inodes, ())
         self._known: dict[int, tuple[Process]] = {}  # by pid; one tuple that all its sockets share
         self._complete: set[int] = set()  # pids of which every link was read
         self._usual: list[bytes] = []  # numbers under which sockets were found, the last first
@@ -78,18 +81,17 @@ class Owners:
     def processes(self) -> dict[int, tuple[Process, ...]]:
         """Return the processes that hold each socket, by inode; by pid, one tuple for all sockets of the same."""
         same: dict[tuple[Process, ...], tuple[Process, ...]] = {}
-        found: dict[int, tuple[Process, ...]] = {}
-        for link, processes in self._held.items():
+        inodes = self._inodes
+        found = {inodes[link]: processes for link, processes in self._held.items() if processes}
+        for inode, processes in found.items():
             if len(processes) > 1:
                 ordered = tuple(sorted(processes, key=_pid))
-                found[int(link[_NUMBER_AT:-1])] = same.setdefault(ordered, ordered)
-            elif processes:
-                found[int(link[_NUMBER_AT:-1])] = processes
+                found[inode] = same.setdefault(ordered, ordered)
         return found
 
     def missing(self) -> set[int]:
         """Return the inodes of the sockets that no process is known to hold."""
-        return {int(link[_NUMBER_AT:-1]) for link in self._left()}
+        return {self._inodes[link] for link in self._left()}
 
     def why_missing(self, inode: int, group: int) -> ProcessesMissing:
         """Say why no process is known to hold a socket that is one of these, or has no inode."""
@@ -118,7 +120,9 @@ class Owners:
             self._search(read_pids(), left)
             self._doubt_relatives(left - self._left())
         # systemd keeps the sockets that it hands over to services, which must be found as well.
-        if any(owners[0].name == "systemd" for owners in self._held.values() if owners and not owners[1:]):
+        if any(owner.name == "systemd" for (owner,) in self._known.values()) and any(
+            owners[0].name == "systemd" for owners in self._held.values() if owners and not owners[1:]
+        ):
             for pid in read_pids():
                 self._ask(pid, _PASSED_ON)
         self._search_threads()
@@ -433,10 +437,6 @@ def _count_files(task: bytes) -> int:
         return os.stat(b"/proc/%s/fd" % task).st_size
     except OSError:
         return 0
-
-
-def _link(inode: int) -> bytes:
-    return b"socket:[%d]" % inode
 
 
 def _pid(process: Process) -> int:

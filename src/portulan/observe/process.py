@@ -32,6 +32,7 @@ _NS_PER_S = 1_000_000_000
 _NS_PER_TICK = _NS_PER_S // _TICKS_PER_S
 _COMMAND_LINE_BYTES = 32_768
 _DELETED = b" (deleted)"
+_NO_PROVENANCE = (None,) * (len(Process._fields) - Process._fields.index("package"))
 _WRITABLE_BY_GROUP = 0o020
 _WRITABLE_BY_OTHERS = 0o002
 
@@ -83,7 +84,10 @@ class Facts:
             self.groups[pid] = group
         name, ticks = parse_stat(status)
         command_line = parse_command_line(arguments) if arguments is not False else None
-        process = Process(pid, name, executable[0], command_line, user, self._started_at(ticks), *executable[1:])
+        path_of, file_status, writable = executable
+        started_at = self._started_at(ticks)
+        facts = (pid, name, path_of, command_line, user, started_at, file_status, writable)
+        process = Process.of((*facts, *_NO_PROVENANCE))
         if self._provenance is not None and path is not None and running is not None:
             self._provenance.note(process, path, running, folder, up)
         return process

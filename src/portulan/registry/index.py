@@ -63,6 +63,8 @@ FIELD = "\x1f"
 ITEM = "\x1e"
 """Text separators: no value, the next field, the next item of a list."""
 
+_NOTHING = bytes(8)  # of a pair: no grade and no rows
+
 _REINSTALL = "install portulan again"
 
 
@@ -194,19 +196,19 @@ class Index:
             transports = []
             for number, transport in enumerate(TRANSPORTS):
                 head = 8 + 8 * number
+                if record[head : head + 8] == _NOTHING:
+                    transports.append(TransportEntry.of((transport, STATES[record[4 + number]], None, (), ())))
+                    continue
                 grade = u32(record, head)
                 assignments = u16(record, head + 4)
                 others = u16(record, head + 6)
                 between = at + 4 * assignments
                 after = between + 4 * others
+                rows = tuple([self._assignment(u32(record, ref)) for ref in range(at, between, 4)])
+                other_rows = tuple([self._assignment(u32(record, ref)) for ref in range(between, after, 4)])
+                known_grade = self._grade(grade) if grade else None
                 transports.append(
-                    TransportEntry(
-                        transport,
-                        STATES[record[4 + number]],
-                        self._grade(grade) if grade else None,
-                        tuple([self._assignment(u32(record, ref)) for ref in range(at, between, 4)]),
-                        tuple([self._assignment(u32(record, ref)) for ref in range(between, after, 4)]),
-                    )
+                    TransportEntry.of((transport, STATES[record[4 + number]], known_grade, rows, other_rows))
                 )
                 at = after
             known = self._known_uses(tuple([u32(record, ref) for ref in range(at, at + 4 * uses, 4)]))
@@ -285,7 +287,7 @@ class Index:
         if row is None:
             name, aliases, first, last, *rest = self._fields(at, 14)
             ports = None if first is None else PortRange(int(first), int(last))
-            row = self._assignments[at] = Assignment(name, _items(aliases), ports, *rest)
+            row = self._assignments[at] = Assignment.of((name, _items(aliases), ports, *rest))
         return row
 
     def _known_uses(self, refs: tuple[int, ...]) -> tuple[KnownUse, ...]:
