@@ -55,13 +55,12 @@ _RULER = re.compile(r"\s*-{3,}(?:\s+-{3,})+\s*$")
 _PROPERTY = re.compile(r"(?P<name>[A-Z]\w{0,63}) +:(?: |$)(?P<value>.*)$")
 _CSV = re.compile(r'"?\w+"?([,;\t|])"?\w')
 _COLUMNS = re.compile(r'(?:^|[\s,;|"])LocalAddress["\s,;|].*LocalPort|(?:^|[\s,;|"])LocalPort["\s,;|].*LocalAddress')
-_JSON_BEGINS = re.compile(r"\s*\[?\s*\{")
 _JSON_NAMES = re.compile(r'"LocalPort"\s*:')
 
 
 def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # the text alone tells
     """Tell whether a file begins with the properties of these objects."""
-    if _JSON_BEGINS.match(head):
+    if _is_json(head):
         return bool(_JSON_NAMES.search(head) and '"LocalAddress"' in head)
     lines = [line[:LONGEST] for line in head.splitlines() if line.strip()][:40]
     if any(_COLUMNS.search(line) for line in lines[:FIRST]):
@@ -70,13 +69,17 @@ def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # the text alone t
     return names >= {"LocalAddress", "LocalPort"}
 
 
+def _is_json(head: str) -> bool:
+    return head.lstrip().removeprefix("[").lstrip().startswith("{")
+
+
 def read(source: Source) -> Iterator[Observation | Bad]:
     """Yield the sockets."""
     return settle(_read(source))
 
 
 def _read(source: Source) -> Iterator[Observation | Bad]:
-    rows = _read_json(source) if _JSON_BEGINS.match(source.head) else _read_lines(source)
+    rows = _read_json(source) if _is_json(source.head) else _read_lines(source)
     for row in rows:
         if isinstance(row, Bad):
             yield row

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from portulan.observe.readers.source import Source
 
 FORMAT = "ss"
-SAYS = "ss of iproute2, with any options but without -r; with -n"
+SAYS = "ss -n of iproute2, with any other options but -r"
 
 LONGEST = 65_536
 """Characters of what is said of one socket: a thousand owners have room."""
