@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from portulan.model import Endpoint, Observation
 from portulan.observe.netlink import STATE_NAMES
 from portulan.observe.readers.sockets import join_owners, owners, parse_end, seen, settle, state_of
 from portulan.observe.readers.source import Bad
+from portulan.observe.readers.values import imported
 from tests.observe.readers.reading import source_of
 
 SOURCE = source_of("")
@@ -119,6 +122,31 @@ def test_a_connection_without_a_peer_is_refused() -> None:
     """It would hold a port that nobody said it holds."""
     with pytest.raises(ValueError, match="no peer"):
         seen(SOURCE, "tcp", Endpoint("::1", 1), None, "established", network_type="ipv6")
+
+
+def test_an_imported_observation_has_its_fields_in_their_places() -> None:
+    """`imported` makes a value of all its fields in their order; the model's own constructor makes the same."""
+    end = Endpoint("::1", 1)
+    facts: dict[str, Any] = {
+        "direction": "connect",
+        "peer": end,
+        "socket_state": "established",
+        "processes": owners([(7, "nginx", None)]),
+        "observed_at": SOURCE.observed_at,
+        "host": "pbx1",
+        "unit": "nginx.service",
+        "container": "c1",
+        "network_namespace": 3,
+        "network_type": "ipv6",
+        "interface": "lo",
+        "ipv6_only": True,
+        "inode": 5,
+        "socket_user": "root",
+        "cgroup": "/",
+        "system": "linux",
+    }
+    own = Observation(perspective="imported", transport="tcp", local=end, processes_missing=None, package=None, **facts)
+    assert imported(SOURCE, "tcp", end, **facts) == own
 
 
 def test_bad_records_pass() -> None:

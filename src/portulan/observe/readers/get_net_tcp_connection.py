@@ -195,6 +195,7 @@ def _parse(source: Source, row: Row) -> Observation | None:
         (STATES.get(state) or state_of(state)) if transport == "tcp" else None,
         network_type="ipv6" if ":" in row["LocalAddress"] else "ipv4",
         processes=owners([(parse_pid(pid), row.get("ProcessName", "")[:255] or None, None)] if pid else []),
+        system="windows",
     )
 
 

@@ -143,6 +143,7 @@ def _parse(source: Source, match: re.Match[str], *, is_wide: bool) -> Observatio
         processes=owners([(int(pid), program[:255].strip(), None)] if pid.isdigit() else []),
         inode=inode,
         socket_user=_user(found["user"]) if found and inode else None,
+        system="linux",
     )
 
 

@@ -91,6 +91,7 @@ def _parse(source: Source, match: re.Match[str], columns: list[str]) -> Observat
         network_type=family,
         processes=owners(_parse_owner(rest.removeprefix(word).strip() if state else rest, columns)),
         ipv6_only=match["family"] == "6" if six else None,
+        system="macos" if "rhiwat" in columns else None,  # -v; the BSDs do not have that column
     )
 
 

@@ -121,6 +121,7 @@ def _parse(source: Source, match: re.Match[str]) -> Observation | None:
         state,
         network_type=family,
         processes=owners([(int(pid), None, None)]),
+        system="windows",
     )
 
 

@@ -27,6 +27,8 @@ _NEXT = re.compile(r"\n[\s,\[]*(?=\{)|(?<=\})\s*,\s*(?=\{)")
 """Where the next record may begin: with a line, or after one that ends."""
 _TAIL = 256
 """Characters that are kept when more are read, since what is looked for may lie across the cut."""
+_LONGEST_TOKEN = len(r"\ud83d\ude00")
+"""Of all but strings: an error that near to the end of what has been read may be none."""
 _DECODE = json.JSONDecoder().raw_decode
 
 
@@ -39,11 +41,9 @@ def read_objects(source: Source, between: re.Pattern[str] = BETWEEN) -> Iterator
             continue
         line = text.line
         try:
-            record = text.value()
+            yield line, text.record()
         except ValueError as error:
             yield Bad(line, str(error))
-            continue
-        yield (line, record) if isinstance(record, dict) else Bad(line, "no object")
 
 
 class Cursor:
@@ -85,6 +85,13 @@ class Cursor:
         self.peek()
         return name
 
+    def record(self) -> dict[str, Any]:
+        """Take the object that begins here; raises ValueError where there is none, as `value` does."""
+        if not self._buffer.startswith("{", self._at):
+            raise self._passed_over(self._at, "no object")
+        found: dict[str, Any] = self.value()
+        return found
+
     def value(self) -> Any:  # noqa: ANN401  # whatever JSON has
         """Take the value that begins here.
 
@@ -97,19 +104,16 @@ class Cursor:
                 raise self._passed_over(self._at, "nested too deeply") from None
             except ValueError as error:
                 where = getattr(error, "pos", self._at)
-                if self._is_cut(where, error) and self._fill():
+                unterminated = str(error).startswith("Unterminated string")
+                if (unterminated or where >= len(self._buffer) - _LONGEST_TOKEN) and self._fill():
                     continue
-                what = "the file ends within it" if self._is_cut(where, error) else getattr(error, "msg", str(error))
+                ended = unterminated or where >= len(self._buffer.rstrip())
+                what = "the file ends within it" if ended else getattr(error, "msg", str(error))
                 raise self._passed_over(where, f"not JSON: {what}") from None
             if end == len(self._buffer) and self._fill():
                 continue  # a number may go on
             self._move(end)
             return value
-
-    def _is_cut(self, where: int, error: ValueError) -> bool:
-        """Tell whether an error may be because the rest of the value has not been read yet."""
-        unterminated = str(error).startswith("Unterminated string")
-        return unterminated or where >= len(self._buffer) - len(r"\ud83d\ude00")  # the longest token but strings
 
     def _fill(self) -> bool:
         """Read more, twice as much each time for one value, up to the largest; tell whether there was more."""

@@ -123,6 +123,7 @@ def seen(
     inode: int | None = None,
     socket_user: str | None = None,
     cgroup: str | None = None,
+    system: str | None = None,
 ) -> Observation:
     """Make the observation of a socket: without a peer it holds its port, with one it dials (until `settle`).
 
@@ -148,6 +149,7 @@ def seen(
         inode=inode,
         socket_user=socket_user,
         cgroup=cgroup,
+        system=system,
         network_type=network_type,
         ipv6_only=ipv6_only if holds and network_type == "ipv6" else None,
     )

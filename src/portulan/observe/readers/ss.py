@@ -162,6 +162,7 @@ def _parse(source: Source, text: str, alone: Transport | None, anywhere: str) ->
         inode=inode,
         socket_user=said.get("uid", "root") if inode else None,  # ss leaves out root's number, and only that
         cgroup=said.get("cgroup"),
+        system="linux",
     )
 
 

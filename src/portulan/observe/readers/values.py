@@ -60,6 +60,7 @@ def imported(
     socket_user: str | None = None,
     cgroup: str | None = None,
     identification: Identification | None = None,
+    system: str | None = None,
 ) -> Observation:
     """Make an observation of what a record tells; all else is not recorded.
 
@@ -92,6 +93,7 @@ def imported(
             cgroup,
             *_NOT_RECORDED,
             identification,
+            system,
         )
     )
 
