@@ -6,7 +6,6 @@ from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from portulan.model import PORTS, Endpoint, Observation
-from portulan.observe.cgroup import container_of, unit_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,6 +66,8 @@ def imported(
     A control group names the unit and the container; an IPv6 socket may have IPv4 addresses (`network_type`).
     """
     if cgroup is not None:
+        from portulan.observe.cgroup import container_of, unit_of  # noqa: PLC0415  # other systems do without
+
         unit = unit or unit_of(cgroup)
         container = container or container_of(cgroup)
     return Observation.of(  # all its fields in their order: a third of the price, where there are millions
