@@ -294,6 +294,8 @@ def _recorded(
         return None, 0, (Incomplete("who used this port before", error.message, error.hint or ""),)
 
 
+KEPT = 8_192
+"""How much is kept of what was weighed: a machine has fewer kinds of sockets, and a file of a fleet any number."""
 _PROCESSES = Observation._fields.index("processes")
 _IN_FLIGHT = Observation._fields.index("in_flight")
 
@@ -324,6 +326,8 @@ class Veil:
         seen, hidden = self._hidden.get(id(processes), (None, processes))
         if seen is not processes:
             hidden = tuple([replace(process, command_line=None) for process in processes])
+            if len(self._hidden) >= KEPT:
+                self._hidden.clear()
             self._hidden[id(processes)] = processes, hidden
         return hidden
 
@@ -358,7 +362,10 @@ class Judging:
         alike = self._likeness(entry, observation)
         weighed, _ = self._weighed.get(alike) or (None, ())
         if weighed is None:
-            weighed = self._assess(entry, self._look_up(observation), observation)
+            if len(self._weighed) >= KEPT:
+                self._weighed.clear()
+                self._catalogue.clear()
+            weighed = self._assess(entry, self._look_up(observation), observation, observation.identification)
             self._weighed[alike] = weighed, observation.processes
         return self._pronounce(weighed, entry, self._veil.over(observation))
 

@@ -31,7 +31,7 @@ from portulan.judge.evidence import (
 )
 from portulan.judge.program import SYSTEMD, activated_program, bare_name, programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
-from portulan.model import Value, Verdict
+from portulan.model import Value, Verdict, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def assess(
 
 
 def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
-    """Return what decides without an identification: sockets that are alike in this are weighed alike.
+    """Return what decides, with the identification that a socket has: those that are alike in it are weighed alike.
 
     What the map says and who holds the socket count by their identity: to compare them would cost more than to weigh
     them. So whoever compares keeps them, or another value may come to have the same.
@@ -142,6 +142,8 @@ def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
         observation.socket_user,
         observation.activates,
         observation.redirect,
+        observation.declaration,
+        observation.identification,
     )
 
 
@@ -243,10 +245,12 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
     if rule in DISGUISED:  # whatever answers, the program hides what it is
         return rule, (*because, say_probe(identification, "context"))
 
+    if RULES[rule][1] == "unknown":  # that nothing was known of it decides nothing any more
+        because = tuple([replace(item, weight="context") for item in because])
     names = {identification.protocol, *identification.service_names}
     if any(names.intersection((assignment.service_name, *assignment.aliases)) for assignment in on.assignments):
         return "PT102", (*because, say_probe(identification, "decides"))
-    cited = [use for use in uses_like(entry, observation) if use.protocol == identification.protocol]
+    cited = [use for use in uses_like(entry, observation) if use.protocol in names and use.protocol is not None]
     cited = [use for use in cited if use.relation != "malicious"]
     if cited:
         return "PT114", (*say_uses(cited[:1], "supports"), *because, say_probe(identification, "decides"))

@@ -252,4 +252,5 @@ _observation = _value(
     redirect=_maybe(_redirect),
     declaration=_maybe(_declaration),
     identification=_maybe(_identification),
+    system=_maybe_text,
 )
