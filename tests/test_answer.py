@@ -19,7 +19,7 @@ def judged_alone(observation: Observation) -> object:
     known = {name: Namesakes(index.executables(name)) for name in programs_of(observation)}
     if observation.unit is not None:
         known.setdefault(observation.unit, Namesakes(index.executables_of_unit(observation.unit)))
-    return judge(index.entry(number_of(observation)), known, observation)
+    return judge(index.entry(number_of(observation)), known, observation, observation.identification)
 
 
 def programs_of(observation: Observation) -> list[str]:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from portulan.model import Entry, Executable, Process, Verdict
     from portulan.registry.index import Index
 
+KEPT = 8_192
+"""How much is kept of what was weighed: a machine has fewer kinds of sockets, and a file of a fleet any number."""
+
 _PROCESSES = Observation._fields.index("processes")
 _IN_FLIGHT = Observation._fields.index("in_flight")
 
@@ -42,6 +45,8 @@ class Veil:
         seen, hidden = self._hidden.get(id(processes), (None, processes))
         if seen is not processes:
             hidden = tuple([replace(process, command_line=None) for process in processes])
+            if len(self._hidden) >= KEPT:
+                self._hidden.clear()
             self._hidden[id(processes)] = processes, hidden
         return hidden
 
@@ -85,7 +90,9 @@ class Judging:
         alike = likeness(entry, observation)
         weighed, _ = self._weighed.get(alike) or (None, ())
         if weighed is None:
-            weighed = assess(entry, self._look_up(observation), observation)
+            if len(self._weighed) >= KEPT:
+                self._forget()
+            weighed = assess(entry, self._look_up(observation), observation, observation.identification)
             self._weighed[alike] = weighed, observation.processes
         return pronounce(weighed, entry, self._veil.over(observation))
 
@@ -95,9 +102,17 @@ class Judging:
         alike = likeness(entry, observation)
         ruling, _ = self._ruled.get(alike) or (None, ())
         if ruling is None:
-            ruling = rule_on(entry, self._look_up(observation), observation)
+            if len(self._ruled) >= KEPT:
+                self._forget()
+            ruling = rule_on(entry, self._look_up(observation), observation, observation.identification)
             self._ruled[alike] = ruling, observation.processes
         return Glance.of((observation, entry.on(observation.transport), ruling))
+
+    def _forget(self) -> None:
+        """Begin anew: what was weighed is known by the identity of processes, so both go together."""
+        self._catalogue.clear()
+        self._weighed.clear()
+        self._ruled.clear()
 
     def _look_up(self, observation: Observation) -> dict[str, Namesakes]:
         """Return the catalogue with all that it has on the programs and the unit behind a socket."""

@@ -48,6 +48,9 @@ JUDGED = Columns(
     (("WHY", 24), *WHO.expendable, ("VERDICT", 12), ("THE MAP SAYS", 12)),
 )
 
+KEPT = 8_192
+"""How many cells are kept that rows share: a machine has fewer, and somebody else's file any number."""
+
 SAMPLE = 1_000
 """The widths of a table's columns come from its first rows, so that a long table needs no memory of itself."""
 
@@ -160,6 +163,8 @@ class Cells:
             owner = _say_owner(processes, short=self._short) if processes else _missing_owner(subject)
             cells = (clean(name or ""), *owner, clean(_home(subject)))
             if processes:  # why there are none is another matter for each
+                if len(self._shared) >= KEPT:
+                    self._shared.clear()
                 self._shared[key] = processes, cells
         return cells
 
@@ -176,6 +181,8 @@ class Cells:
         seen, said = self._rulings.get(id(ruling), (None, ""))
         if seen is not ruling:
             said = clean(say_why(ruling.because, subject, short=self._short))
+            if len(self._rulings) >= KEPT:
+                self._rulings.clear()
             self._rulings[id(ruling)] = ruling, said
         return said
 

@@ -113,6 +113,7 @@ def _row(cells: Cells, glance: Glance) -> Row:
     place, role = "", ""
     if subject.declaration is not None:
         place, role = f"{subject.declaration.file}:{subject.declaration.line}", subject.declaration.role
+        socket[-1] = ""  # why nothing more is known of it is the same in each row
     return (attention, clean(subject.host or ""), clean(place), role, *socket)
 
 

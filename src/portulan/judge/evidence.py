@@ -240,11 +240,15 @@ def say_missing_owner(observation: Observation) -> Evidence:
         else:
             statement = "no process holds this socket: the connection is ending or not yet accepted"
         return Evidence("process", statement, source_of(observation), "decides")
+    live = observation.perspective == "live"
     if observation.processes:
         statement = "a process holds it, but its executable may not be read"
+        if not live:
+            name = next((process.name for process in observation.processes if process.name), "a process")
+            statement = f"{name} held it; whoever recorded it did not say from which file that ran"
         return Evidence("process", statement, source_of(observation, observation.processes[0]), "decides")
     why = {
-        "not permitted": "its owner may not be read by this user",
+        "not permitted": "its owner may not be read by this user" if live else "its owner could not be read",
         "other namespace": "its owner is in another process namespace, a container or a host around this one",
         "closed before it could be read": "it was closed before its owner could be read",
         "not recorded": "whoever recorded it did not say who holds it",
@@ -275,18 +279,23 @@ def say_provenance(observation: Observation) -> tuple[Evidence, ...]:
         elif package is None and process.restart_needed is not None and process.executable_status == "present":
             statement = f"{path} is in no package"
         if statement:
-            said.append(Evidence("process", statement, f"/proc/{process.pid}/exe", weight))
+            said.append(Evidence("process", statement, source_of(observation, process), weight))
         if process.script is not None:
             whose = f"of the package {process.script_package}" if process.script_package else "which is in no package"
             statement = f"the command line, which whoever starts it chooses, names {process.script}, {whose}"
-            said.append(Evidence("process", statement, f"/proc/{process.pid}/cmdline", "context"))
+            live = observation.perspective == "live"
+            source = f"/proc/{process.pid}/cmdline" if live else observation.perspective
+            said.append(Evidence("process", statement, source, "context"))
     return tuple({item.statement: item for item in reversed(said)}.values())[::-1] if said else ()
 
 
 def say_probe(identification: Identification, weight: Weight) -> Evidence:
-    """State what answered."""
-    product = f" ({identification.product})" if identification.product else ""
-    statement = f"what answers there speaks {identification.protocol}{product}"
+    """State what answered: when Portulan asked, or somebody else, who then is the source."""
+    inside = " inside TLS" if "tls" in identification.layers[:-1] else ""
+    spoken = f"{identification.protocol}{inside}" + (f" ({identification.product})" if identification.product else "")
+    if identification.cost is None and identification.reasons:
+        return Evidence("probe", f"what answered there spoke {spoken}", identification.reasons[0], weight)
+    statement = f"what answers there speaks {spoken}"
     return Evidence("probe", statement, f"{identification.port}/{identification.transport}", weight)
 
 
@@ -311,8 +320,10 @@ def advise(rule: str, observation: Observation) -> str:
         does = f"sends to {observation.peer.address} port {observation.peer.port}"
     else:
         does = f"serves on port {observation.local.port}"
-    arguments = ARGUMENTS_ON_WINDOWS if observation.system == "windows" else ARGUMENTS
-    return advice.format(program=program, arguments=arguments.format(pid=pid), does=does)
+    arguments = (ARGUMENTS_ON_WINDOWS if observation.system == "windows" else ARGUMENTS).format(pid=pid)
+    said = advice.format(program=program, arguments=arguments, does=does)
+    elsewhere = observation.perspective != "live" and said.endswith((arguments, LOOK_AT_SOCKETS))
+    return f"{said}, on the machine that it was seen on" if elsewhere else said
 
 
 def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attention: Attention) -> tuple[Note, ...]:

@@ -31,7 +31,7 @@ from portulan.judge.evidence import (
 )
 from portulan.judge.program import SYSTEMD, activated_program, bare_name, programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
-from portulan.model import Value, Verdict
+from portulan.model import Value, Verdict, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,9 +102,14 @@ class Ruling(Value):
     because: tuple[Evidence, ...]
 
 
-def rule_on(entry: Entry, catalogue: Mapping[str, Namesakes], observation: Observation) -> Ruling:
+def rule_on(
+    entry: Entry,
+    catalogue: Mapping[str, Namesakes],
+    observation: Observation,
+    identification: Identification | None = None,
+) -> Ruling:
     """Find the rule that a socket falls under, and no more; arguments as in `judge`."""
-    rule, because = _by_program(entry, entry.on(observation.transport), observation, catalogue)
+    rule, because = _find(entry, entry.on(observation.transport), observation, catalogue, identification)
     _, judgement, attention = RULES[rule]
     return Ruling.of((rule, judgement, attention, decisive(because)))
 
@@ -133,9 +138,7 @@ def assess(
 ) -> Weighed:
     """Find the rule that a socket falls under, and why; arguments as in `judge`."""
     on = entry.on(observation.transport)
-    rule, because = _by_program(entry, on, observation, catalogue)
-    if identification is not None and identification.protocol is not None:
-        rule, because = _by_probe(entry, on, observation, identification, (rule, because))
+    rule, because = _find(entry, on, observation, catalogue, identification)
     because = (*say_provenance(observation), *because)
     squats_on = None
     if rule in SQUATS:
@@ -148,7 +151,7 @@ def assess(
 
 
 def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
-    """Return what decides without an identification: sockets that are alike in this are weighed alike.
+    """Return what decides, with the identification that a socket has: those that are alike in it are weighed alike.
 
     What the map says and who holds the socket count by their identity: to compare them would cost more than to weigh
     them. So whoever compares keeps them, or another value may come to have the same.
@@ -173,6 +176,8 @@ def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
         observation.socket_user,
         observation.activates,
         observation.redirect,
+        observation.declaration,
+        observation.identification,
     )
 
 
@@ -185,6 +190,20 @@ def pronounce(weighed: Weighed, entry: Entry, observation: Observation) -> Verdi
     if advice is None and rule in ADVICE:
         advice = advise(rule, observation)
     return Verdict.of((observation, judgement, squats_on, attention, rule, (*says, *because), advice, notes))
+
+
+def _find(
+    entry: Entry,
+    on: TransportEntry,
+    observation: Observation,
+    catalogue: Mapping[str, Namesakes],
+    identification: Identification | None,
+) -> Finding:
+    """Judge by who holds the socket, and by what answers where somebody asked."""
+    finding = _by_program(entry, on, observation, catalogue)
+    if identification is None or identification.protocol is None:
+        return finding
+    return _by_probe(entry, on, observation, identification, finding)
 
 
 def _by_program(
@@ -274,10 +293,12 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
     if rule in DISGUISED:  # whatever answers, the program hides what it is
         return rule, (*because, say_probe(identification, "context"))
 
+    if RULES[rule][1] == "unknown":  # that nothing was known of it decides nothing any more
+        because = tuple([replace(item, weight="context") for item in because])
     names = {identification.protocol, *identification.service_names}
     if any(names.intersection((assignment.service_name, *assignment.aliases)) for assignment in on.assignments):
         return "PT102", (*because, say_probe(identification, "decides"))
-    cited = [use for use in uses_like(entry, observation) if use.protocol == identification.protocol]
+    cited = [use for use in uses_like(entry, observation) if use.protocol in names and use.protocol is not None]
     cited = [use for use in cited if use.relation != "malicious"]
     if cited:
         return "PT114", (*say_uses(cited[:1], "supports"), *because, say_probe(identification, "decides"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Origin", "Reader", "Reading", "find_reader", "formats"]
 
-NOT_FORMATS = frozenset({"records", "sockets", "source", "values"})
+NOT_FORMATS = frozenset({"banners", "fields", "protocols", "records", "sockets", "source", "values", "zeek"})
 SHOWN = 3
 """How many lines with bad records are named."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from portulan.model import PORTS, Endpoint, Observation
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from portulan.model import Direction, Identification, Process, Transport
     from portulan.observe.readers.source import Source
 
@@ -25,6 +25,7 @@ def parse_port(text: str) -> int:
     raise ValueError(message)
 
 
+@lru_cache(maxsize=16_384)  # most files have few addresses, many times each
 def parse_address(text: str) -> tuple[str, str | None]:
     """Return an address in its canonical form, an IPv4-mapped one as IPv4, and its zone (`%eth0`), if it has one.
 
@@ -36,6 +37,15 @@ def parse_address(text: str) -> tuple[str, str | None]:
         mapped = address.ipv4_mapped
         return str(mapped or address).partition("%")[0], zone
     return str(address), None
+
+
+def parse_epoch(seconds: str | float) -> datetime:
+    """Return a time, to the second, by seconds since 1970. Raises ValueError for what is none."""
+    try:
+        return datetime.fromtimestamp(max(int(float(seconds)), 0), UTC)
+    except (OSError, OverflowError, TypeError, ValueError):
+        message = f"{str(seconds)[:40]!r} is not a time in seconds"
+        raise ValueError(message) from None
 
 
 def imported(
