@@ -117,25 +117,26 @@ def _is_open(text: str) -> bool:
     return bool(match and found and _parse_owners(match["rest"], found.end())[1] < 0)
 
 
-def _transport_of(head: str) -> Transport | None:
-    """Tell the transport of a list that does not name it."""
+def _transport_of(head: str) -> Transport:
+    """Tell the transport of a list that does not name it.
+
+    UNCONN is UDP's. A list of nothing but connections is taken for TCP's, as `ss -tn` prints it: a list of connected
+    UDP sockets and no others is seldom asked for.
+    """
     matches = [match for line in head.splitlines() if (match := _SOCKET.match(line)) and not match["netid"]]
     states = {state_of(match["state"]) for match in matches if match["state"]}
-    if states & _TCP_ONLY or (matches and _TCP_SAYS.search(head)):
+    if states & _TCP_ONLY or _TCP_SAYS.search(head):
         return "tcp"
-    return "udp" if "close" in states else None
+    return "udp" if "close" in states else "tcp"
 
 
-def _parse(source: Source, text: str, alone: Transport | None, anywhere: str) -> Observation | None:
+def _parse(source: Source, text: str, alone: Transport, anywhere: str) -> Observation | None:
     """Parse what is said of one socket. Raises ValueError where it is none, or says too little."""
     match = _SOCKET.match(text)
     if match is None:
         message = "not a socket of ss"
         raise ValueError(message)
-    transport: Transport | None = match["netid"] or ("sctp" if match["branch"] else alone)  # type: ignore[assignment]  # the pattern has no others
-    if transport is None:
-        message = "the transport is not said; ss prints it of more than one: -tu"
-        raise ValueError(message)
+    transport: Transport = match["netid"] or ("sctp" if match["branch"] else alone)  # type: ignore[assignment]  # the pattern has no others
     local, zone = parse_end(match["local"], anywhere)
     peer, _zone = parse_end(match["peer"], anywhere)
     state = state_of(match["state"] or "")
