@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 import time
 from itertools import chain
@@ -60,7 +61,7 @@ def run(flags: Namespace) -> int:
 def _origins(place: str, flags: Namespace) -> Iterator[Origin]:
     """Yield what there is to read at a place: a file, the Parquet files of a fleet, or a repository."""
     if _is_fleet(place):
-        from portulan.observe.fleet import read_fleet  # type: ignore[import-not-found]  # noqa: PLC0415  # comes with the extra fleet
+        from portulan.observe.fleet import read_fleet  # noqa: PLC0415  # comes with the extra fleet
 
         yield Origin(place, "what Portulan writes", read_fleet(place))
     elif Path(place).is_dir():
@@ -129,13 +130,15 @@ def _write_machine(flags: Namespace) -> int:
             message = f"--{'from' if name == 'reader' else name} is about a FILE, and this machine knows itself"
             raise UsageError(message, hint="portulan observe FILE --to PLACE")
     seen = territory(connections=True, everywhere=True, provenance=True)
-    return _write(iter(seen), seen, flags)
+    return _write(iter(seen), seen, flags, host=platform.node())
 
 
-def _write(observations: Iterator[Observation], seen: Reading | Territory, flags: Namespace) -> int:
+def _write(
+    observations: Iterator[Observation], seen: Reading | Territory, flags: Namespace, *, host: str | None = None
+) -> int:
     from portulan.observe.fleet import write_fleet  # noqa: PLC0415  # an extra of its own
 
-    written = write_fleet(observations, flags.to)
+    written = write_fleet(observations, flags.to, host=host)
     incomplete: tuple[Incomplete, ...] = seen.incomplete
     for refused in incomplete:
         say_incomplete(refused)
