@@ -92,7 +92,7 @@ def _program(text: str) -> Iterator[Found]:
     settings = list(settings_of(text))
     variables: dict[str, list[Token]] = {}
     for setting in settings:
-        if setting.assigned:
+        if setting.assigned and setting.path:
             values = variables.setdefault(setting.path[-1], [])
             if len(values) < MOST_VALUES:
                 values.append(setting.value)
