@@ -14,16 +14,21 @@ from portulan.model import (
     PORTS,
     TRANSPORTS,
     Assignment,
+    Certificate,
     Citation,
+    Cost,
+    Declaration,
     Endpoint,
     Entry,
     Executable,
     Grade,
+    Identification,
     KnownUse,
     Observation,
     PortRange,
     Process,
     Redirect,
+    Tls,
     TransportEntry,
     tier_of,
 )
@@ -162,6 +167,47 @@ redirects: SearchStrategy[Redirect] = st.builds(
     from_here=st.booleans(),
 )
 
+declarations: SearchStrategy[Declaration] = st.builds(
+    Declaration,
+    file=texts,
+    line=st.integers(1, 10_000),
+    role=st.sampled_from(["published", "internal", "dialled"]),
+)
+
+counts = st.integers(0, 2**40)
+
+identifications: SearchStrategy[Identification] = st.builds(
+    Identification,
+    port=ports,
+    transport=transports,
+    protocol=maybe_texts,
+    layers=st.lists(texts, max_size=3).map(tuple),
+    tls=st.none()
+    | st.builds(
+        Tls,
+        version=texts,
+        alpn=maybe_texts,
+        client_certificate_wanted=st.booleans(),
+        certificate=st.none()
+        | st.builds(
+            Certificate,
+            subject=texts,
+            names=st.lists(texts, max_size=2).map(tuple),
+            not_before=texts,
+            not_after=texts,
+            sha256=texts,
+        ),
+    ),
+    product=maybe_texts,
+    version=maybe_texts,
+    confidence=st.floats(0, 1),
+    reasons=st.lists(texts, max_size=2).map(tuple),
+    behaviour=st.sampled_from([None, "silent", "closes", "resets", "echoes", "chatters", "contradicts"]),
+    cost=st.none() | st.builds(Cost, connections=counts, bytes_sent=counts, bytes_received=counts, duration_ms=counts),
+    transcript=maybe_texts,
+    service_names=st.lists(texts, max_size=2).map(tuple),
+)
+
 
 @st.composite
 def observations(draw: st.DrawFn) -> Observation:
@@ -173,10 +219,13 @@ def observations(draw: st.DrawFn) -> Observation:
     owners = tuple(draw(st.lists(processes, max_size=2, unique_by=lambda process: process.pid)))
     reasons = ["not permitted", "other namespace", "no process holds it", "closed before it could be read"]
     ipv6 = draw(st.booleans())
+    perspective = draw(st.sampled_from(["live", "imported", "declared"]))
+    if perspective != "live":
+        reasons.append("not recorded")
     return Observation(
         observed_at=draw(times),
         host=draw(maybe_texts),
-        perspective=draw(st.sampled_from(["live", "imported", "declared"])),
+        perspective=perspective,  # type: ignore[arg-type]
         direction=direction,  # type: ignore[arg-type]  # drawn from its values
         transport=transport,  # type: ignore[arg-type]
         local=draw(endpoints),
@@ -204,4 +253,6 @@ def observations(draw: st.DrawFn) -> Observation:
         container_image=draw(maybe_texts),
         activates=draw(maybe_texts),
         redirect=draw(st.none() | redirects) if direction == "listen" else None,
+        declaration=draw(declarations) if perspective == "declared" else None,
+        identification=draw(st.none() | identifications),
     )

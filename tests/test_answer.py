@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portulan.answer import Judging, Veil
 from portulan.judge import Namesakes, judge, number_of
+from portulan.judge.weigh import Ruling, decisive
+from portulan.judging import Judging, Veil
 from portulan.model import Observation, replace
 from portulan.registry.index import open_index
 from tests.strategies import observations
@@ -18,7 +19,7 @@ def judged_alone(observation: Observation) -> object:
     known = {name: Namesakes(index.executables(name)) for name in programs_of(observation)}
     if observation.unit is not None:
         known.setdefault(observation.unit, Namesakes(index.executables_of_unit(observation.unit)))
-    return judge(index.entry(number_of(observation)), known, observation)
+    return judge(index.entry(number_of(observation)), known, observation, observation.identification)
 
 
 def programs_of(observation: Observation) -> list[str]:
@@ -36,6 +37,18 @@ def test_sockets_that_are_alike_are_judged_as_if_alone(first: Observation, other
     for observation in (first, *others, *shared):
         if observation.direction != "listen" or observation.peer is None:
             assert known_too(observation) == judged_alone(observation)
+            assert known_too.glance(observation) == Judging(index, Veil(with_command_lines=True)).glance(observation)
+
+
+@given(observations())
+def test_a_glance_is_the_short_of_a_verdict(observation: Observation) -> None:
+    """What a table shows of a socket is what its verdict says: of its evidence, that which decided."""
+    judging = Judging(open_index(), Veil(with_command_lines=True))
+    if observation.direction != "listen" or observation.peer is None:
+        verdict, glance = judging(observation), judging.glance(observation)
+        assert glance.ruling == Ruling(verdict.rule, verdict.judgement, verdict.attention, decisive(verdict.because))
+        assert glance.subject is observation
+        assert glance.on == judging.entry_of(observation).on(observation.transport)
 
 
 @given(observations())

@@ -29,9 +29,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": GROUND,
     "coordinate": GROUND | {"registry"},
     "census": GROUND | {"registry", "judge", "observe"},
-    "answer": GROUND | ROOMS - {"census"} | {"probed"},
+    "answer": GROUND | ROOMS - {"census"} | {"judging", "probed"},
+    # the judge with the map at hand
+    "judging": GROUND | {"registry", "judge"},
     # what changes, joined with the map
-    "watched": GROUND | ROOMS - {"census"} | {"answer"},
+    "watched": GROUND | ROOMS - {"census"} | {"answer", "judging"},
     # what answers, joined with the map
     "probed": GROUND | ROOMS - {"census"},
     # what an answer reads like: as JSON, and as one sentence
@@ -39,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sentence": GROUND | {"judge"},
     # strangers to one another
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
-    "cli": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed", "atlas", ""},
+    "cli": GROUND | ROOMS | {"answer", "judging", "document", "sentence", "watched", "probed", "atlas", ""},
     # import portulan: names that are fetched when they are asked for
     "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed"},
     "__main__": {"cli"},

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = [
     "py.typed",
     "cli/data/portulan.1",
+    "cli/data/portulan-observe.service",
+    "cli/data/portulan-observe.timer",
     "cli/data/portulan-watch.service",
     "cli/data/completions/portulan.bash",
     "cli/data/completions/_portulan",

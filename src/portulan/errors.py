@@ -8,6 +8,7 @@
     ├── RegistryError        a registry file or index cannot be used
     ├── RecordingError       a recording of a watch cannot be read or written
     ├── ReadError            a file of somebody else's observations cannot be read
+    ├── WriteError           observations cannot be written to where they should go
     └── ObserveError         the territory cannot be seen
         ├── NotPermitted     ... because the system refuses
         └── NotSupported     ... because this system has no such source
@@ -44,6 +45,10 @@ class RecordingError(PortulanError):
 
 class ReadError(PortulanError):
     """A file of somebody else's observations, or one that declares ports, cannot be read."""
+
+
+class WriteError(PortulanError):
+    """Observations cannot be written to where they should go."""
 
 
 class ObserveError(PortulanError):

@@ -82,6 +82,16 @@ def tier_of(port: int) -> Tier:
     return "user" if port < 49152 else "dynamic"  # noqa: PLR2004
 
 
+def base_name(path: str) -> str:
+    r"""Return the file name in a path of Linux, macOS (``/``) or Windows (``C:\``, ``\\server``)."""
+    return path.rpartition("\\" if is_of_windows(path) else "/")[2]
+
+
+def is_of_windows(path: str) -> bool:
+    r"""Tell whether a path is one of Windows: it begins with a drive (``C:\``) or a server (``\\server``)."""
+    return path[1:3] == ":\\" or path.startswith("\\\\")
+
+
 @dataclass_transform(frozen_default=True)
 class ValueType(type):
     """Turns annotated names into the places of a tuple, and their values into defaults."""
@@ -297,9 +307,10 @@ class Endpoint(Value):
 class Process(Value):
     """A process that holds a socket. What could not be read is None.
 
-    `executable` is the target of /proc/PID/exe; `executable_status` tells whether that file is still there (`unseen`:
-    that cannot be seen from here, as where somebody has mounts of his own);
-    `executable_writable` is the first part of its path that somebody other than root can write, or None.
+    `executable` is the running file (the target of /proc/PID/exe); `executable_status` tells whether that file is still
+    there (`unseen`: that cannot be seen from here, as where somebody has mounts of his own);
+    `executable_writable` is the first part of its path that somebody other than root can write, or None; on Windows it
+    is always None, since it is not known there.
 
     Where somebody asked for provenance: `package` owns the file at that path; `executable_intact` tells whether what
     runs has the content that the package shipped; `restart_needed` whether another file of the package took its place
@@ -370,6 +381,8 @@ class Observation(Value):
     `declaration` is the place in a file, where a file declares the port (perspective `declared`); `identification` is
     what whoever saw it found to answer there, as scanners do. processes_missing is `not recorded` where the record of
     somebody else (perspective `imported`) or a file cannot tell.
+    `system` is what runs there: `linux`, `macos`, `windows`, or as Python calls it (sys.platform); None where the
+    record does not tell.
     """
 
     observed_at: datetime
@@ -402,6 +415,7 @@ class Observation(Value):
     redirect: Redirect | None = None
     declaration: Declaration | None = None
     identification: Identification | None = None
+    system: str | None = None
 
 
 class Incomplete(Value):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from portulan.answer import Judging, Veil, open_map, resolve, short
-from portulan.errors import RegistryError, UsageError
+import sys
+
+from portulan.answer import open_map, resolve, short
+from portulan.errors import NotSupported, RegistryError, UsageError
+from portulan.judging import Judging, Veil
 from portulan.model import replace
 
 TYPE_CHECKING = False
@@ -80,6 +83,13 @@ class Watched:
         return replace(event, observation=observation, verdict=verdict, previous=previous)
 
 
+def check_system() -> None:
+    """Raise NotSupported where nothing can be watched: it is the kernel of Linux that tells of what changes."""
+    if sys.platform != "linux":
+        message = "only Linux can be watched"
+        raise NotSupported(message, hint="look again and again instead: portulan list --format jsonl")
+
+
 def watch(
     queries: Iterable[str] = (),
     *,
@@ -94,6 +104,7 @@ def watch(
     `accepted` adds the connections of listeners, `present` what is there when it begins. It looks every `every_s`
     seconds, for `for_s` seconds or until the iteration is left. Errors as in `ask`.
     """
+    check_system()
     from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
     survey()  # says so where nothing can be seen at all

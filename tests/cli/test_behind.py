@@ -125,19 +125,18 @@ def test_the_sentence_on_a_rule() -> None:
 
 def test_a_rule_on_many_ports() -> None:
     """A rule on many numbers is a row of its own name in the list, and on the page of one of them no headline."""
-    from portulan.judge import judge  # noqa: PLC0415  # as the door does
+    from portulan.judge import judge, rule_on  # noqa: PLC0415  # as the door does
+    from portulan.judging import Glance  # noqa: PLC0415
     from portulan.registry.index import open_index  # noqa: PLC0415
 
     entry = open_index().entry(80)
     every = replace(RULE, address=None, port=15_001, by="iptables", ports=PortRange(1, 65_535), from_here=True)
     seen = replace(TAKEN, redirect=every)
+    on, says = entry.on("tcp"), JUDGED.headings.index("THE MAP SAYS")
     broad, narrow = judge(entry, {}, seen), judge(entry, {}, TAKEN)
-    row = Cells(short=True).of_verdict(broad, entry.on("tcp"))
-    assert (row[1], row[JUDGED.headings.index("THE MAP SAYS")]) == ("1-65535/tcp", "")
-    assert (
-        Cells(short=True).of_verdict(narrow, entry.on("tcp"))[JUDGED.headings.index("THE MAP SAYS")]
-        == "http, www, www-http"
-    )
+    row = Cells(short=True).of_glance(Glance(seen, on, rule_on(entry, {}, seen)))
+    assert (row[1], row[says]) == ("1-65535/tcp", "")
+    assert Cells(short=True).of_glance(Glance(TAKEN, on, rule_on(entry, {}, TAKEN)))[says] == "http, www, www-http"
 
     def said(*verdicts: Verdict) -> str:
         return sentence(Answer("80", 80, None, "system", entry, tuple([v.subject for v in verdicts]), verdicts, ()))

@@ -174,4 +174,4 @@ def test_help_lists_the_formats() -> None:
     """`observe --help` names every format with the command that writes it."""
     done = portulan("observe", "--help")
     assert done.returncode == 0
-    assert "sockstat -46 (FreeBSD)" in done.stdout
+    assert "sockstat -46 of FreeBSD" in done.stdout

@@ -369,7 +369,8 @@ def test_what_is_no_file_is_not_shown(debian: Debian, tmp_path: Path, word: str)
         folder = os.open(f"/proc/{pid}", os.O_PATH | os.O_DIRECTORY)
         try:
             claimed = replace(process, command_line=("python3", word))
-            provenance.note(claimed, folder, b"")
+            link, status = os.fsencode(sys.executable), Path(f"/proc/{pid}/exe").stat()
+            provenance.note(claimed, link, status, folder, b"")
         finally:
             os.close(folder)
         provenance.settle()

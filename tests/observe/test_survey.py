@@ -192,15 +192,6 @@ def test_no_source_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
         assert caught.value.hint
 
 
-def test_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere than on Linux the survey says at once that it is not supported, with a hint."""
-    monkeypatch.setattr(sys, "platform", "plan9")
-    with pytest.raises(NotSupported) as caught:
-        survey()
-    assert "plan9" in caught.value.message
-    assert caught.value.hint
-
-
 @pytest.mark.parametrize("port", [-1, 65_536])
 def test_no_such_port(port: int) -> None:
     """A number that is no port is refused."""

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portulan.errors import RegistryError, UsageError
-from portulan.model import PORTS, TRANSPORTS, Entry, PortRange, TransportEntry, tier_of
+from portulan.model import PORTS, TRANSPORTS, Entry, PortRange, TransportEntry, base_name, tier_of
 from portulan.registry.compile import Compiled, Run
 from portulan.registry.encode import encode_index
 from portulan.registry.index import (
@@ -22,7 +22,6 @@ from portulan.registry.index import (
     Index,
     OtherVersion,
     UnusableIndex,
-    base_name,
     names_of,
     open_index,
     packaged_folder,
@@ -275,6 +274,8 @@ def test_a_transport_that_is_none_is_refused(index: Index) -> None:
         ("libc.so.6", ("libc.so.6",)),
         ("beam.smp", ("beam.smp",)),
         ("8.2", ("8.2", "8", "")),
+        ("python3.12.exe", ("python3.12.exe", "python3.exe", "python.exe")),
+        ("NGINX-1.EXE", ("NGINX-1.EXE", "NGINX.EXE")),
         ("", ("",)),
     ],
 )
@@ -287,6 +288,7 @@ def test_file_names_are_taken_from_paths_of_all_systems() -> None:
     r"""A backslash separates only in a path that begins like Windows'; elsewhere it is part of the name."""
     assert base_name("/usr/sbin/sshd") == "sshd"
     assert base_name("C:\\Windows\\System32\\svchost.exe") == "svchost.exe"
+    assert base_name(r"\\server\share\tools\nc.exe") == "nc.exe"
     assert base_name("/tmp/a\\b") == "a\\b"  # noqa: S108  # only a text
 
 

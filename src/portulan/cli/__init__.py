@@ -104,13 +104,9 @@ def main(argv: list[str] | None = None) -> int:
     except PortulanError as error:
         say_error(error.message, error.hint)
         return 1 if isinstance(error, NotFound) else 2
-    except BrokenPipeError:
-        _forget("stdout")
-        return 0
     except OSError as error:
         _forget("stdout")
-        say_system_error(error)
-        return 2
+        return 0 if is_of_broken_pipe(error) else say_system_error(error)
     return code
 
 
@@ -350,15 +346,24 @@ def say_error(message: str, hint: str | None = None) -> None:
     say(f"error: {clean(message)}\n" + (f"hint: {clean(hint)}\n" if hint else ""))
 
 
-def say_system_error(error: OSError) -> None:
-    """Say which file the system refuses, or that standard output takes no more."""
+def is_of_broken_pipe(error: OSError) -> bool:
+    """Tell whether nobody reads standard output any more: on Windows that is an invalid argument, without a file."""
+    if sys.platform == "win32" and error.errno == errno.EINVAL:
+        return not error.filename
+    return isinstance(error, BrokenPipeError)
+
+
+def say_system_error(error: OSError) -> int:
+    """Say which file the system refuses, or that standard output takes no more; return the exit code."""
     if error.filename:
         named = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename)
         say_error(f"{named}: {error.strerror}", "see that it is there, and that you may read it")
     elif error.errno in CANNOT_WRITE:
         say_error(f"cannot write: {error.strerror}", "send standard output elsewhere, or free some space")
     else:
-        say_error(f"the system refuses: {error.strerror or error}", "strace -f shows what it refuses")
+        hint = "strace -f shows what it refuses" if sys.platform == "linux" else None
+        say_error(f"the system refuses: {error.strerror or error}", hint)
+    return 2
 
 
 def say_passed_over() -> None:

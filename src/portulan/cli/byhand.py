@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 QUIETLY = " -ErrorAction SilentlyContinue | Select-Object "
 PROGRAM = "OwningProcess,@{n='Program';e={(Get-Process -Id $_.OwningProcess).Path}}"
 
@@ -19,6 +21,9 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     # lsof does not tell the two ends of a connection apart, nor a UDP socket that waits from one that dials.
     ("macOS", "tcp", "dials or serves", "sudo lsof -nP -iTCP:{port} -sTCP:^LISTEN"),
     ("macOS", "udp", "holds or dials", "sudo lsof -nP -iUDP:{port}"),
+    # netstat shows the process ids of all users to any, and no programs; it writes a port behind a dot.
+    ("macOS", "tcp", "without sudo", "netstat -anv -p tcp | grep '[.]{port} '"),
+    ("macOS", "udp", "without sudo", "netstat -anv -p udp | grep '[.]{port} '"),
     ("macOS", "sctp", "holds or dials", "(no command: macOS itself has no SCTP)"),
     ("macOS", "dccp", "holds or dials", "(no command: macOS has no DCCP)"),
     (
@@ -45,10 +50,19 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
+HERE = {"darwin": "macOS", "win32": "Windows"}
+"""What a system is called here, by what Python calls it."""
+
+
 def commands(port: int, transports: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
-    """Return (system, transport, what it shows, command or in parentheses why there is none) for a port."""
-    return [
+    """Return (system, transport, what it shows, command or in parentheses why there is none) for a port.
+
+    The commands of the system that this runs on come first.
+    """
+    rows = [
         (system, transport, shows, command.replace("{port}", str(port)))
         for system, transport, shows, command in COMMANDS
         if transport in transports
     ]
+    here = HERE.get(sys.platform, "Linux")
+    return sorted(rows, key=lambda row: row[0] != here)

@@ -7,7 +7,7 @@ from itertools import chain
 
 from portulan.cli import say, say_incomplete, say_passed_over, worse
 from portulan.cli.terminal import Style, align, clean, columns_of, fit
-from portulan.model import Value
+from portulan.model import Value, base_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from portulan.answer import Machine, Territory
     from portulan.cli import Options
-    from portulan.model import Observation, Process, TransportEntry, Verdict
+    from portulan.judge.weigh import Ruling
+    from portulan.judging import Glance
+    from portulan.model import Evidence, Observation, Process, TransportEntry, Verdict
 
     Row = tuple[str, ...]
 
@@ -46,6 +48,9 @@ JUDGED = Columns(
     (("WHY", 24), *WHO.expendable, ("VERDICT", 12), ("THE MAP SAYS", 12)),
 )
 
+KEPT = 8_192
+"""How many cells are kept that rows share: a machine has fewer, and somebody else's file any number."""
+
 SAMPLE = 1_000
 """The widths of a table's columns come from its first rows, so that a long table needs no memory of itself."""
 
@@ -62,15 +67,14 @@ def print_machine(options: Options, *, connections: bool = False, accepted: bool
         with_command_lines=options.with_command_lines,
     )
     tally: dict[str, int] = {}
-    counted = count(seen, tally)
     if options.format == "text":
         style = Style(sys.stdout)
-        cells = Cells(short=style.terminal)
-        print_rows(JUDGED, (cells.of_verdict(verdict, seen.says_the_map_of(verdict)) for verdict in counted), style)
+        rows = map(Cells(short=style.terminal).of_glance, seen.glances())
+        print_rows(JUDGED, count_rows(rows, tally), style)
     else:
         from portulan.cli.formats import print_verdicts  # noqa: PLC0415  # json and csv cost a start-up each
 
-        print_verdicts(counted, seen, options.format)
+        print_verdicts(count(seen, tally), seen, options.format)
     _end(seen)
     say_passed_over()
     if sys.stdout.isatty():
@@ -114,6 +118,13 @@ def count(verdicts: Iterable[Verdict], tally: dict[str, int]) -> Iterator[Verdic
         yield verdict
 
 
+def count_rows(rows: Iterable[Row], tally: dict[str, int]) -> Iterator[Row]:
+    """Pass the rows of verdicts on, counting them by attention, which they begin with."""
+    for row in rows:
+        tally[row[0]] = tally.get(row[0], 0) + 1
+        yield row
+
+
 def say_tally(tally: dict[str, int], seen: Machine, noun: str = "sockets") -> None:
     """Say how many there were, by attention."""
     total = sum(tally.values())
@@ -131,45 +142,49 @@ class Cells:
     def __init__(self, *, short: bool) -> None:
         self._short = short
         # By identity, with the values themselves, so that the identity stays theirs.
-        self._owners: dict[int, tuple[tuple[Process, ...], Row]] = {}
+        self._shared: dict[tuple[object, ...], tuple[tuple[Process, ...], Row]] = {}
         self._map: dict[int, tuple[TransportEntry, str]] = {}
+        self._rulings: dict[int, tuple[Ruling, str]] = {}
 
     def of(self, subject: Observation) -> Row:
         """Return the cells of one socket."""
-        owner = self._owner(subject) if subject.processes else _missing_owner(subject)
-        home = _home(subject)
-        port, name = _port(subject), clean(namespace_of(subject))
+        name, program, pids, users, home = self._share(subject)
+        port = _port(subject)
         if self._short and name:  # a column would go on a narrow terminal, and a container's port look like the host's
             port, name = f"{port} in {name}", ""
-        return (
-            port,
-            _address(subject),
-            subject.reachable_from or "",
-            name,
-            *owner,
-            clean(home),
-        )
+        return port, _address(subject), subject.reachable_from or "", name, program, pids, users, home
 
-    def of_verdict(self, verdict: Verdict, on: TransportEntry) -> Row:
-        """Return the cells of one socket with its verdict and what the map says of its number."""
-        redirect = verdict.subject.redirect
-        one = redirect is None or redirect.ports.first == redirect.ports.last
-        return (
-            verdict.attention,
-            *self.of(verdict.subject),
-            self._says(on) if one else "",  # a rule on several ports is about none of them
-            verdict.judgement,
-            clean(why(verdict, short=self._short)),
-        )
-
-    def _owner(self, subject: Observation) -> Row:
-        """Return the cells for the processes that hold a socket: program, pid, user."""
-        processes = subject.processes
-        seen, owner = self._owners.get(id(processes), (None, ()))
+    def _share(self, subject: Observation) -> Row:
+        """Return the cells that the sockets of a process share: namespace, program, pid, user, unit or container."""
+        processes, name = subject.processes, subject.network_namespace_name
+        key = (id(processes), name, subject.unit, subject.container, subject.container_name)
+        seen, cells = self._shared.get(key, (None, ()))
         if seen is not processes:
-            owner = _say_owner(processes, short=self._short)
-            self._owners[id(processes)] = processes, owner
-        return owner
+            owner = _say_owner(processes, short=self._short) if processes else _missing_owner(subject)
+            cells = (clean(name or ""), *owner, clean(_home(subject)))
+            if processes:  # why there are none is another matter for each
+                if len(self._shared) >= KEPT:
+                    self._shared.clear()
+                self._shared[key] = processes, cells
+        return cells
+
+    def of_glance(self, glance: Glance) -> Row:
+        """Return the cells of one socket with the short of its verdict and what the map says of its number."""
+        subject, on, ruling = glance
+        redirect = subject.redirect
+        one = redirect is None or redirect.ports.first == redirect.ports.last
+        says = self._says(on) if one else ""  # a rule on several ports is about none of them
+        return (ruling.attention, *self.of(subject), says, ruling.judgement, self._why(ruling, subject))
+
+    def _why(self, ruling: Ruling, subject: Observation) -> str:
+        """Return the cell for what decided: the same for all sockets that are alike, and so for all of a ruling."""
+        seen, said = self._rulings.get(id(ruling), (None, ""))
+        if seen is not ruling:
+            said = clean(say_why(ruling.because, subject, short=self._short))
+            if len(self._rulings) >= KEPT:
+                self._rulings.clear()
+            self._rulings[id(ruling)] = ruling, said
+        return said
 
     def _says(self, on: TransportEntry) -> str:
         """Return the cell for what the map says of a number."""
@@ -206,25 +221,20 @@ def _home(subject: Observation) -> str:
     return subject.unit or (f"container {subject.container[:12]}" if subject.container else "")
 
 
-def namespace_of(subject: Observation) -> str:
-    """Return what to call the network namespace of a socket; nothing for the one that the looker is in."""
-    return subject.network_namespace_name or ""
-
-
-def why(verdict: Verdict, *, short: bool) -> str:
-    """Return the statements that decided."""
-    said = "; ".join([item.statement for item in verdict.because if item.weight in {"decides", "contradicts"}])
+def say_why(decided: Iterable[Evidence], subject: Observation, *, short: bool) -> str:
+    """Return the statements that decided; `short` names programs without their folders."""
+    said = "; ".join([item.statement for item in decided])
     if short:
-        for process in verdict.subject.processes:
+        for process in subject.processes:
             if process.executable is not None:
-                said = said.replace(process.executable, process.executable.rpartition("/")[2])
+                said = said.replace(process.executable, base_name(process.executable))
     return said
 
 
 def _program(process: Process, *, short: bool) -> str:
     if process.executable is None:
         return process.name or f"pid {process.pid}"
-    name = process.executable.rpartition("/")[2] if short else process.executable
+    name = base_name(process.executable) if short else process.executable
     return name if process.executable_status in {None, "present"} else f"{name} ({process.executable_status})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 import time
 from itertools import chain
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from portulan.cli import say, say_incomplete, say_passed_over, worse
-from portulan.cli.machine import JUDGED, Cells, Columns, count, print_rows, say_tally
+from portulan.cli.machine import JUDGED, Cells, Columns, count, count_rows, print_rows, say_tally
 from portulan.cli.terminal import Style, clean
 from portulan.errors import UsageError
 from portulan.observe.readers import Origin, Reading, find_reader
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable, Iterator
 
-    from portulan.answer import Machine, Territory
-    from portulan.model import Incomplete, Observation, Verdict
+    from portulan.answer import Territory
+    from portulan.judging import Glance
+    from portulan.model import Incomplete, Observation
 
     Row = tuple[str, ...]
 
@@ -59,7 +61,7 @@ def run(flags: Namespace) -> int:
 def _origins(place: str, flags: Namespace) -> Iterator[Origin]:
     """Yield what there is to read at a place: a file, the Parquet files of a fleet, or a repository."""
     if _is_fleet(place):
-        from portulan.observe.fleet import read_fleet  # type: ignore[import-not-found]  # noqa: PLC0415  # comes with the extra fleet
+        from portulan.observe.fleet import read_fleet  # noqa: PLC0415  # comes with the extra fleet
 
         yield Origin(place, "what Portulan writes", read_fleet(place))
     elif Path(place).is_dir():
@@ -87,15 +89,15 @@ def _judge(reading: Reading, form: str) -> int:
 
     seen = imported(reading)
     tally: dict[str, int] = {}
-    verdicts = _progress(count(seen, tally), reading)
     if form == "text":
         style = Style(sys.stdout)
         cells = Cells(short=style.terminal)
-        print_rows(OBSERVED, (_row(cells, verdict, seen) for verdict in verdicts), style)
+        rows = (_row(cells, glance) for glance in _progress(seen.glances(), reading))
+        print_rows(OBSERVED, count_rows(rows, tally), style)
     else:
         from portulan.cli.formats import print_imported  # noqa: PLC0415  # json and csv cost a start-up each
 
-        print_imported(verdicts, seen, form)
+        print_imported(_progress(count(seen, tally), reading), seen, form)
     sys.stdout.flush()
     for refused in seen.incomplete:
         say_incomplete(refused)
@@ -105,13 +107,14 @@ def _judge(reading: Reading, form: str) -> int:
     return worse(1 if tally.get("investigate") else 0, 3 if seen.incomplete else 0)
 
 
-def _row(cells: Cells, verdict: Verdict, seen: Machine) -> Row:
+def _row(cells: Cells, glance: Glance) -> Row:
     """Return the cells of one observation: those of a socket, and where it comes from."""
-    attention, *socket = cells.of_verdict(verdict, seen.says_the_map_of(verdict))
-    subject = verdict.subject
+    attention, *socket = cells.of_glance(glance)
+    subject = glance.subject
     place, role = "", ""
     if subject.declaration is not None:
         place, role = f"{subject.declaration.file}:{subject.declaration.line}", subject.declaration.role
+        socket[-1] = ""  # why nothing more is known of it is the same in each row
     return (attention, clean(subject.host or ""), clean(place), role, *socket)
 
 
@@ -127,13 +130,15 @@ def _write_machine(flags: Namespace) -> int:
             message = f"--{'from' if name == 'reader' else name} is about a FILE, and this machine knows itself"
             raise UsageError(message, hint="portulan observe FILE --to PLACE")
     seen = territory(connections=True, everywhere=True, provenance=True)
-    return _write(iter(seen), seen, flags)
+    return _write(iter(seen), seen, flags, host=platform.node())
 
 
-def _write(observations: Iterator[Observation], seen: Reading | Territory, flags: Namespace) -> int:
+def _write(
+    observations: Iterator[Observation], seen: Reading | Territory, flags: Namespace, *, host: str | None = None
+) -> int:
     from portulan.observe.fleet import write_fleet  # noqa: PLC0415  # an extra of its own
 
-    written = write_fleet(observations, flags.to)
+    written = write_fleet(observations, flags.to, host=host)
     incomplete: tuple[Incomplete, ...] = seen.incomplete
     for refused in incomplete:
         say_incomplete(refused)

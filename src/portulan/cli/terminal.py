@@ -55,6 +55,8 @@ class Style:
             self.colour = True
         else:
             self.colour = self.terminal and environ.get("TERM") != "dumb"
+            if sys.platform == "win32":  # the old console writes the codes out, unless a program asks it not to
+                self.colour = self.colour and any(environ.get(name) for name in ("WT_SESSION", "TERM", "ConEmuANSI"))
         self.width = width(stream)
 
     def paint(self, text: str, meaning: str) -> str:
@@ -114,5 +116,5 @@ def cut(text: str, size: int) -> str:
     """Fit a text into a column: of a path the end tells most, of everything else the beginning."""
     if len(text) <= size:
         return text
-    is_path = text.startswith("/") and " " not in text  # and no sentence about one
+    is_path = (text.startswith("/") or text[1:3] == ":\\") and " " not in text  # and no sentence about one
     return "..." + text[3 - size :] if is_path else text[: size - 3] + "..."

@@ -153,7 +153,10 @@ def run_watch(words: list[str]) -> int:
     parser.add_argument("--every", type=_seconds, default=1.0, metavar="SECONDS", help="how often it looks (1)")
     parser.add_argument("--for", dest="seconds", type=_seconds, metavar="SECONDS", help="end after so long")
     flags = parser.parse_args(words)
-    from portulan.cli.watch import run  # noqa: PLC0415  # the other verbs do without
+    from portulan.watched import check_system  # noqa: PLC0415  # the other verbs do without
+
+    check_system()  # before what only Linux has is imported
+    from portulan.cli.watch import run  # noqa: PLC0415  # as above
 
     return run(flags)
 

@@ -12,12 +12,13 @@ import time
 from typing import TYPE_CHECKING, Protocol, Self
 
 from portulan.cli import say_error, say_incomplete, worse
-from portulan.cli.machine import WHO, Cells, why
+from portulan.cli.machine import WHO, Cells, say_why
 from portulan.cli.outlet import Outlet, is_taken
 from portulan.cli.sockets import local_time
 from portulan.cli.terminal import Style, clean
 from portulan.document import event_document
 from portulan.errors import UsageError
+from portulan.judge.weigh import decisive
 from portulan.model import Incomplete
 from portulan.watched import watch
 
@@ -195,8 +196,10 @@ def _say_dropped(outlet: Outlet) -> bool:
 def cells_of_event(event: Event, *, short: bool = False) -> tuple[str, ...]:
     """Return the cells of an event: time, event, attention, the socket's, judgement and why."""
     verdict = event.verdict
-    judged = ("", "") if verdict is None else (verdict.judgement, clean(why(verdict, short=short)))
-    attention = "" if verdict is None else verdict.attention
+    attention, judged = "", ("", "")
+    if verdict is not None:
+        why = say_why(decisive(verdict.because), verdict.subject, short=short)
+        attention, judged = verdict.attention, (verdict.judgement, clean(why))
     socket = dict(zip(WHO.headings, Cells(short=short).of(event.observation), strict=True))
     return (local_time(event.at), event.event, attention, *[socket[heading] for heading in SOCKET], *judged)
 

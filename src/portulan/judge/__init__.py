@@ -5,9 +5,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.judge.program import Namesakes
-    from portulan.judge.weigh import assess, judge, likeness, number_of, pronounce
+    from portulan.judge.weigh import assess, judge, likeness, number_of, pronounce, rule_on
 
-__all__ = ["Namesakes", "assess", "judge", "likeness", "number_of", "pronounce"]
+__all__ = ["Namesakes", "assess", "judge", "likeness", "number_of", "pronounce", "rule_on"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from portulan.judge.program import SYSTEMD, is_interpreter
+from portulan.judge.program import SYSTEMD, is_interpreter, is_protected, source_of
 from portulan.judge.rules import NOTES
-from portulan.model import Evidence, Note, replace
+from portulan.model import Evidence, Note, base_name, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ ADVICE = {
     "PT104": "Find out what {program} {does}.",
     "PT106": "Find out who put {program} there, and what it {does}.",
     "PT109": "Find out why {program} speaks another protocol there than the map leads to expect.",
-    "PT110": "Look at what {program} was started for: ps -ww -o args -p {pid}",
+    "PT110": "Look at what {program} was started for: {arguments}",
     "PT115": "Find out what started the program, and what it {does}; its memory is all there is of it.",
-    "PT116": "Look at what {program} passes them on to: ps -ww -o args -p {pid}",
+    "PT116": "Look at what {program} passes them on to: {arguments}",
     "PT117": "Find out who made the rule, and look at what answers there.",
 }
 """What to do next, by rule."""
@@ -47,9 +47,13 @@ ADVICE = {
 DOES = "{does}"
 """Where advice names the number and the address of the socket."""
 
-LOOK_AT_SCRIPT = "Look at the script or module that {program} runs: ps -ww -o args -p {pid}"
+LOOK_AT_SCRIPT = "Look at the script or module that {program} runs: {arguments}"
 LOOK_AT_SOCKETS = "See which unit it is for: systemctl list-sockets"
 """What to do next about an interpreter, and about the service manager."""
+
+ARGUMENTS = "ps -ww -o args -p {pid}"
+ARGUMENTS_ON_WINDOWS = "(Get-CimInstance Win32_Process -Filter ProcessId={pid}).CommandLine"
+"""How to see what a program was started for: in a shell, and in PowerShell."""
 
 SHOWN_BY = {"nftables": "nft list ruleset", "iptables": "iptables-save -t nat", "ipvs": "/proc/net/ip_vs"}
 """Where a rule that takes a port can be read again."""
@@ -78,7 +82,7 @@ def contrary(entry: Entry, observation: Observation) -> list[KnownUse]:
         for use in entry.known_uses
         if use.transport == observation.transport and use.relation != "malicious" and is_narrow(use)
     ]
-    if is_documented(entry.on(observation.transport)):
+    if not narrow or is_documented(entry.on(observation.transport)):
         return []
     if any(use.relation == "registered" or not use.program_known for use in narrow):
         return []
@@ -226,19 +230,25 @@ def say_missing_owner(observation: Observation) -> Evidence:
         place = f"{observation.declaration.file}:{observation.declaration.line}"
         return Evidence("process", "a file declares it; what runs was not looked at", place, "decides")
     if missing == "no process holds it":
-        if observation.inode:
+        if observation.system == "windows" and observation.direction == "listen":
+            statement = "the process that made this socket has ended; one that inherited it may hold it"
+        elif observation.inode:
             statement = (
                 "no process holds this socket: the kernel does (an NFS server, WireGuard, a tunnel), "
                 "or its descriptor is on its way between two processes"
             )
         else:
             statement = "no process holds this socket: the connection is ending or not yet accepted"
-        return Evidence("process", statement, "sock_diag", "decides")
+        return Evidence("process", statement, source_of(observation), "decides")
+    live = observation.perspective == "live"
     if observation.processes:
         statement = "a process holds it, but its executable may not be read"
-        return Evidence("process", statement, f"/proc/{observation.processes[0].pid}/exe", "decides")
+        if not live:
+            name = next((process.name for process in observation.processes if process.name), "a process")
+            statement = f"{name} held it; whoever recorded it did not say from which file that ran"
+        return Evidence("process", statement, source_of(observation, observation.processes[0]), "decides")
     why = {
-        "not permitted": "its owner may not be read by this user",
+        "not permitted": "its owner may not be read by this user" if live else "its owner could not be read",
         "other namespace": "its owner is in another process namespace, a container or a host around this one",
         "closed before it could be read": "it was closed before its owner could be read",
         "not recorded": "whoever recorded it did not say who holds it",
@@ -246,7 +256,7 @@ def say_missing_owner(observation: Observation) -> Evidence:
     }[missing]
     unit = f"; its unit is {observation.unit}" if observation.unit else ""
     user = f"; it was made by {observation.socket_user}" if observation.socket_user else ""
-    return Evidence("process", f"{why}{unit}{user}", "sock_diag", "decides")
+    return Evidence("process", f"{why}{unit}{user}", source_of(observation), "decides")
 
 
 def say_provenance(observation: Observation) -> tuple[Evidence, ...]:
@@ -269,21 +279,26 @@ def say_provenance(observation: Observation) -> tuple[Evidence, ...]:
         elif package is None and process.restart_needed is not None and process.executable_status == "present":
             statement = f"{path} is in no package"
         if statement:
-            said.append(Evidence("process", statement, f"/proc/{process.pid}/exe", weight))
+            said.append(Evidence("process", statement, source_of(observation, process), weight))
         if process.script is not None:
             whose = f"of the package {process.script_package}" if process.script_package else "which is in no package"
             statement = f"the command line, which whoever starts it chooses, names {process.script}, {whose}"
-            said.append(Evidence("process", statement, f"/proc/{process.pid}/cmdline", "context"))
+            live = observation.perspective == "live"
+            source = f"/proc/{process.pid}/cmdline" if live else observation.perspective
+            said.append(Evidence("process", statement, source, "context"))
     return tuple({item.statement: item for item in reversed(said)}.values())[::-1] if said else ()
 
 
 def say_probe(identification: Identification, weight: Weight) -> Evidence:
-    """State what answered, or what was seen where nothing answered that is known."""
+    """State what answered: when Portulan asked, or somebody else, who then is the source; or what was seen instead."""
     if identification.protocol is None:
         seen = next(iter(identification.reasons), None) or identification.behaviour or "nobody answered"
         return Evidence("probe", f"asked: {seen}", f"{identification.port}/{identification.transport}", weight)
-    product = f" ({identification.product})" if identification.product else ""
-    statement = f"what answers there speaks {identification.protocol}{product}"
+    inside = " inside TLS" if "tls" in identification.layers[:-1] else ""
+    spoken = f"{identification.protocol}{inside}" + (f" ({identification.product})" if identification.product else "")
+    if identification.cost is None and identification.reasons:
+        return Evidence("probe", f"what answered there spoke {spoken}", identification.reasons[0], weight)
+    statement = f"what answers there speaks {spoken}"
     return Evidence("probe", statement, f"{identification.port}/{identification.transport}", weight)
 
 
@@ -299,7 +314,7 @@ def advise(rule: str, observation: Observation) -> str:
     if rule == "PT110" and process and process.executable and process.executable_status != "unseen":
         if process.executable in SYSTEMD:
             advice = LOOK_AT_SOCKETS
-        elif is_interpreter(process.executable.rpartition("/")[2]):
+        elif is_interpreter(base_name(process.executable)):
             if process.script is not None:
                 return f"Look at {process.script}, which {process.executable} was told to run."
             advice = LOOK_AT_SCRIPT
@@ -308,7 +323,10 @@ def advise(rule: str, observation: Observation) -> str:
         does = f"sends to {observation.peer.address} port {observation.peer.port}"
     else:
         does = f"serves on port {observation.local.port}"
-    return advice.format(program=program, pid=pid, does=does)
+    arguments = (ARGUMENTS_ON_WINDOWS if observation.system == "windows" else ARGUMENTS).format(pid=pid)
+    said = advice.format(program=program, arguments=arguments, does=does)
+    elsewhere = observation.perspective != "live" and said.endswith((arguments, LOOK_AT_SOCKETS))
+    return f"{said}, on the machine that it was seen on" if elsewhere else said
 
 
 def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attention: Attention) -> tuple[Note, ...]:
@@ -323,6 +341,9 @@ def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attenti
         if process.script_writable is not None:
             can_write = f"{process.script_writable} can be written by others than root"
             notes.append(_note("PT307", f"the command line names {process.script}: {can_write}"))
+        if observation.system == "windows" and attention == "ok" and is_protected(process.executable or ""):
+            said = f"who can write {process.executable} was not read: as Windows comes, administrators alone can"
+            notes.append(_note("PT308", said))
     # A number's history says nothing against somebody who has explained himself.
     for use in entry.known_uses if attention != "ok" else ():
         if use.relation == "malicious" and use in uses_like(entry, observation):

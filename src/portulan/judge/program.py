@@ -1,18 +1,20 @@
 """What a process is: which product its executable names, and whether that name is to be believed.
 
-The executable (/proc/PID/exe) counts; the name a process gives itself and its command line never do by themselves. A
-product's own name is believed where nobody but root could have put the file there, it is what its package shipped, and
-it is still what was started, or was replaced by its package. A file that cannot be seen from here proves nothing, and
-nothing is held against it. The name of an interpreter, or of a program that several
-products bundle, names nothing without a second fact: the unit, the package, or where the file lies: a tool that lies
-where its own package puts it, and where only root could have put it, is that tool. An interpreter is known by none of
-the latter two, since it is not what it runs. The script that it was told to run is mentioned, and proves nothing:
+The executable (/proc/PID/exe on Linux) counts; the name a process gives itself and its command line never do by
+themselves. A product's own name is believed where nobody but root could have put the file there, it is what its package
+shipped, and it is still what was started, or was replaced by its package. Where it is not known who can write it
+(Windows), or where administrators install programs without being root (macOS), a name is neither believed nor held
+against a program, unless it lies where the system lets nobody but administrators write as it comes. A file that cannot
+be seen from here proves nothing, and nothing is held against it. The name of an interpreter, or of a program that
+several products bundle, names nothing without a second fact: the unit, the package, or where the file lies: a tool that
+lies where its own package puts it, and where only root could have put it, is that tool. An interpreter is known by none
+of the latter two, since it is not what it runs. The script that it was told to run is mentioned, and proves nothing:
 whoever starts the interpreter chooses it.
 """
 
 from __future__ import annotations
 
-from portulan.model import Evidence, Value, replace
+from portulan.model import Evidence, Value, base_name, is_of_windows, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,23 +29,37 @@ class Namesakes:
     Made once for a name, however many sockets its programs hold.
     """
 
-    __slots__ = ("_by_package", "_by_path", "_by_script", "_by_unit", "_seen", "own", "products", "rows")
+    __slots__ = (
+        "_by_package",
+        "_by_path",
+        "_by_script",
+        "_by_unit",
+        "_seen",
+        "own",
+        "products",
+        "relays",
+        "rows",
+        "serves",
+    )
 
     def __init__(self, rows: tuple[Executable, ...]) -> None:
         self.rows = rows
         self.own = tuple([row for row in rows if row.distinct == "own"])
         self.products = tuple(sorted({row.product for row in rows}))
+        self.relays = any(bare_name(row.name) in RELAYS for row in rows)
+        self.serves = not any(row.name in FOR_CONTAINERS for row in rows)
         self._seen: dict[tuple[object, ...], Program] = {}
         self._by_unit = _telling(rows, lambda row: row.unit)
         self._by_script = _telling(rows, lambda row: slug(row.product))
         # Where an interpreter lies, and of which package it is, tells only which of several products brought it along.
         telling = () if len(self.products) == 1 and is_interpreter(rows[0].name) else rows
         self._by_package = _telling(telling, lambda row: row.package)
-        self._by_path = _telling(telling, lambda row: row.path)
+        self._by_path = _telling(telling, lambda row: row.path and folded(row.path))
 
     def recognise(self, process: Process, observation: Observation) -> Program:
         """Weigh the rows for a process of this name; once, for all the sockets that it holds in one place."""
-        key = (process, observation.unit, observation.cgroup, observation.package, observation.perspective)
+        where = observation.perspective, observation.system
+        key = (process, observation.unit, observation.cgroup, observation.package, where)
         program = self._seen.get(key)
         if program is None:
             program = self._seen[key] = recognise(process, self, observation)
@@ -58,6 +74,8 @@ class Namesakes:
         """Return the shared rows of the one product that a second fact speaks for, and that fact."""
         if len(self.own) == len(self.rows):
             return (), None
+        if is_windows_kernel(process, observation):
+            return self.rows, f"it is process {WINDOWS_KERNEL}, the kernel itself"
         if is_system_unit(observation) and observation.unit is not None:
             found = self._by_unit.get(observation.unit) or self._by_unit.get(template_of(observation.unit))
             if found:
@@ -65,8 +83,10 @@ class Namesakes:
         package = process.package or observation.package
         if package is not None and package in self._by_package:
             return self._by_package[package], f"it is of the package {package}"
-        if process.executable in self._by_path:
-            return self._by_path[process.executable], "it lies where its package puts it"
+        path = process.executable and folded(process.executable)
+        if path in self._by_path:
+            whose = "its package puts it" if observation.system in LINUX else "it belongs"
+            return self._by_path[path], f"it lies where {whose}"
         return (), None
 
 
@@ -101,14 +121,39 @@ FOR_CONTAINERS = frozenset(
 
 INTERPRETERS = frozenset(
     """
-    bash beam.smp bun dash deno dotnet erl guile java ksh lua luajit mono mono-sgen node nodejs perl php php-cgi php-fpm
-    pypy python ruby sh tclsh wish zsh
+    bash beam.smp bun cscript dash deno dotnet erl guile java javaw ksh lua luajit mono mono-sgen node nodejs perl php
+    php-cgi php-fpm powershell pwsh pypy python pythonw ruby sh tclsh wish wscript zsh
     """.split()  # noqa: SIM905  # as above
 )
 """Programs that run a script or module, by their names without versions."""
 
 SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
 """The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
+
+LINUX = frozenset({None, "linux"})
+"""The system where it is not told: what is about packages, units and /proc is of Linux."""
+
+WINDOWS_KERNEL = 4
+"""The process id of Windows' own kernel, always."""
+
+PROTECTED_FOLDERS = frozenset(
+    (
+        "c:\\windows",
+        "c:\\windows\\system32",
+        "c:\\windows\\system32\\inetsrv",
+        "c:\\windows\\system32\\openssh",
+        "c:\\windows\\system32\\wbem",
+        "c:\\windows\\system32\\windowspowershell\\v1.0",
+        "c:\\windows\\syswow64",
+    )
+)
+PROTECTED_TREES = ("c:\\program files\\", "c:\\program files (x86)\\")
+"""Where nobody but administrators can write in Windows as it comes, directly and at any depth; other folders of Windows
+are open to all users, such as its Temp (Microsoft, "Understanding AppLocker default rules"; docs/rules/PT308.md)."""
+
+SHARED_FOLDERS = ("/Applications/", "/opt/homebrew/", "/usr/local/")
+"""Where those who administer a Mac install programs without becoming root: the group admin may write to the first, and
+the other two belong to whoever installed Homebrew (https://docs.brew.sh/Installation)."""
 
 _STATUSES: dict[str | None, str] = {
     "in-memory": "the program runs from memory, not from a file",
@@ -127,7 +172,8 @@ class Program(Value):
     `candidates` the rows of the same name that prove nothing, `products` whose they are; `disbelief` says why an own
     name is not believed; `says` is all that there is to say of it where nothing connects it with a number; `relays`
     tells whether it passes connections on, which is believed of what only root could have put there; `unseen` whether
-    its file cannot be seen from here, so that no name is believed and none is held against it; `serves` whether it
+    its file cannot be seen from here, or who can write it, so that no name is believed and none is held against it;
+    `serves` whether it
     may be what its product serves: docker-proxy is of Docker Engine, and never dockerd's API.
     """
 
@@ -167,6 +213,10 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     if process.executable_status == "unseen" and observation.perspective == "live":
         says = _evidence(_say_unseen(process, namesakes), observation, process)
         return Program(path, (), None, namesakes.rows, namesakes.products, None, in_memory, says, unseen=True)
+    doubt = doubt_of(process, observation)
+    if doubt is not None and namesakes.rows:
+        says = _evidence(_say_doubt(process, namesakes, doubt), observation, process)
+        return Program(path, (), None, namesakes.rows, namesakes.products, None, in_memory, says, unseen=True)
     disbelief = disbelief_of(process) if observation.perspective == "live" else None
     if disbelief is not None:
         # A package's name is a claim as well.
@@ -180,17 +230,24 @@ def recognise(process: Process, namesakes: Namesakes, observation: Observation) 
     believed = namesakes.own + second
     rest = tuple([row for row in namesakes.rows if row not in believed]) if believed else namesakes.rows
     says = _evidence(_say(process, believed, namesakes, None), observation, process)
-    relays = any(row.name in RELAYS for row in namesakes.rows)
-    serves = not any(row.name in FOR_CONTAINERS for row in namesakes.rows)
-    return Program(path, believed, fact, rest, namesakes.products, None, in_memory, says, relays, serves=serves)
+    known = namesakes.products, None, in_memory, says, namesakes.relays, False, namesakes.serves
+    return Program.of((path, believed, fact, rest, *known))
 
 
 def _evidence(statement: str, observation: Observation, process: Process | None) -> Evidence:
     """Make a statement about a program, with where that was seen."""
-    source: str = observation.perspective
-    if source == "live":
-        source = f"cgroup:{observation.cgroup}" if process is None else f"/proc/{process.pid}/exe"
+    group = process is None and observation.perspective == "live"
+    source = f"cgroup:{observation.cgroup}" if group else source_of(observation, process)
     return Evidence("process", statement, source, "decides")
+
+
+def source_of(observation: Observation, process: Process | None = None) -> str:
+    """Return where a process, or without one a socket, was seen."""
+    if observation.perspective != "live":
+        return observation.perspective
+    if observation.system not in LINUX:
+        return "psutil"
+    return "sock_diag" if process is None else f"/proc/{process.pid}/exe"
 
 
 def _say_unseen(process: Process, namesakes: Namesakes) -> str:
@@ -200,6 +257,14 @@ def _say_unseen(process: Process, namesakes: Namesakes) -> str:
         f"{process.executable}{known} its file cannot be seen from here: it is in another mount or user namespace, "
         "or was unmounted, and whoever arranged that chose what it is called"
     )
+
+
+def _say_doubt(process: Process, namesakes: Namesakes, doubt: str) -> str:
+    """Say why a name is neither believed nor held against a program."""
+    if len(namesakes.products) > 1 and not namesakes.own:
+        return _say(process, (), namesakes, None)
+    whose = namesakes.own[0].product if namesakes.own else namesakes.products[0]
+    return f"{process.executable} has a name that is known from {whose}, but {doubt}: the name alone tells nothing"
 
 
 def _say_disbelief(process: Process, namesakes: Namesakes, disbelief: str) -> str:
@@ -223,7 +288,8 @@ def _say(process: Process, believed: tuple[Executable, ...], namesakes: Namesake
     if not products:
         return f"{path} is not in the catalogue of known programs"
     if len(products) == 1:
-        lies = next((f", which lies at {row.path}" for row in namesakes.rows if row.path not in {None, path}), "")
+        places = [row.path for row in namesakes.rows if row.path is not None and folded(row.path) != folded(path or "")]
+        lies = f", which lies at {places[0]}" if places else ""
         return f"{path} has a name that is known from {products[0]}{lies}: the name alone tells nothing"
     shown = f"{', '.join(products[:3])} ..." if len(products) > 3 else ", ".join(products)  # noqa: PLR2004  # a taste
     named = namesakes.named_by_script(process)
@@ -293,6 +359,47 @@ def disbelief_of(process: Process) -> str | None:
     return f"it is not what the package {process.package} shipped" if process.executable_intact is False else None
 
 
+def doubt_of(process: Process, observation: Observation) -> str | None:
+    """Say why a live process's name is neither believed nor disbelieved: who can write its file tells nothing here."""
+    path, writable = process.executable, process.executable_writable
+    if observation.perspective != "live" or path is None or process.executable_status in {"deleted", "in-memory"}:
+        return None
+    if observation.system == "windows" and not is_windows_kernel(process, observation) and not is_protected(path):
+        return "who can write it is not known on Windows"
+    if observation.system == "macos" and writable is not None and f"{writable}/".startswith(SHARED_FOLDERS):
+        return f"{writable} can be written by an administrator of this Mac who is not root"
+    return None
+
+
+def is_protected(path: str) -> bool:
+    r"""Tell whether Windows as it comes lets nobody but administrators write in the folder of a file.
+
+    >>> is_protected("C:\\Windows\\System32\\svchost.exe"), is_protected("C:\\Windows\\Temp\\svchost.exe")
+    (True, False)
+    """
+    path = folded(path)
+    return path.rpartition("\\")[0] in PROTECTED_FOLDERS or (path.startswith(PROTECTED_TREES) and "\\..\\" not in path)
+
+
+def is_windows_kernel(process: Process, observation: Observation) -> bool:
+    """Tell whether a process is the kernel of Windows, which has no file: http.sys, the SMB server and NetBIOS."""
+    return observation.system == "windows" and process.pid == WINDOWS_KERNEL and process.executable == "System"
+
+
+def folded(path: str) -> str:
+    """Return a path as it compares: those of Windows in lower case, since it does not tell cases apart."""
+    return path.lower() if is_of_windows(path) else path
+
+
+def bare_name(name: str) -> str:
+    """Return the name that a program has on all systems: without Windows' `.exe`, and then in lower case.
+
+    >>> bare_name("Nginx.EXE"), bare_name("nginx"), bare_name("Google Chrome")
+    ('nginx', 'nginx', 'Google Chrome')
+    """
+    return name[:-4].lower() if name[-4:].lower() == ".exe" else name
+
+
 def is_system_unit(observation: Observation) -> bool:
     """Tell whether root made the unit: a user's own manager runs units of any name, below user.slice."""
     return (observation.cgroup or "").startswith("/system.slice/")
@@ -301,9 +408,10 @@ def is_system_unit(observation: Observation) -> bool:
 def is_interpreter(name: str) -> bool:
     """Tell whether a program runs what it is told to, by its name.
 
-    >>> is_interpreter("python3.11"), is_interpreter("php-fpm8.2"), is_interpreter("sshd")
-    (True, True, False)
+    >>> is_interpreter("python3.11"), is_interpreter("php-fpm8.2"), is_interpreter("node.exe"), is_interpreter("sshd")
+    (True, True, True, False)
     """
+    name = bare_name(name)
     return name in INTERPRETERS or name.rstrip("0123456789.-") in INTERPRETERS
 
 
@@ -337,7 +445,7 @@ def script_of(process: Process) -> str | None:
 
 
 def _name_of_script(path: str) -> str | None:
-    name = path.rpartition("/")[2]
+    name = base_name(path)
     for suffix in (".py", ".pyc", ".js", ".mjs", ".jar", ".rb", ".pl"):
         name = name.removesuffix(suffix)
     return slug(name) or None

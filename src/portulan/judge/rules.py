@@ -40,6 +40,7 @@ NOTES: dict[str, tuple[str, str]] = {
     "PT305": ("restart-needed", "https://man7.org/linux/man-pages/man5/proc_pid_exe.5.html"),
     "PT306": ("differs-from-its-package", "https://attack.mitre.org/techniques/T1554/"),
     "PT307": ("writable-script", "https://cwe.mitre.org/data/definitions/732.html"),
+    "PT308": ("permissions-not-read", "https://attack.mitre.org/techniques/T1574/010/"),
 }
 
 SEVERITY: dict[Attention, int] = {"ok": 0, "look": 1, "investigate": 2}

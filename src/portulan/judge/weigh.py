@@ -29,16 +29,26 @@ from portulan.judge.evidence import (
     say_uses,
     uses_like,
 )
-from portulan.judge.program import SYSTEMD, activated_program, programs, unit_program
+from portulan.judge.program import SYSTEMD, activated_program, bare_name, programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
-from portulan.model import Value, Verdict
+from portulan.model import Value, Verdict, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from portulan.judge.program import Namesakes, Program
-    from portulan.model import Entry, Evidence, Identification, KnownUse, Note, Observation, TransportEntry
+    from portulan.model import (
+        Attention,
+        Entry,
+        Evidence,
+        Identification,
+        Judgement,
+        KnownUse,
+        Note,
+        Observation,
+        TransportEntry,
+    )
 
     Finding = tuple[str, tuple[Evidence, ...]]  # a rule's code and the evidence it rests on
 
@@ -83,6 +93,32 @@ def judge(
     return pronounce(assess(entry, catalogue, observation, identification), entry, shown or observation)
 
 
+class Ruling(Value):
+    """The short of a verdict, the same for all sockets that are alike: the rule, and the evidence that decided."""
+
+    rule: str
+    judgement: Judgement
+    attention: Attention
+    because: tuple[Evidence, ...]
+
+
+def rule_on(
+    entry: Entry,
+    catalogue: Mapping[str, Namesakes],
+    observation: Observation,
+    identification: Identification | None = None,
+) -> Ruling:
+    """Find the rule that a socket falls under, and no more; arguments as in `judge`."""
+    rule, because = _find(entry, entry.on(observation.transport), observation, catalogue, identification)
+    _, judgement, attention = RULES[rule]
+    return Ruling.of((rule, judgement, attention, decisive(because)))
+
+
+def decisive(because: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Return the evidence that decided."""
+    return tuple([item for item in because if item.weight in {"decides", "contradicts"}])
+
+
 class Weighed(Value):
     """What is the same for all sockets that are alike: the rule, and all that is said but its number and address."""
 
@@ -102,11 +138,7 @@ def assess(
 ) -> Weighed:
     """Find the rule that a socket falls under, and why; arguments as in `judge`."""
     on = entry.on(observation.transport)
-    rule, because = _by_program(entry, on, observation, catalogue)
-    if identification is not None and identification.protocol is not None:
-        rule, because = _by_probe(entry, on, observation, identification, (rule, because))
-    elif identification is not None and identification.behaviour is not None:
-        because = (*because, say_probe(identification, "context"))  # silence is no evidence of what is there
+    rule, because = _find(entry, on, observation, catalogue, identification)
     because = (*say_provenance(observation), *because)
     squats_on = None
     if rule in SQUATS:
@@ -119,7 +151,7 @@ def assess(
 
 
 def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
-    """Return what decides without an identification: sockets that are alike in this are weighed alike.
+    """Return what decides, with the identification that a socket has: those that are alike in it are weighed alike.
 
     What the map says and who holds the socket count by their identity: to compare them would cost more than to weigh
     them. So whoever compares keeps them, or another value may come to have the same.
@@ -140,9 +172,12 @@ def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
         observation.package,
         observation.socket_state in ENDING_STATES,
         not observation.inode,
+        observation.system,
         observation.socket_user,
         observation.activates,
         observation.redirect,
+        observation.declaration,
+        observation.identification,
     )
 
 
@@ -155,6 +190,24 @@ def pronounce(weighed: Weighed, entry: Entry, observation: Observation) -> Verdi
     if advice is None and rule in ADVICE:
         advice = advise(rule, observation)
     return Verdict.of((observation, judgement, squats_on, attention, rule, (*says, *because), advice, notes))
+
+
+def _find(
+    entry: Entry,
+    on: TransportEntry,
+    observation: Observation,
+    catalogue: Mapping[str, Namesakes],
+    identification: Identification | None,
+) -> Finding:
+    """Judge by who holds the socket, and by what answers where somebody asked."""
+    rule, because = _by_program(entry, on, observation, catalogue)
+    if identification is None:
+        return rule, because
+    if identification.protocol is not None:
+        return _by_probe(entry, on, observation, identification, (rule, because))
+    if identification.behaviour is None:
+        return rule, because
+    return rule, (*because, say_probe(identification, "context"))  # silence is no evidence of what is there
 
 
 def _by_program(
@@ -244,10 +297,12 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
     if rule in DISGUISED:  # whatever answers, the program hides what it is
         return rule, (*because, say_probe(identification, "context"))
 
+    if RULES[rule][1] == "unknown":  # that nothing was known of it decides nothing any more
+        because = tuple([replace(item, weight="context") for item in because])
     names = {identification.protocol, *identification.service_names}
     if any(names.intersection((assignment.service_name, *assignment.aliases)) for assignment in on.assignments):
         return "PT102", (*because, say_probe(identification, "decides"))
-    cited = [use for use in uses_like(entry, observation) if use.protocol == identification.protocol]
+    cited = [use for use in uses_like(entry, observation) if use.protocol in names and use.protocol is not None]
     cited = [use for use in cited if use.relation != "malicious"]
     if cited:
         return "PT114", (*say_uses(cited[:1], "supports"), *because, say_probe(identification, "decides"))
@@ -274,7 +329,7 @@ def _squats_on(rule: str, on: TransportEntry, found: list[Program], *, holds: bo
         rows = [row for program in found for row in program.rows]
         spoken = {name for row in rows for name in row.speaks}
         assigned = {name for row in on.assignments for name in (row.service_name, *row.aliases)}
-        if not spoken or spoken.intersection(assigned) or any(row.name in PROXIES for row in rows):
+        if not spoken or spoken.intersection(assigned) or any(bare_name(row.name) in PROXIES for row in rows):
             return None
     named = [assignment for assignment in on.assignments if assignment.service_name]
     best = max(named, key=lambda row: ("RFC" in (row.reference or ""), bool(row.reference)), default=None)

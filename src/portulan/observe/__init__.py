@@ -1,7 +1,7 @@
 """The territory: what holds or talks to a port on this machine.
 
 `survey` asks the system and gives a `Survey`: observations one by one, and what was refused. Every module here belongs
-to one source; Linux is the one system whose sources are read now.
+to one source: Linux is asked itself, every other system through psutil.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from portulan.errors import NotSupported, UsageError
+from portulan.errors import UsageError
 from portulan.model import PORTS
 
 TYPE_CHECKING = False
@@ -75,14 +75,25 @@ class Survey:
 
     def __iter__(self) -> Iterator[Observation]:
         """Look now: who holds a port first, ordered by port, transport and address; then who talks."""
-        from portulan.observe import linux  # noqa: PLC0415  # another system has another module
+        self._incomplete = []
+        if sys.platform != "linux":
+            from portulan.observe import portable  # noqa: PLC0415  # Linux does without
+
+            return portable.observe(
+                self._port,
+                connections=self._connections,
+                accepted=self._accepted,
+                everywhere=self._everywhere,
+                command_lines=self._command_lines,
+                incomplete=self._incomplete,
+            )
+        from portulan.observe import linux  # noqa: PLC0415  # another system does without
 
         provenance = None
         if self._provenance:
             from portulan.observe.provenance import Provenance  # noqa: PLC0415  # who does not ask does not pay
 
             provenance = Provenance(verify=self._verify)
-        self._incomplete = []
         seen = linux.observe(
             self._port,
             connections=self._connections,
@@ -169,14 +180,19 @@ def survey(
     them.
     What was learned is kept for the next run in a file that this user alone can write.
 
-    Raises NotSupported where there is no source (not Linux, or neither netlink nor /proc).
+    Elsewhere than on Linux all owners that may be read are found and all sockets of a port told, so `thorough` and
+    `all_owners` change nothing; there are no network namespaces, so `everywhere` says who can reach each listener and
+    no more; and nobody knows of packages, so `provenance` and `verify` find nothing.
+
+    Raises NotSupported where there is no source (Linux with neither netlink nor /proc; elsewhere no psutil).
     """
     if port is not None and not 0 <= port < PORTS:
         message = f"there is no port {port}"
         raise UsageError(message, hint=f"port numbers are 0 to {PORTS - 1}")
     if sys.platform != "linux":
-        message = f"Portulan cannot see the sockets of {sys.platform} yet"
-        raise NotSupported(message, hint="run it on Linux, or look a port up in the registry: portulan lookup PORT")
+        from portulan.observe import portable  # noqa: PLC0415  # Linux does without
+
+        portable.load()
     return Survey(
         port,
         connections=connections,
@@ -206,6 +222,8 @@ def find_recording() -> str | None:
 
 
 def _is_ours(place: str) -> bool:
+    if os.name != "posix":  # files have no such owner there, and no program of Portulan records
+        return True
     try:
         return os.stat(place).st_uid in {0, os.geteuid()}  # noqa: PTH116  # pathlib is too slow to start for this path
     except OSError:  # removed in between

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from portulan.observe.provenance import Provenance
 
 _NOBODY = frozenset({"no process holds it", "other namespace"})
-# Container runtime, name and image, activated service and redirect, which others find; declaration and identification.
-_BEHIND = (None,) * 7
 _FEW_ADDRESSES = 64
 _IPV4_SIZE = 4
 
@@ -249,7 +247,16 @@ class Territory:
                     name,
                     devices.reach(local, index) if devices and listening else None,
                     in_flight if inode and missing in _NOBODY else (),
-                    *_BEHIND,
+                    # Container runtime, name and image, activated service and redirect, which others find; declaration
+                    # and identification. One by one: to unpack a tuple of them takes a tenth of the whole loop.
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    None,
+                    "linux",
                 )
             )
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from portulan.model import Transport
 
     Row = tuple[int, Transport, bytes, int, bytes, int, int, int, int, int, int, int]
-    Layout = tuple[struct.Struct, int]  # the fields of a message but the IPv6-only byte; where that is (0: nowhere)
+    Layout = tuple[bytes, struct.Struct, int]  # how messages begin; all but the IPv6-only byte; where that is (or 0)
 else:  # the C module itself: the one around it only gives it a name
     try:
         import _struct as struct
@@ -91,10 +91,11 @@ _SKV6ONLY = 11
 _CGROUP_ID = 21
 
 _HEADER = struct.Struct("=IHHI4x")  # nlmsghdr: length, type, flags, sequence
-# inet_diag_msg behind it: family, state, timer, retransmits (passed over here); ports; addresses; interface; cookie,
-# expiry, queues (passed over); uid and inode. What is read of the attributes comes behind.
-_SOCKET_IPV4 = "=16x4xHH4s12x4s12xI20xII"
-_SOCKET_IPV6 = "=16x4xHH16s16sI20xII"
+# That and what is behind it, inet_diag_msg: family and state, as bytes to be compared; timer, retransmits (passed
+# over); ports; addresses; interface; cookie, expiry, queues (passed over); uid and inode. Then come the attributes.
+_SOCKET_IPV4 = "=18s2xHH4s12x4s12xI20xII"
+_SOCKET_IPV6 = "=18s2xHH16s16sI20xII"
+_ALIKE = 18
 _ATTRIBUTES_AT = struct.calcsize(_SOCKET_IPV6)
 _ATTRIBUTE = struct.Struct("=HH")
 _ID_SIZE = 8
@@ -160,7 +161,7 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
 
     Raises OSError with the kernel's error number, and DumpInterruptedError.
     """
-    layouts: dict[tuple[int, int, int], Layout] = {}
+    layouts: dict[bytes, Layout] = {}
     offset = 0
     end = len(data)
     while end - offset >= _HEADER.size:
@@ -172,12 +173,13 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
                 raise DumpInterruptedError
             if kind >= _NLMSG_MIN_TYPE and length >= _ATTRIBUTES_AT:
                 # The kernel appends the same attributes to all sockets of one family, state and length.
-                key = (data[offset + 16], data[offset + 17], length)
-                layout = layouts.get(key)
+                alike = bytes(data[offset : offset + _ALIKE])
+                layout = layouts.get(alike)
                 if layout is None:
-                    layout = layouts[key] = _lay_out(data[offset : offset + length])
-                rows.append(_parse_socket(data, offset, key, transport, layout))
-            elif kind in {_NLMSG_ERROR, _NLMSG_DONE}:
+                    layout = layouts[alike] = alike, *_lay_out(data[offset : offset + length])
+                offset = _parse_run(data, offset, transport, layout, rows)
+                continue
+            if kind in {_NLMSG_ERROR, _NLMSG_DONE}:
                 error = _INT.unpack_from(data, offset + _HEADER.size)[0] if length >= _HEADER.size + _INT.size else 0
                 if error < 0:
                     raise OSError(-error, strerror(-error))
@@ -186,37 +188,49 @@ def parse_dump(data: memoryview, sequence: int, transport: Transport, rows: list
     return False
 
 
-def _parse_socket(
-    data: memoryview, offset: int, key: tuple[int, int, int], transport: Transport, layout: Layout
-) -> Row:
-    """Parse the message that begins at some offset."""
-    family, state, _length = key
-    fields, ipv6_only_at = layout
-    local_port, peer_port, local, peer, interface, uid, inode, group = fields.unpack_from(data, offset)
+def _parse_run(data: memoryview, offset: int, transport: Transport, layout: Layout, rows: list[Row]) -> int:
+    """Parse the messages from some offset on that begin as the first one does, and return where the next one is.
+
+    The sockets of a busy machine are mostly connections, which come in long runs: unpacked together, 42,000 take two
+    thirds of the time that they take one by one.
+    """
+    alike, fields, ipv6_only_at = layout
+    family, state = alike[-2:]
     if state == CLOSE and transport == "tcp":  # how the kernel reports what was asked for as bound
         state = BOUND
-    if family != _IPV4:
-        if local.startswith(MAPPED):
-            local = local[12:]
-        if peer.startswith(MAPPED):
-            peer = peer[12:]
-    return (
-        ntohs(local_port),
-        transport,
-        local,
-        ntohs(peer_port),
-        peer,
-        family,
-        state,
-        interface,
-        uid,
-        inode,
-        group or 0,
-        data[offset + ipv6_only_at] if ipv6_only_at else -1,
-    )
+    size = fields.size
+    count = (len(data) - offset) // size
+    whole = data[offset : offset + count * size] if count else bytes(data[offset:]).ljust(size, b"\0")  # unpadded
+    for begins, local_port, peer_port, local, peer, interface, uid, inode, group in fields.iter_unpack(whole):
+        if begins != alike:
+            break
+        if family != _IPV4:
+            if local.startswith(MAPPED):
+                local = local[12:]  # noqa: PLW2901  # as people write it
+            if peer.startswith(MAPPED):
+                peer = peer[12:]  # noqa: PLW2901
+        ipv6_only = data[offset + ipv6_only_at] if ipv6_only_at else -1
+        rows.append(
+            (
+                ntohs(local_port),
+                transport,
+                local,
+                ntohs(peer_port),
+                peer,
+                family,
+                state,
+                interface,
+                uid,
+                inode,
+                group or 0,
+                ipv6_only,
+            )
+        )
+        offset += size
+    return offset
 
 
-def _lay_out(message: memoryview) -> Layout:
+def _lay_out(message: memoryview) -> tuple[struct.Struct, int]:
     """Find out where messages like this one have what."""
     group_at = ipv6_only_at = 0
     offset = _ATTRIBUTES_AT
@@ -230,7 +244,9 @@ def _lay_out(message: memoryview) -> Layout:
             ipv6_only_at = offset + _ATTRIBUTE.size
         offset += length + 3 & ~3
     group = f"{group_at - _ATTRIBUTES_AT}xQ" if group_at else "0s"
-    return struct.Struct((_SOCKET_IPV4 if message[16] == _IPV4 else _SOCKET_IPV6) + group), ipv6_only_at
+    fields = (_SOCKET_IPV4 if message[16] == _IPV4 else _SOCKET_IPV6) + group
+    rest = (len(message) + 3 & ~3) - struct.calcsize(fields)
+    return struct.Struct(f"{fields}{rest}x"), ipv6_only_at
 
 
 class SockDiag:

@@ -3,8 +3,10 @@
 
 The kernel keeps no such index, so somebody must read the links in /proc/PID/fd, and that is nearly all that the
 question costs. Hence the order: the processes of the control group that made the socket first; then all others, those
-with few open files before those with many; and no further than the last socket found. A process that shares a socket
-by fork has it under the same number, so the rest is asked for those numbers only, one link each.
+with few open files before those with many; and no further than the last socket found. Programs of one kind have their
+sockets under the same numbers, so where there are many processes, one that has some where others had theirs is not read
+to its end while others may have the rest. A process that shares a socket by fork has it under the same number, so the
+rest is asked for those numbers only, one link each.
 
 What this misses: another owner who got the socket under another number (dup, a socket passed on), or who sits in
 another control group. `Owners.search_every` reads all links of all processes and misses neither.
@@ -13,11 +15,11 @@ another control group. `Owners.search_every` reads all links of all processes an
 from __future__ import annotations
 
 import os
-from itertools import chain
+from itertools import chain, filterfalse, islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from portulan.model import Process, ProcessesMissing
@@ -33,7 +35,6 @@ _LOW_NUMBERS = 64
 _MANY_NUMBERS = 64
 _USUAL = 16
 _LINKS_OF_ONE_THREAD = 3
-_NUMBER_AT = len("socket:[")
 _INITIAL_PID_NAMESPACE = 4026531836  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 
 
@@ -48,6 +49,7 @@ class Owners:
         "_facts",
         "_foreign",
         "_held",
+        "_inodes",
         "_known",
         "_links",
         "_numbers",
@@ -59,14 +61,17 @@ class Owners:
         """Take the inodes of the sockets (0 for none), by the id of the control group that made them."""
         self._facts = facts
         # The text of a link stands for its socket, which spares taking every link apart.
-        self._links = {group: [_link(inode) for inode in inodes if inode] for group, inodes in members.items()}
-        self._held: dict[bytes, tuple[Process, ...]] = dict.fromkeys(
-            [link for links in self._links.values() for link in links], ()
-        )
+        self._links = {
+            group: [b"socket:[%d]" % inode for inode in inodes if inode] for group, inodes in members.items()
+        }
+        self._inodes: dict[bytes, int] = {}
+        for group, inodes in members.items():
+            self._inodes.update(zip(self._links[group], filter(None, inodes), strict=True))
+        self._held: dict[bytes, tuple[Process, ...]] = dict.fromkeys(self._inodes, ())
         self._known: dict[int, tuple[Process]] = {}  # by pid; one tuple that all its sockets share
         self._complete: set[int] = set()  # pids of which every link was read
-        self._usual: list[bytes] = []  # numbers under which sockets were found: programs of one kind are alike
-        self._numbers = [b"%d" % number for number in range(_LOW_NUMBERS)]  # all others below some number
+        self._usual: list[bytes] = []  # numbers under which sockets were found, the last first
+        self._numbers = [b"%d" % number for number in range(_LOW_NUMBERS)]  # all below some number
         self._closed: set[int] = set()  # pids that did not let us look
         self._doubtful: set[bytes] = set()  # sockets that may have an owner among those
         self._refused = False  # some process did not let us look, or is hidden
@@ -76,18 +81,17 @@ class Owners:
     def processes(self) -> dict[int, tuple[Process, ...]]:
         """Return the processes that hold each socket, by inode; by pid, one tuple for all sockets of the same."""
         same: dict[tuple[Process, ...], tuple[Process, ...]] = {}
-        found: dict[int, tuple[Process, ...]] = {}
-        for link, processes in self._held.items():
+        inodes = self._inodes
+        found = {inodes[link]: processes for link, processes in self._held.items() if processes}
+        for inode, processes in found.items():
             if len(processes) > 1:
                 ordered = tuple(sorted(processes, key=_pid))
-                found[int(link[_NUMBER_AT:-1])] = same.setdefault(ordered, ordered)
-            elif processes:
-                found[int(link[_NUMBER_AT:-1])] = processes
+                found[inode] = same.setdefault(ordered, ordered)
         return found
 
     def missing(self) -> set[int]:
         """Return the inodes of the sockets that no process is known to hold."""
-        return {int(link[_NUMBER_AT:-1]) for link in self._left()}
+        return {self._inodes[link] for link in self._left()}
 
     def why_missing(self, inode: int, group: int) -> ProcessesMissing:
         """Say why no process is known to hold a socket that is one of these, or has no inode."""
@@ -116,7 +120,9 @@ class Owners:
             self._search(read_pids(), left)
             self._doubt_relatives(left - self._left())
         # systemd keeps the sockets that it hands over to services, which must be found as well.
-        if any(owners[0].name == "systemd" for owners in self._held.values() if owners and not owners[1:]):
+        if any(owner.name == "systemd" for (owner,) in self._known.values()) and any(
+            owners[0].name == "systemd" for owners in self._held.values() if owners and not owners[1:]
+        ):
             for pid in read_pids():
                 self._ask(pid, _PASSED_ON)
         self._search_threads()
@@ -161,11 +167,11 @@ class Owners:
             return
         common: set[bytes] = set()
         read: dict[int, set[bytes]] = {}
-        for pid, numbers in _plan(pids):
+        for pid, numbers, briefly in _plan(pids):
             if not left:
                 break
             if pid not in self._complete:
-                found = self._look(pid, left, numbers)
+                found = self._look(pid, left, numbers, known=read.get(pid, ()), briefly=briefly)
                 if len(common) <= _MANY_NUMBERS:
                     common.update(found)
                 if pid not in self._complete:
@@ -220,11 +226,19 @@ class Owners:
                 break
 
     def _look(
-        self, pid: int, left: set[bytes] | None, numbers: Iterable[bytes] | None = None, *, task: bytes | None = None
+        self,
+        pid: int,
+        left: set[bytes] | None,
+        numbers: Iterable[bytes] | None = None,
+        *,
+        task: bytes | None = None,
+        known: Collection[bytes] = (),
+        briefly: bool = False,
     ) -> Iterable[bytes]:
         """Read the links of one process (of a thread) until nothing is left; return the numbers of those wanted.
 
-        All goes through one descriptor, so that the facts are those of the process that had the links.
+        All goes through one descriptor, so that the facts are those of the process that had the links. `known` are
+        numbers that were found before; `briefly` reads no more than the usual ones where some are found there.
         """
         path, up = (b"/proc/%d/fd" % pid, b"../") if task is None else (b"/proc/%s/fd" % task, b"../../../")
         hits: dict[bytes, bytes] = {}
@@ -233,7 +247,9 @@ class Owners:
             try:
                 if numbers is not None:
                     self._read_links(folder, numbers, left, hits)
-                elif self._read_all_links(folder, path, left, hits) and task is None:
+                elif briefly and self._read_usual_links(folder, left, hits):
+                    pass
+                elif self._read_all_links(folder, path, left, hits, known) and task is None:
                     self._complete.add(pid)
                 if hits and self._claim(pid, folder, hits, up):
                     return hits.values()
@@ -248,33 +264,45 @@ class Owners:
             left.update([link for link in hits if not self._held[link]])
         return ()
 
-    def _read_all_links(self, folder: int, path: bytes, left: set[bytes] | None, hits: dict[bytes, bytes]) -> bool:
+    def _read_usual_links(self, folder: int, left: set[bytes] | None, hits: dict[bytes, bytes]) -> bool:
+        """Note in `hits` what is under the usual numbers and right behind them; say whether that was anything.
+
+        Of 300 services that have 30 other files each, this reads a fifth of the links.
+        """
+        self._read_links(folder, self._usual, left, hits)
+        if not hits:
+            return False
+        number = max(map(int, hits.values()))
+        found = 0
+        while left and len(hits) > found:
+            found = len(hits)
+            number += 1
+            self._read_links(folder, (b"%d" % number,), left, hits)
+        return True
+
+    def _read_all_links(
+        self, folder: int, path: bytes, left: set[bytes] | None, hits: dict[bytes, bytes], known: Collection[bytes]
+    ) -> bool:
         """Note in `hits` which wanted links are there, and where, until nothing is left; say whether all were read.
 
         First come numbers under which sockets were found before. A new file gets the lowest number that is free, so
         counting up meets all of them soon. To list the folder costs the kernel half as much again as to read the links,
         and is left to those with gaps.
         """
-        read = self._read_links(folder, self._usual, left, hits)
+        usual = [number for number in self._usual if number not in known]
+        read = self._read_links(folder, usual, left, hits) + len(known)
         if left is not None and not left:
             return False
         size = os.fstat(folder).st_size  # how many there are; 0 before Linux 6.2, which did not tell
         if size and size == read:
             return True
         likely = size + size // 2 + _FIRST if size else 0
-        known = len(self._usual) + len(self._numbers)
-        if likely > known:
-            self._numbers += [b"%d" % number for number in range(known, likely)]
+        self._numbers += [b"%d" % number for number in range(len(self._numbers), likely)]
         numbers = self._numbers[:likely]
-        self._read_links(folder, chain(numbers, self._list_others(path, numbers)), left, hits, size - read)
+        done = {*usual, *known}
+        rest = filterfalse(done.__contains__, chain(numbers, _list_others(path, numbers)))
+        self._read_links(folder, rest, left, hits, size - read)
         return left is None or bool(left)
-
-    def _list_others(self, path: bytes, numbers: Sequence[bytes]) -> Iterator[bytes]:
-        """List the numbers of open files but for the usual ones and some more."""
-        known = {*self._usual, *numbers}
-        for number in os.listdir(path):
-            if number not in known:
-                yield number
 
     def _read_links(
         self, folder: int, numbers: Iterable[bytes], left: set[bytes] | None, hits: dict[bytes, bytes], most: int = -1
@@ -316,13 +344,18 @@ class Owners:
                 self._held[link] = owner
             elif all(other.pid != pid for other in others):
                 self._held[link] = others + owner
-        for number in hits.values():
-            if len(self._usual) == _USUAL:
-                break
-            if number not in self._usual and number in self._numbers:
-                self._numbers.remove(number)
-                self._usual.append(number)
+        found = list(islice(hits.values(), _USUAL))
+        if found != self._usual[: len(found)]:
+            self._usual = [*found, *[number for number in self._usual if number not in found]][:_USUAL]
         return True
+
+
+def _list_others(path: bytes, numbers: Sequence[bytes]) -> Iterator[bytes]:
+    """List the numbers of open files but for some, when the first is wanted."""
+    known = set(numbers)
+    for number in os.listdir(path):
+        if number not in known:
+            yield number
 
 
 def read_pids() -> list[int]:
@@ -333,14 +366,18 @@ def read_pids() -> list[int]:
         return []
 
 
-def _plan(pids: Sequence[int]) -> list[tuple[int, tuple[bytes, ...] | None]]:
-    """Order processes for a search: pairs of pid and the numbers to look at, None for all."""
+def _plan(pids: Sequence[int]) -> list[tuple[int, tuple[bytes, ...] | None, bool]]:
+    """Order processes for a search: pid, the numbers to look at (None for all), and whether a brief look may do."""
     if len(pids) <= _FEW_PROCESSES:
-        return [(pid, None) for pid in pids]
+        return [(pid, None, False) for pid in pids]
     sizes = sorted([(_count_files(b"%d" % pid), pid) for pid in pids])
     large = [pid for size, pid in sizes if size > _MANY_FILES]
     small = [pid for _size, pid in sizes[: len(sizes) - len(large)]]
-    return [*((pid, None) for pid in small), *((pid, _EARLY) for pid in large), *((pid, None) for pid in large)]
+    return [
+        *((pid, None, True) for pid in small),
+        *((pid, _EARLY, False) for pid in large),
+        *((pid, None, False) for pid in [*small, *large]),
+    ]
 
 
 def _list_threads(pid: int) -> list[bytes]:
@@ -400,10 +437,6 @@ def _count_files(task: bytes) -> int:
         return os.stat(b"/proc/%s/fd" % task).st_size
     except OSError:
         return 0
-
-
-def _link(inode: int) -> bytes:
-    return b"socket:[%d]" % inode
 
 
 def _pid(process: Process) -> int:

@@ -32,6 +32,7 @@ _NS_PER_S = 1_000_000_000
 _NS_PER_TICK = _NS_PER_S // _TICKS_PER_S
 _COMMAND_LINE_BYTES = 32_768
 _DELETED = b" (deleted)"
+_NO_PROVENANCE = (None,) * (len(Process._fields) - Process._fields.index("package"))
 _WRITABLE_BY_GROUP = 0o020
 _WRITABLE_BY_OTHERS = 0o002
 
@@ -74,7 +75,8 @@ class Facts:
                 group = parse_membership(_read(folder, up + b"cgroup", 65_536)) if self._with_groups else None
             except OSError:
                 return None
-            executable = self._read_executable(path, folder, up)
+            running = _look_at(folder, up)
+            executable = self._read_executable(path, running, folder, up)
             if _read_link(folder, up) == path:
                 break
             # It became another program meanwhile (execve): the facts of two do not go together.
@@ -82,9 +84,12 @@ class Facts:
             self.groups[pid] = group
         name, ticks = parse_stat(status)
         command_line = parse_command_line(arguments) if arguments is not False else None
-        process = Process(pid, name, executable[0], command_line, user, self._started_at(ticks), *executable[1:])
-        if self._provenance is not None:
-            self._provenance.note(process, folder, up)
+        path_of, file_status, writable = executable
+        started_at = self._started_at(ticks)
+        facts = (pid, name, path_of, command_line, user, started_at, file_status, writable)
+        process = Process.of((*facts, *_NO_PROVENANCE))
+        if self._provenance is not None and path is not None and running is not None:
+            self._provenance.note(process, path, running, folder, up)
         return process
 
     def _started_at(self, ticks: int) -> datetime:
@@ -113,14 +118,10 @@ class Facts:
         return name
 
     def _read_executable(
-        self, path: bytes | None, folder: int, up: bytes
+        self, path: bytes | None, running: os.stat_result | None, folder: int, up: bytes
     ) -> tuple[str | None, ExecutableStatus | None, str | None]:
         """Return the path of the running file, whether it is still there, and what of its path others can write."""
-        try:
-            running = os.stat(up + b"exe", dir_fd=folder)
-        except OSError:
-            path = None
-        if path is None:
+        if path is None or running is None:
             return None, None, None
         key = (path, running.st_dev, running.st_ino)
         if key in self._executables:
@@ -250,8 +251,8 @@ def sees_the_same(folder: int, up: bytes) -> bool:
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino) and is_ours(folder, up, b"user")
 
 
-def find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int) -> str | None:
-    """Return the first part of a path below a root that somebody other than root can write.
+def find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int | None = None) -> str | None:
+    """Return the first part of a path below a root that somebody other than root can write; relative ones in `folder`.
 
     The last part, the file, is the one that runs, whatever lies there now.
     """
@@ -271,6 +272,14 @@ def _read_link(folder: int, up: bytes) -> bytes | None:
     """Return where the link to the running file points; None if it may not be read, or for a kernel thread."""
     try:
         return os.readlink(up + b"exe", dir_fd=folder)
+    except OSError:
+        return None
+
+
+def _look_at(folder: int, up: bytes) -> os.stat_result | None:
+    """Return what is known of the running file; None as for its link."""
+    try:
+        return os.stat(up + b"exe", dir_fd=folder)
     except OSError:
         return None
 

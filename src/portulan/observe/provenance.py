@@ -70,14 +70,13 @@ class Provenance:
         # By the identity of the processes that sockets share; that they are kept keeps the number theirs.
         self._together: dict[int, tuple[tuple[Process, ...], tuple[Process, ...], str | None]] = {}
 
-    def note(self, process: Process, folder: int, up: bytes) -> None:
-        """Note what completing a process needs, read through its folder in /proc as in `Facts.read_process`."""
-        if process.executable is None or process in self._seen:
-            return
-        try:
-            link = os.readlink(up + b"exe", dir_fd=folder)
-            status = os.stat(up + b"exe", dir_fd=folder)
-        except OSError:
+    def note(self, process: Process, link: bytes, status: os.stat_result, folder: int, up: bytes) -> None:
+        """Note what completing a process needs.
+
+        That is where the link to the running file points, and the file's status, as `Facts.read_process` has read them;
+        the rest is read as there, through the folder in /proc.
+        """
+        if process in self._seen:
             return
         path = running = descriptor = None
         if process.executable_status == "present":
@@ -121,6 +120,8 @@ class Provenance:
 
     def _is_at(self, path: bytes, running: os.stat_result) -> bool:
         """Tell whether a file is the one that we see at a path, and if so ask for its package."""
+        if path in self._files and self._files[path][:2] == (running.st_dev, running.st_ino):
+            return True  # hundreds of processes may run one program
         try:
             here = os.stat(path)
         except (OSError, ValueError):

@@ -10,12 +10,12 @@ import contextlib
 import os
 import sqlite3
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portulan.errors import RecordingError
 from portulan.model import Episode
-from portulan.observe.process import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +26,10 @@ APPLICATION_ID = 0x506F7274  # "Port"
 VERSION = 1
 _HEADER_BYTES = 100
 _MAGIC = b"SQLite format 3\0"
+# What Windows does not have it does not need: it has no such devices among its files.
+_TO_READ = os.O_RDONLY
+for _flag in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
+    _TO_READ |= getattr(os, _flag, 0)
 
 _FIND = """
 SELECT first_seen, CASE WHEN run IS NULL THEN last_seen ELSE max(last_seen, (SELECT alive FROM run WHERE id = run)) END,
@@ -63,8 +67,8 @@ def _episode(row: Sequence[Any]) -> Episode:
     first, last, count, direction, transport, local, number, peer, *texts = row
     dials = direction == "connect"
     return Episode(
-        utc(first // 1_000),
-        utc(last // 1_000),
+        datetime.fromtimestamp(first // 1_000, UTC),
+        datetime.fromtimestamp(last // 1_000, UTC),
         count,
         direction,
         transport,
@@ -92,7 +96,7 @@ def explained(path: str) -> Iterator[None]:
 def read_header(path: str) -> bytes:
     """Return the header of a file, empty where the file is; what is no file is refused, and not waited for."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        descriptor = os.open(path, _TO_READ)
         try:
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return os.read(descriptor, _HEADER_BYTES)

@@ -408,6 +408,7 @@ def _observe(
         network_type=taken.family,  # None for both
         ipv6_only=None if taken.family == "ipv4" else taken.family is not None,
         redirect=redirect,
+        system="linux",
     )
 
 

@@ -154,6 +154,8 @@ def read_all(sockets: Sockets, *, talking: bool) -> tuple[list[Row], list[Row], 
         holding = HOLDING[transport]
         for row in sockets.read(transport, netlink.EVERY if talking else holding):
             (holders if holding >> row[STATE] & 1 else talkers).append(row)
+    if not talkers:
+        return holders, [], []
     return holders, *Held(holders).divide(talkers)
 
 
@@ -212,23 +214,21 @@ class Held:
         """Divide connections into those that dial and those that one of these accepted."""
         dials: list[Row] = []
         accepts: list[Row] = []
+        held = self._addresses
         for row in talkers:
-            addresses = self._addresses.get(row[:2])
+            addresses = held.get(row[:2])
             if addresses is None:
-                (accepts if self._has_outlived_its_listener(row) else dials).append(row)
+                # A listener that has closed may have accepted it: by its numbers, since all else is gone. Who dials has
+                # an ephemeral number as a rule (RFC 6056, section 2.1), and who listens another.
+                if not self._first_ephemeral:
+                    self._first_ephemeral = _read_first_ephemeral()
+                outlived = row[LOCAL_PORT] < self._first_ephemeral <= row[PEER_PORT]
+                (accepts if outlived and (row[PEER_PORT], row[TRANSPORT]) not in held else dials).append(row)
             elif row[LOCAL] in addresses or bytes(len(row[LOCAL])) in addresses:  # all zeros is any address
                 accepts.append(row)
             else:
                 dials.append(row)
         return dials, accepts
-
-    def _has_outlived_its_listener(self, row: Row) -> bool:
-        """Tell whether a connection was accepted by a listener that has closed: by its numbers, since all else is gone.
-
-        Who dials has an ephemeral number as a rule (RFC 6056, section 2.1), and who listens another.
-        """
-        first = self._first_ephemeral = self._first_ephemeral or _read_first_ephemeral()
-        return row[LOCAL_PORT] < first <= row[PEER_PORT] and (row[PEER_PORT], row[TRANSPORT]) not in self._addresses
 
 
 def _peer(row: Row) -> tuple[int, str, bytes]:

@@ -34,6 +34,7 @@ from portulan.model import (
     KnownUse,
     PortRange,
     TransportEntry,
+    base_name,
     tier_of,
 )
 
@@ -61,6 +62,8 @@ NONE = "\x00"
 FIELD = "\x1f"
 ITEM = "\x1e"
 """Text separators: no value, the next field, the next item of a list."""
+
+_NOTHING = bytes(8)  # of a pair: no grade and no rows
 
 _REINSTALL = "install portulan again"
 
@@ -181,7 +184,7 @@ class Index:
         first, last, transports, known_uses = run
         if not first <= port <= last:
             raise UnusableIndex(self.path, f"wrong place for port {port}")
-        return Entry(port, tier_of(port), self.snapshot, transports, known_uses)
+        return Entry.of((port, tier_of(port), self.snapshot, transports, known_uses))
 
     def _run(self, place: int) -> Run:
         """Read what is true of a run of numbers: the first and the last of them, their transports, their known uses."""
@@ -193,19 +196,19 @@ class Index:
             transports = []
             for number, transport in enumerate(TRANSPORTS):
                 head = 8 + 8 * number
+                if record[head : head + 8] == _NOTHING:
+                    transports.append(TransportEntry.of((transport, STATES[record[4 + number]], None, (), ())))
+                    continue
                 grade = u32(record, head)
                 assignments = u16(record, head + 4)
                 others = u16(record, head + 6)
                 between = at + 4 * assignments
                 after = between + 4 * others
+                rows = tuple([self._assignment(u32(record, ref)) for ref in range(at, between, 4)])
+                other_rows = tuple([self._assignment(u32(record, ref)) for ref in range(between, after, 4)])
+                known_grade = self._grade(grade) if grade else None
                 transports.append(
-                    TransportEntry(
-                        transport,
-                        STATES[record[4 + number]],
-                        self._grade(grade) if grade else None,
-                        tuple([self._assignment(u32(record, ref)) for ref in range(at, between, 4)]),
-                        tuple([self._assignment(u32(record, ref)) for ref in range(between, after, 4)]),
-                    )
+                    TransportEntry.of((transport, STATES[record[4 + number]], known_grade, rows, other_rows))
                 )
                 at = after
             known = self._known_uses(tuple([u32(record, ref) for ref in range(at, at + 4 * uses, 4)]))
@@ -284,7 +287,7 @@ class Index:
         if row is None:
             name, aliases, first, last, *rest = self._fields(at, 14)
             ports = None if first is None else PortRange(int(first), int(last))
-            row = self._assignments[at] = Assignment(name, _items(aliases), ports, *rest)
+            row = self._assignments[at] = Assignment.of((name, _items(aliases), ports, *rest))
         return row
 
     def _known_uses(self, refs: tuple[int, ...]) -> tuple[KnownUse, ...]:
@@ -388,18 +391,16 @@ def _items(text: str | None) -> tuple[str, ...]:
     return tuple(text.split(ITEM)) if text is not None else ()
 
 
-def base_name(path: str) -> str:
-    r"""Return the file name in a path of Linux, macOS (``/``) or Windows (``C:\``)."""
-    name = path.rpartition("/")[2]
-    return name.rpartition("\\")[2] if path[1:3] == ":\\" else name
-
-
 def names_of(name: str) -> tuple[str, ...]:
     """Return a program's name as it is, then without its minor version, then without its major one.
 
     A number counts as a version where it has a dot or follows a hyphen or underscore: ``php-fpm8.2`` is also
-    ``php-fpm8`` and ``php-fpm``, ``postgres-15`` also ``postgres``; ``apache2`` is only itself.
+    ``php-fpm8`` and ``php-fpm``, ``postgres-15`` also ``postgres``; ``apache2`` is only itself. Of a program of Windows
+    it stands before the ``.exe``.
     """
+    head, dot, suffix = name.rpartition(".")
+    if suffix.lower() == "exe":
+        return tuple([each + dot + suffix for each in names_of(head)])
     names = [name]
     stem = name
     while True:

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from portulan.errors import ReadError
 from portulan.model import Declaration, Endpoint, Observation
 from portulan.observe.readers import load
 from portulan.observe.readers.source import open_source
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["declare", "find_files", "open_declared"]
 
-NOT_FORMATS = frozenset({"positions"})
+NOT_FORMATS = frozenset(
+    {"commands", "containers", "javascript", "packetrules", "places", "positions", "pythons", "ruby", "settings"}
+    | {"shell", "unitfiles"}
+)
 LARGEST_FILE = 4_000_000
 """Bytes: what somebody declares by hand is smaller, and what a machine has written is not read."""
 LARGEST_RANGE = 65_536
@@ -72,10 +76,16 @@ def declare(
 
 
 def open_declared(folder: Path) -> Iterator[tuple[Source, Reader]]:
-    """Open the files of a repository that declare ports, with their readers; the others are passed over."""
+    """Open the files of a repository that declare ports, with their readers.
+
+    What no reader knows is passed over, and so is what cannot be opened: nobody can tell what it is.
+    """
     readers = list(load(__name__, __path__, NOT_FORMATS))
     for path in find_files(folder):
-        source = open_source(str(path))
+        try:
+            source = open_source(str(path))
+        except (OSError, ReadError):
+            continue
         found = [reader for reader in readers if reader.recognise(source.head, source.name)]
         if len(found) == 1:
             yield source, found[0]

@@ -7,7 +7,7 @@ A format is a module here; to add one is to add a file. Each has
 - `read(source)`: its records as observations, one by one, and as `Bad` what it cannot read.
 
 What a record does not tell is None (`processes_missing`: `not recorded`), never guessed. A module imports nothing but
-the model, `source` and `values` beside it, and the standard library.
+the model, `source`, `values` and, for lists of sockets, `sockets` beside it, and the standard library.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Origin", "Reader", "Reading", "find_reader", "formats"]
 
-NOT_FORMATS = frozenset({"source", "values"})
+NOT_FORMATS = frozenset({"banners", "fields", "protocols", "records", "sockets", "source", "values", "zeek"})
 SHOWN = 3
 """How many lines with bad records are named."""
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portulan.model import Endpoint, Process
+from portulan.observe.readers.sockets import ANYWHERE, owners, parse_end, seen, settle
 from portulan.observe.readers.source import Bad
-from portulan.observe.readers.values import imported, parse_address, parse_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from portulan.observe.readers.source import Source
 
 FORMAT = "sockstat"
-SAYS = "sockstat -46 (FreeBSD)"
+SAYS = "sockstat -46 of FreeBSD"
 
 HEADINGS = ["USER", "COMMAND", "PID", "FD", "PROTO", "LOCAL", "ADDRESS", "FOREIGN", "ADDRESS"]
 TRANSPORTS: dict[str, Transport] = {"tcp": "tcp", "udp": "udp", "sctp": "sctp"}
@@ -27,38 +26,32 @@ def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # the text alone t
 
 
 def read(source: Source) -> Iterator[Observation | Bad]:
-    """Yield a line's socket; a kernel socket has `?` for its process."""
+    """Yield the socket of each line; `settle` tells the connections of listeners from those that dial."""
+    return settle(_read(source))
+
+
+def _read(source: Source) -> Iterator[Observation | Bad]:
     for number, line in source.lines():
         words = line.split()
         if words and words != HEADINGS:
             try:
-                yield _parse(words, source)
+                yield _parse(source, words)
             except ValueError as error:
                 yield Bad(number, str(error))
 
 
-def _parse(words: list[str], source: Source) -> Observation:
+def _parse(source: Source, words: list[str]) -> Observation:
+    """Make the observation of a line; a socket of the kernel's has `?` for its process."""
     if len(words) != 7:  # noqa: PLR2004  # a name with a space in it cannot be told from its neighbour
         message = f"{len(words)} words and not 7"
         raise ValueError(message)
-    user, command, pid, _descriptor, protocol, local, foreign = words
+    user, command, pid, _descriptor, protocol, local_end, peer_end = words
     transport = TRANSPORTS.get(protocol.rstrip("46"))
-    if transport is None:
-        message = f"{protocol[:40]!r} has no ports"
+    family = "ipv6" if protocol.endswith("6") else "ipv4"
+    local, interface = parse_end(local_end, ANYWHERE[family])
+    peer, _ = parse_end(peer_end, ANYWHERE[family])
+    if transport is None or local is None:
+        message = f"{protocol[:40]!r} at {local_end[:40]!r} is no port"
         raise ValueError(message)
-    peer = None if foreign.endswith(":*") else _parse_endpoint(foreign, protocol)
-    return imported(
-        source,
-        transport,
-        _parse_endpoint(local, protocol),
-        direction="listen" if peer is None else "connect",
-        peer=peer,
-        processes=(Process(int(pid), command, None, None, user, None),) if pid.isdecimal() else (),
-    )
-
-
-def _parse_endpoint(text: str, protocol: str) -> Endpoint:
-    """Parse `*:22`, `127.0.0.1:25` or `fe80::1%lo0:53`."""
-    address, _, port = text.rpartition(":")
-    anywhere = "::" if protocol.endswith("6") else "0.0.0.0"
-    return Endpoint(anywhere if address == "*" else parse_address(address)[0], parse_port(port))
+    processes = owners([(int(pid), command, user)]) if pid.isdecimal() else ()
+    return seen(source, transport, local, peer, None, network_type=family, processes=processes, interface=interface)
