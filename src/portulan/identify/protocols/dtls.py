@@ -57,11 +57,13 @@ def recognise(answer: Answer) -> Iterator[Match]:
 
 
 def _handshake(body: bytes) -> Iterator[Match]:
-    size, fragment = int.from_bytes(body[1:4], "big"), int.from_bytes(body[9:12], "big")
-    offset, chosen = int.from_bytes(body[6:9], "big"), VERSIONS.get(int.from_bytes(body[12:14], "big"))
+    """Look at a handshake message that came in one piece (section 4.2.2)."""
+    kind, size, offset, fragment = body[0], *[int.from_bytes(body[at : at + 3], "big") for at in (1, 6, 9)]
+    chosen, cookie = VERSIONS.get(int.from_bytes(body[12:14], "big")), int.from_bytes(body[14:15], "big")
     if chosen is None or offset or fragment > size or fragment > len(body) - FRAGMENT:
         return
-    if body[0] == HELLO_VERIFY_REQUEST and size == fragment == body[14:15][0] + 3 if len(body) > 14 else False:  # noqa: PLR2004  # a version and the cookie
-        yield Match("dtls", CERTAIN, "DTLS HelloVerifyRequest", facts=(("DTLS version", chosen),))
-    elif body[0] == SERVER_HELLO and size >= RANDOM_BYTES + 6:
-        yield Match("dtls", CERTAIN, "DTLS ServerHello", facts=(("DTLS version", chosen),))
+    facts = (("DTLS version", chosen),)
+    if kind == HELLO_VERIFY_REQUEST and size == fragment == cookie + 3:
+        yield Match("dtls", CERTAIN, "DTLS HelloVerifyRequest", facts=facts)
+    elif kind == SERVER_HELLO and size >= RANDOM_BYTES + 6:
+        yield Match("dtls", CERTAIN, "DTLS ServerHello", facts=facts)

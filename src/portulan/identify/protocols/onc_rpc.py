@@ -42,6 +42,7 @@ PROBES = (
     Probe("mountd-udp", _call(*PROGRAMS["mountd"]), ("mountd",), "udp", (20048,), rank=92, in_tls=False),
 )
 _BY_NAME = {probe.name: probe for probe in PROBES}
+_NEXT = {"rpcbind": "nfs", "nfs": "mountd", "mountd": "rpcbind"}
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
@@ -58,7 +59,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
         yield Match(asked, LIKELY, "ONC RPC call denied", service_names=(_IANA[asked],))
     elif (kind, state) == (REPLY, ACCEPTED) and len(data) >= 24 + verifier and code in _CODES:
         if code == PROGRAM_UNAVAILABLE:
-            other = _BY_NAME[("nfs" if asked == "rpcbind" else "mountd") + suffix]
+            other = _BY_NAME[_NEXT[asked] + suffix]
             yield Match("onc-rpc", LIKELY, "ONC RPC reply of another program", confirm=other, again=True)
         else:
             facts: tuple[tuple[str, str], ...] = ()
