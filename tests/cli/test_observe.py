@@ -175,3 +175,15 @@ def test_help_lists_the_formats() -> None:
     done = portulan("observe", "--help")
     assert done.returncode == 0
     assert "sockstat -46 of FreeBSD" in done.stdout
+
+
+def test_one_of_several_that_cannot_be_read_does_not_keep_from_the_others(listing: Path, tmp_path: Path) -> None:
+    """Of several files the readable ones are read whatever their order; the others are said, and the exit code is 3."""
+    prose = tmp_path / "prose.txt"
+    prose.write_text("Dear Sir or Madam,\n", encoding="ascii")
+    missing = str(tmp_path / "missing")
+    done = portulan("observe", missing, str(listing), str(prose), str(listing), "--format", "jsonl")
+    assert done.returncode == 3
+    assert len(done.stdout.splitlines()) == 4
+    assert f"incomplete: {missing}: No such file or directory\n" in done.stderr
+    assert f"incomplete: {prose}: in no format that is known by its beginning\n" in done.stderr
