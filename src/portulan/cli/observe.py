@@ -77,8 +77,10 @@ def _find(place: str, flags: Namespace) -> Iterator[Origin]:
     elif Path(place).is_dir():
         from portulan.observe.declared import open_declared  # noqa: PLC0415  # few ask for a folder
 
-        for source, reader in open_declared(Path(place)):
+        refused: list[Origin] = []
+        for source, reader in open_declared(Path(place), lambda name, error: refused.append(unreadable(name, error))):
             yield Origin.of(source, reader)
+        yield from refused
     else:
         source = open_source(place, host=flags.host, at=flags.at)
         yield Origin.of(source, find_reader(source, flags.reader))
