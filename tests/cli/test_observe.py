@@ -8,19 +8,30 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from portulan.cli import main
 from tests.cli.door import environment, portulan
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SOCKSTAT = """\
 USER     COMMAND    PID   FD  PROTO  LOCAL ADDRESS         FOREIGN ADDRESS
 root     sshd       812   4   tcp4   *:22                  *:*
 root     syslogd    700   7   udp6   *:514                 *:*
+"""
+
+COMPOSE = """\
+services:
+  web:
+    ports:
+      - "8080:80"
+    environment:
+      A: 1
+      DATABASE_URL: postgres://db:5432/shop
+    expose:
+      - "9000"
 """
 
 
@@ -175,3 +186,57 @@ def test_help_lists_the_formats() -> None:
     done = portulan("observe", "--help")
     assert done.returncode == 0
     assert "sockstat -46 of FreeBSD" in done.stdout
+
+
+def test_one_of_several_that_cannot_be_read_does_not_keep_from_the_others(listing: Path, tmp_path: Path) -> None:
+    """Of several files the readable ones are read whatever their order; the others are said, and the exit code is 3."""
+    prose = tmp_path / "prose.txt"
+    prose.write_text("Dear Sir or Madam,\n", encoding="ascii")
+    missing = str(tmp_path / "missing")
+    done = portulan("observe", missing, str(listing), str(prose), str(listing), "--format", "jsonl")
+    assert done.returncode == 3
+    assert len(done.stdout.splitlines()) == 4
+    assert f"incomplete: {missing}: No such file or directory\n" in done.stderr
+    assert f"incomplete: {prose}: in no format that is known by its beginning\n" in done.stderr
+
+
+def test_a_repository_is_read_by_file_and_line(tmp_path: Path) -> None:
+    """A folder is a repository: its files by name, their lines in order; what is linked to is not followed."""
+    pytest.importorskip("yaml")
+    (tmp_path / "compose.yaml").write_text(COMPOSE, encoding="ascii")
+    (tmp_path / "Procfile").write_text("web: gunicorn -b :8000 shop\n", encoding="ascii")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "again.yaml").symlink_to(tmp_path / "compose.yaml")
+    os.mkfifo(tmp_path / "Dockerfile")
+    lines = [json.loads(line) for line in portulan("observe", str(tmp_path), "--format", "jsonl").stdout.splitlines()]
+    places = [line["subject"]["declaration"] for line in lines]
+    assert [(place["file"].rpartition("/")[2], place["line"], place["role"]) for place in places] == [
+        ("Procfile", 1, "published"),
+        ("compose.yaml", 4, "published"),
+        ("compose.yaml", 4, "internal"),
+        ("compose.yaml", 7, "dialled"),
+        ("compose.yaml", 9, "internal"),
+    ]
+
+
+def test_what_may_not_be_opened_in_a_repository_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    """A file or folder that may not be opened is named, since nobody can say what it declares; exit code 3."""
+    (tmp_path / "Procfile").write_text("web: gunicorn -b :8000 shop\n", encoding="ascii")
+    assert main(["observe", str(tmp_path), "--format", "jsonl"]) == 0  # all modules are loaded by whoever may read them
+    capfd.readouterr()
+    request.getfixturevalue("unprivileged")
+    with tempfile.TemporaryDirectory() as folder:  # of the user that the test is for now
+        Path(folder, "Procfile").write_text("web: gunicorn -b :8000 shop\n", encoding="ascii")
+        Path(folder, "Dockerfile").write_text("EXPOSE 80\n", encoding="ascii")
+        Path(folder, "Dockerfile").chmod(0)
+        Path(folder, "secret").mkdir(mode=0)
+        try:
+            assert main(["observe", folder, "--format", "jsonl"]) == 3
+        finally:
+            Path(folder, "secret").chmod(0o700)
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 1
+    assert f"incomplete: {folder}/Dockerfile: Permission denied\n" in err
+    assert f"incomplete: {folder}/secret: Permission denied\n" in err

@@ -47,8 +47,11 @@ def running(*words: str | Path, before: tuple[str, ...] = (), **options: object)
     """Run a program that says nothing, and wait until it is that program."""
     with subprocess.Popen([*before, *words], **options) as child:  # type: ignore[call-overload]  # whatever Popen takes
         try:
-            name = Path(os.path.realpath(words[0])).name
-            while Path(os.readlink(f"/proc/{child.pid}/exe")).name.removesuffix(" (deleted)") != name:  # noqa: PTH115
+            name, place = Path(os.path.realpath(words[0])).name, Path(f"/proc/{child.pid}")
+            # The kernel has the new program before it has the words of its command line.
+            while (place / "exe").readlink().name.removesuffix(" (deleted)") != name or not (
+                place / "cmdline"
+            ).read_bytes():
                 assert child.poll() is None
             yield child.pid
         finally:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from portulan.cli import say, say_incomplete, say_passed_over, worse
 from portulan.cli.machine import JUDGED, Cells, Columns, count, count_rows, print_rows, say_tally
 from portulan.cli.terminal import Style, clean
-from portulan.errors import UsageError
-from portulan.observe.readers import Origin, Reading, find_reader
+from portulan.errors import ReadError, UsageError
+from portulan.observe.readers import Origin, Reading, find_reader, unreadable
 from portulan.observe.readers.source import open_source
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ OBSERVED = Columns(
 )
 
 SILENT_S = 1.0
-"""Nothing is said of the progress of what takes less."""
+"""Nothing is said to a terminal of the progress of what takes less."""
 EVERY_S, EVERY_LINE_S = 0.2, 10.0
 """How often a terminal is told, and how often a log."""
 EVERY_RECORD = 256
@@ -59,6 +59,16 @@ def run(flags: Namespace) -> int:
 
 
 def _origins(place: str, flags: Namespace) -> Iterator[Origin]:
+    """Yield what there is to read at a place; one among several that cannot be read does not keep from the others."""
+    try:
+        yield from _find(place, flags)
+    except (OSError, ReadError) as error:
+        if len(flags.places) == 1:
+            raise
+        yield unreadable(place, error)
+
+
+def _find(place: str, flags: Namespace) -> Iterator[Origin]:
     """Yield what there is to read at a place: a file, the Parquet files of a fleet, or a repository."""
     if _is_fleet(place):
         from portulan.observe.fleet import read_fleet  # noqa: PLC0415  # comes with the extra fleet
@@ -67,8 +77,10 @@ def _origins(place: str, flags: Namespace) -> Iterator[Origin]:
     elif Path(place).is_dir():
         from portulan.observe.declared import open_declared  # noqa: PLC0415  # few ask for a folder
 
-        for source, reader in open_declared(Path(place)):
+        refused: list[Origin] = []
+        for source, reader in open_declared(Path(place), lambda name, error: refused.append(unreadable(name, error))):
             yield Origin.of(source, reader)
+        yield from refused
     else:
         source = open_source(place, host=flags.host, at=flags.at)
         yield Origin.of(source, find_reader(source, flags.reader))
@@ -156,7 +168,8 @@ def _progress(items: Iterable[T], reading: Reading) -> Iterator[T]:
     if terminal and sys.stdout.isatty():  # the rows themselves show that it goes on
         yield from items
         return
-    next_at, every = time.monotonic() + SILENT_S, EVERY_S if terminal else EVERY_LINE_S
+    every = EVERY_S if terminal else EVERY_LINE_S
+    next_at = time.monotonic() + (SILENT_S if terminal else EVERY_LINE_S)
     said = ""
     for number, item in enumerate(items):
         if not number % EVERY_RECORD and (now := time.monotonic()) >= next_at:

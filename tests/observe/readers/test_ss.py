@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.observe.readers.reading import expected, lines_like, read, recorded, render, sockets, survives
@@ -33,6 +33,7 @@ NAMES = st.text(
 )
 
 
+@example([(" \n", 1)])
 @given(
     st.lists(st.tuples(NAMES.filter(lambda name: "\\" not in name), st.integers(1, 4_194_304)), min_size=1, max_size=5)
 )

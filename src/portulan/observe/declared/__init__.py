@@ -19,13 +19,13 @@ from portulan.observe.readers import load
 from portulan.observe.readers.source import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from portulan.model import Role, Transport
     from portulan.observe.readers import Reader
     from portulan.observe.readers.source import Source
 
-__all__ = ["declare", "find_files", "open_declared"]
+__all__ = ["declare", "open_declared"]
 
 NOT_FORMATS = frozenset(
     {"commands", "containers", "javascript", "packetrules", "places", "positions", "pythons", "ruby", "settings"}
@@ -75,16 +75,25 @@ def declare(
     )
 
 
-def open_declared(folder: Path) -> Iterator[tuple[Source, Reader]]:
-    """Open the files of a repository that declare ports, with their readers.
+def pass_over(name: str, error: OSError) -> None:
+    """Do nothing about what may not be opened."""
 
-    What no reader knows is passed over, and so is what cannot be opened: nobody can tell what it is.
+
+def open_declared(
+    folder: Path, refuse: Callable[[str, OSError], object] = pass_over
+) -> Iterator[tuple[Source, Reader]]:
+    """Open the files of a repository that declare ports, with their readers; what no reader knows is passed over.
+
+    `refuse` is told of each file and folder that may not be opened: nobody can say what it declares.
     """
     readers = list(load(__name__, __path__, NOT_FORMATS))
-    for path in find_files(folder):
+    for path in find_files(folder, refuse):
         try:
             source = open_source(str(path))
-        except (OSError, ReadError):
+        except OSError as error:
+            refuse(str(path), error)
+            continue
+        except ReadError:  # damaged gzip data, which no file that declares is
             continue
         found = [reader for reader in readers if reader.recognise(source.head, source.name)]
         if len(found) == 1:
@@ -93,9 +102,9 @@ def open_declared(folder: Path) -> Iterator[tuple[Source, Reader]]:
             source.close()
 
 
-def find_files(folder: Path) -> Iterator[Path]:
+def find_files(folder: Path, refuse: Callable[[str, OSError], object] = pass_over) -> Iterator[Path]:
     """Yield the files of a repository, sorted, but for what lies in folders of other people's."""
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=lambda error: refuse(str(error.filename), error)):
         folders[:] = sorted(set(folders) - NOT_SEARCHED)
         for name in sorted(names):
             path = Path(place, name)

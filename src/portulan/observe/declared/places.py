@@ -6,11 +6,12 @@ A reader says what it found as `Found`, and `observations` makes of it what Port
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from portulan.model import PORTS, Value
 from portulan.observe.declared import declare
-from portulan.observe.declared.positions import bounded
+from portulan.observe.declared.positions import MOST_RECORDS, bounded
 from portulan.observe.readers.source import Bad
 
 if TYPE_CHECKING:
@@ -74,14 +75,14 @@ class Found(Value):
 def observations(
     source: Source, found: Iterable[Found | Bad], *, unit: str | None = None, interface: str | None = None
 ) -> Iterator[Observation | Bad]:
-    """Yield an observation for each port of what was found, each once."""
+    """Yield an observation for each port of what was found, by line, each once."""
     return bounded(_each(source, found, unit, interface))
 
 
 def _each(
     source: Source, found: Iterable[Found | Bad], unit: str | None, interface: str | None
 ) -> Iterator[Observation | Bad]:
-    for one in found:
+    for one in sorted(islice(found, 4 * MOST_RECORDS + 1), key=lambda one: one.line):
         if isinstance(one, Bad):
             yield one
             continue

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from portulan.observe.readers.source import Bad, Source
 
-__all__ = ["Origin", "Reader", "Reading", "find_reader", "formats"]
+__all__ = ["Origin", "Reader", "Reading", "find_reader", "formats", "unreadable"]
 
 NOT_FORMATS = frozenset({"banners", "fields", "protocols", "records", "sockets", "source", "values", "zeek"})
 SHOWN = 3
@@ -78,10 +78,11 @@ def find_reader(source: Source, named: str | None = None) -> Reader:
         message = f"{source.name}: empty"
         raise ReadError(message, hint="did the command before the pipe fail?")
     if found:
-        message = f"{source.name}: may be {' or '.join(reader.FORMAT for reader in found)}"
-    else:
-        message = f"{source.name}: in no format that is known by its beginning"
-    raise ReadError(message, hint=f"say which: --from {'|'.join(reader.FORMAT for reader in found or known.values())}")
+        names = [reader.FORMAT for reader in found]
+        message = f"{source.name}: may be {' or '.join(names)}"
+        raise ReadError(message, hint=f"say which: --from {'|'.join(names)}")
+    message = f"{source.name}: in no format that is known by its beginning"
+    raise ReadError(message, hint="say which with --from; portulan observe --help lists the formats")
 
 
 class Origin:
@@ -108,6 +109,17 @@ class Origin:
                 yield from reader.read(source)
 
         return cls(source.name, f"the format {reader.FORMAT}", records(), source)
+
+
+def unreadable(name: str, error: OSError | ReadError) -> Origin:
+    """Return the origin that one among several becomes if it cannot be read: the others are read all the same."""
+    why = error.message.removeprefix(f"{name}: ") if isinstance(error, ReadError) else error.strerror or str(error)
+    hint = error.hint if isinstance(error, ReadError) else "see that it is there, and that you may read it"
+
+    def refuse(why: str) -> Observation:
+        raise ReadError(why, hint=hint)
+
+    return Origin(name, "", map(refuse, (why,)))
 
 
 class Reading:
@@ -137,7 +149,7 @@ class Reading:
 
     def _read(self, origin: Origin) -> Iterator[Observation]:
         bad: list[Bad] = []
-        bad_count = 0
+        bad_count, before = 0, self.count
         try:
             for record in origin.records:
                 if isinstance(record, Observation):
@@ -148,7 +160,8 @@ class Reading:
                     if bad_count <= SHOWN:
                         bad.append(record)
         except ReadError as error:
-            self._incomplete.append(Incomplete(f"the rest of {origin.name}", error.message, error.hint or ""))
+            what = f"the rest of {origin.name}" if bad_count or self.count > before else origin.name
+            self._incomplete.append(Incomplete(what, error.message, error.hint or ""))
         if bad_count:
             what = f"{bad_count} records of {origin.name}" if bad_count > 1 else f"one record of {origin.name}"
             more = "; ..." if bad_count > SHOWN else ""

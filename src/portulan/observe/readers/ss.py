@@ -93,10 +93,10 @@ def _records(source: Source) -> Iterator[tuple[int, str]]:
             text += "\n" + line if near else ""
             continue
         if text:
-            yield begun, text
-        begun, text = number, line.strip()[:LONGEST]
+            yield begun, text.rstrip()
+        begun, text = number, line.lstrip()[:LONGEST]  # space at its end may be part of a name
     if text:
-        yield begun, text
+        yield begun, text.rstrip()
 
 
 def _begins(line: str) -> bool:
