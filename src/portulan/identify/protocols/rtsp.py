@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _STATUS_LINE = re.compile(rb"RTSP/([12]\.0) ([1-5]\d\d)(?: [^\r\n]*)?\r?\n")  # RFC 2326, section 7.1
 _FIELD = re.compile(rb"^([A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*)", re.MULTILINE)
-_PRODUCT = re.compile(r"([A-Za-z][^/(]*?)(?:[/ ]v?(\d[^\s/()]*))?(?:[ (/]|$)")
+_PRODUCT = re.compile(r"([A-Za-z][^/(]*?)(?:[/ ][vV]?(\d[^\s/()]*))?(?: ?[(/].*)?$")
 
 
 def options(nonce: bytes) -> bytes:
@@ -26,7 +26,7 @@ PROBES = (Probe("rtsp", options, ("rtsp",), ports=(554, 8554, 322, 7070, 5000), 
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
-    """Say rtsp of a status line."""
+    """Say rtsp of a status line. Some servers answer a GET in HTTP as well, to be reached through proxies."""
     found = _STATUS_LINE.match(answer.data)
     if found is None:
         return
@@ -35,4 +35,4 @@ def recognise(answer: Answer) -> Iterator[Match]:
     facts += [(name, text_of(fields[name.encode()])) for name in ("server", "public") if name.encode() in fields]
     named = _PRODUCT.match(text_of(fields.get(b"server", b"")))
     product, version = (named[1], named[2]) if named else (None, None)
-    yield Match("rtsp", CERTAIN, "RTSP status line", product, version, tuple(facts))
+    yield Match("rtsp", CERTAIN, "RTSP status line", product, version, tuple(facts), over=("http",))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _STATUS_LINE = re.compile(rb"(?:\r\n)*SIP/2\.0 ([1-6]\d\d) [^\r\n]*\r\n")  # section 7.2
 _REQUEST_LINE = re.compile(rb"(?:\r\n)*[A-Z]{3,10} sips?:[^\s]+ SIP/2\.0\r\n")  # section 7.1
 _FIELD = re.compile(rb"^([A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*)", re.MULTILINE)
-_PRODUCT = re.compile(r"([A-Za-z][^/()]*?)(?:[ /-]+\(?v?(\d[^\s()]*)|/([^\s()]+))?(?:[ ();]|$)")
+_PRODUCT = re.compile(r"((?:3CX)?[A-Za-z][^/();]*?)(?:[ /-]+\(?[vV]?(\d+\.[^\s()]+).*)?(?: ?[/();].*)?$")
 
 
 def options(transport: str, nonce: bytes) -> bytes:
@@ -62,4 +62,4 @@ def software_of(text: str) -> tuple[str | None, str | None]:
     found = _PRODUCT.match(text)
     if found is None:
         return None, None
-    return found[1], found[2] or found[3]
+    return found[1], found[2]
