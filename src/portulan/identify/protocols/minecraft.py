@@ -54,10 +54,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
     elif answer.data[:1] == _KICK and len(answer.data) == 3 + 2 * int.from_bytes(answer.data[1:3], "big") > 3:  # noqa: PLR2004  # kind and length
         kick = answer.data[3:].decode("utf-16-be", "replace")
         if kick.startswith("\u00a71\0"):
-            parts = kick.split("\0")
-            yield Match(
-                "minecraft", LIKELY, "Minecraft kick with a status", facts=(("game version", ascii(parts[2:3])),)
-            )
+            version = text_of("".join(kick.split("\0")[2:3]).encode("ascii", "backslashreplace"))
+            yield Match("minecraft", LIKELY, "Minecraft kick with a status", facts=(("game version", version),))
 
 
 def _status(text: bytes) -> Iterator[Match]:
