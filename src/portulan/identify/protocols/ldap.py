@@ -83,7 +83,7 @@ def _attributes(entry: Element) -> dict[bytes, list[bytes]]:
 def _software(values: dict[bytes, list[bytes]]) -> tuple[str | None, str | None]:
     """Return product and version: by RFC 3045, else by what only one product has."""
     if values.get(b"vendorName"):
-        named = _VERSION.search(text_of(values.get(b"vendorVersion", [b""])[0]))
+        named = _VERSION.search(text_of((values.get(b"vendorVersion") or [b""])[0]))
         vendor = text_of(values[b"vendorName"][0])
         return _VENDORS.get(vendor, vendor), named[0] if named else None
     if b"OpenLDAProotDSE" in values.get(b"objectClass", ()):
