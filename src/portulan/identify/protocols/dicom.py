@@ -38,7 +38,17 @@ def _title(nonce: bytes) -> bytes:
     return nonce[:8].hex().upper().encode()
 
 
-PROBES = (Probe("dicom", request, ("dicom",), ports=(104, 11112, 4242, 2762), rank=60, risk="consent"),)
+PROBES = (
+    Probe(
+        "dicom",
+        request,
+        ("dicom",),
+        ports=(104, 11112, 4242, 2762),
+        rank=60,
+        risk="consent",
+        after=("answers", "resets"),
+    ),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -27,7 +27,7 @@ def list_identity(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("enip", list_identity, ("enip",), ports=(44818,), rank=68, risk="consent"),
+    Probe("enip", list_identity, ("enip",), ports=(44818,), rank=45, risk="consent", after=("closes",)),
     Probe("enip-udp", list_identity, ("enip",), "udp", (44818, 2222), rank=70, risk="consent", in_tls=False),
 )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _TEST, _CONFIRMED = b"\x68\x04\x43\0\0\0", b"\x68\x04\x83\0\0\0"  # TESTFR act and con: start, length, control field
 
-PROBES = (Probe("iec104", fixed(_TEST), ("iec104",), ports=(2404,), rank=70, risk="consent"),)
+PROBES = (Probe("iec104", fixed(_TEST), ("iec104",), ports=(2404,), rank=31, risk="consent", after=("closes",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -80,7 +80,7 @@ def main_mode(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("ike-v2", sa_init, ("ike",), "udp", (500,), rank=26, in_tls=False),
-    Probe("ike-nat", lambda nonce: NOT_ESP + sa_init(nonce), ("ike",), "udp", (4500,), rank=43, in_tls=False),
+    Probe("ike-nat", lambda nonce: NOT_ESP + sa_init(nonce), ("ike",), "udp", (4500,), rank=25, in_tls=False),
     Probe("ike-v1", main_mode, ("ike",), "udp", (500,), rank=36, in_tls=False),
 )
 

@@ -27,7 +27,15 @@ _STATUS = b"\0\xff\xff\xff\xff\x0f" + _string(b"portulan.invalid") + struct.pack
 
 PROBES = (
     # A handshake of the version -1 that goes on to the status, then the request for it: what the game's list sends.
-    Probe("minecraft", fixed(_string(_STATUS) + b"\1\0"), ("minecraft",), ports=(25565,), rank=58, in_tls=False),
+    Probe(
+        "minecraft",
+        fixed(_string(_STATUS) + b"\1\0"),
+        ("minecraft",),
+        ports=(25565,),
+        rank=36,
+        in_tls=False,
+        after=("silent",),
+    ),
     Probe(
         "minecraft-bedrock",
         lambda nonce: bytes([_PING]) + nonce[:8] + _OFFLINE + nonce[8:],

@@ -27,7 +27,7 @@ def _control(nonce: bytes) -> bytes:
     return nonce[:8].hex().encode()
 
 
-PROBES = (Probe("mllp", query, ("mllp",), ports=(2575,), rank=82, risk="consent"),)
+PROBES = (Probe("mllp", query, ("mllp",), ports=(2575,), rank=82, risk="consent", after=("silent",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

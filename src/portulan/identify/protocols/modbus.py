@@ -28,7 +28,7 @@ def identification(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("modbus", identification, ("modbus",), ports=(502,), rank=36, risk="consent"),
+    Probe("modbus", identification, ("modbus",), ports=(502,), rank=36, risk="consent", after=("silent",)),
     Probe("modbus-udp", identification, ("modbus",), "udp", (502,), rank=90, risk="consent", in_tls=False),
 )
 

@@ -26,6 +26,7 @@ PROBES = (
         ports=(4840, 4841, 48010, 53530),
         rank=62,
         risk="consent",
+        after=("silent",),
     ),
 )
 

@@ -38,7 +38,11 @@ def setup(nonce: bytes) -> bytes:
 
 
 SETUP = Probe("s7comm-setup", setup, ("s7comm",), risk="consent", in_tls=False)
-PROBES = (Probe("iso-tsap", connection_request, ("s7comm", "iso-tsap"), ports=(102,), rank=64, risk="consent"),)
+PROBES = (
+    Probe(
+        "iso-tsap", connection_request, ("s7comm", "iso-tsap"), ports=(102,), rank=64, risk="consent", after=("resets",)
+    ),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
