@@ -39,7 +39,11 @@ def version(nonce: bytes) -> bytes:
     return HEADER.pack(_MAIN, b"version", len(payload), _checksum(payload)) + payload
 
 
-PROBES = (Probe("bitcoin", version, ("bitcoin",), ports=(8333, 18333, 18444, 38333), rank=66, in_tls=False),)
+PROBES = (
+    Probe(
+        "bitcoin", version, ("bitcoin",), ports=(8333, 18333, 18444, 38333), rank=66, in_tls=False, after=("answers",)
+    ),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -26,7 +26,7 @@ def ping(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("bittorrent", handshake, ("bittorrent",), ports=(6881, 51413), rank=78, in_tls=False),
+    Probe("bittorrent", handshake, ("bittorrent",), ports=(6881, 51413), rank=78, in_tls=False, after=("closes",)),
     Probe("bittorrent-dht", ping, ("bittorrent-dht",), "udp", (6881, 51413), rank=46, in_tls=False),
 )
 

@@ -79,6 +79,8 @@ _GRPC_TYPES = (b"\x10application/grpc", bytes.fromhex("8b1d75d0620d263d4c4d6564"
 
 def recognise(answer: Answer) -> Iterator[Match]:
     """Say http of a response, with what is a case of it; and http2 of SETTINGS, which its servers send first."""
+    if answer.transport == "udp":
+        return  # there SSDP speaks so, and HTTP/3 is QUIC
     status = _STATUS_LINE.match(answer.data)
     if status is not None:
         yield from _response(answer.data, status)

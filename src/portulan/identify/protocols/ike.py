@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # RFC 7296, section 3.1; RFC 2408, section 3.1: cookies of both sides, next payload, version, exchange, flags, message
 # ID, length.
 HEADER = struct.Struct(">8s8sBBBBII")
+NOT_ESP = bytes(4)
+"""What is before a message on every port but 500, where encrypted packets come too (RFC 3948, section 2.2)."""
 V1, V2 = 0x10, 0x20
 SA_INIT, MAIN_MODE, AGGRESSIVE, INFORMATIONAL_V1 = 34, 2, 4, 5
 INITIATOR, RESPONSE = 0x08, 0x20
@@ -50,12 +52,7 @@ def _key_bits(bits: int) -> bytes:
 def sa_init(nonce: bytes) -> bytes:
     """Return an IKE_SA_INIT request (RFC 7296, section 1.2) with what most responders take, and a share of 32 bytes."""
     offers = (
-        *(
-            (1, 12, _key_bits(256)),
-            (1, 12, _key_bits(128)),
-            (1, 20, _key_bits(256)),
-            (1, 3, b""),
-        ),  # AES-CBC, -GCM, 3DES
+        *((1, 12, _key_bits(256)), (1, 12, _key_bits(128)), (1, 3, b"")),  # AES-CBC, 3DES
         *((2, 5, b""), (2, 2, b""), (3, 12, b""), (3, 2, b"")),  # HMAC with SHA-256 and SHA-1
         *((4, CURVE_25519, b""), (4, 19, b""), (4, 14, b""), (4, 2, b"")),
     )
@@ -83,22 +80,21 @@ def main_mode(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("ike-v2", sa_init, ("ike",), "udp", (500,), rank=26, in_tls=False),
+    Probe("ike-nat", lambda nonce: NOT_ESP + sa_init(nonce), ("ike",), "udp", (4500,), rank=25, in_tls=False),
     Probe("ike-v1", main_mode, ("ike",), "udp", (500,), rank=36, in_tls=False),
 )
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
     """Say ike of a responder's message with our cookie."""
-    data = answer.data
+    data = answer.data.removeprefix(NOT_ESP)
     if answer.transport != "udp" or len(data) < HEADER.size or not any(answer.nonce):
         return
     ours, _, first, version, exchange, flags, _, length = HEADER.unpack_from(data)
-    if ours != answer.nonce[:8] or length != len(data):
+    if ours != answer.nonce[:8] or length != len(data) or answer.data == answer.sent:
         return
     v2 = version == V2 and flags & RESPONSE and exchange == SA_INIT
     if not v2 and not (version == V1 and exchange in {MAIN_MODE, AGGRESSIVE, INFORMATIONAL_V1}):
-        return
-    if data == answer.sent:
         return
     payloads = _payloads(data, first)
     vendors = [body for kind, body in payloads if kind == (VENDOR if v2 else VENDOR_V1)]

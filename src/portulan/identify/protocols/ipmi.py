@@ -18,7 +18,7 @@ _ASF_CLASS = b"\x06\x00\xff\x06"  # ASF 2.0, section 3.2.2: version, reserved, n
 _IPMI_CLASS = b"\x06\x00\xff\x07"
 _ENTERPRISE = b"\x00\x00\x11\xbe"  # ASF's number at IANA
 _PING, _PONG = 0x80, 0x40
-_PRESENCE = 12  # bytes of a ping
+_PONG_SIZE = 28
 _IPMI_SUPPORTED = 0x80  # of the entities that a pong names (section 3.2.4.3)
 _NO_SESSION = bytes(9)  # authentication, sequence and session: none (IPMI 2.0, section 13.6)
 _CONTROLLER, _REMOTE, _REQUEST, _RESPONSE = 0x20, 0x81, 0x18, 0x1C  # addresses; the application's function, twice
@@ -62,12 +62,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
             ours = body[1] == nonce[0] & 0xFC and body[2] == _CAPABILITIES
             facts = (("completion", f"{body[3]:#04x}"), *_facts(body[4:-1]))
             yield Match("ipmi", CERTAIN if ours else LIKELY, "IPMI response", facts=facts, service_names=("asf-rmcp",))
-    elif (
-        data.startswith(_ASF_CLASS + _ENTERPRISE + bytes([_PONG, nonce[0] & 0x7F]))
-        and len(data) == _PRESENCE + data[11]
-    ):
-        supported = data[20:21]
-        name = "ipmi" if supported and supported[0] & _IPMI_SUPPORTED else "rmcp"
+    elif data.startswith(_ASF_CLASS + _ENTERPRISE + bytes([_PONG, nonce[0] & 0x7F])) and len(data) >= _PONG_SIZE:
+        name = "ipmi" if data[20] & _IPMI_SUPPORTED else "rmcp"
         yield Match(name, CERTAIN, "RMCP presence pong", service_names=("asf-rmcp",))
 
 

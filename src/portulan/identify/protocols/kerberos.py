@@ -61,7 +61,7 @@ def _by_tcp(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("kerberos-udp", request, ("kerberos",), "udp", (88,), rank=42, in_tls=False),
-    Probe("kerberos", _by_tcp, ("kerberos",), ports=(88,), rank=50),
+    Probe("kerberos", _by_tcp, ("kerberos",), ports=(88,), rank=30, after=("answers", "resets")),
 )
 
 

@@ -22,6 +22,11 @@ PRESENT = 0x87  # a filter, section 4.5.1
 _DISCONNECTION = b"1.3.6.1.4.1.1466.20036"  # section 4.4.1
 _WANTED = (b"objectClass", b"vendorName", b"vendorVersion", b"namingContexts", b"dnsHostName", b"supportedCapabilities")
 _ACTIVE_DIRECTORY = b"1.2.840.113556.1.4.800"  # [MS-ADTS], section 3.1.1.3.4.3
+_VENDORS = {
+    "389 Project": "389 Directory Server",
+    "Apache Software Foundation": "ApacheDS",
+    "Samba Team (https://www.samba.org)": "Samba",
+}
 _VERSION = re.compile(r"\d[\w.-]*")
 
 
@@ -39,7 +44,7 @@ def search(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("ldap", search, ("ldap",), ports=(389, 636, 3268, 3269), rank=20),
+    Probe("ldap", search, ("ldap",), ports=(389, 636, 3268, 3269), rank=20, after=("closes", "silent", "resets")),
     Probe("cldap", search, ("cldap",), "udp", (389,), rank=38, in_tls=False),
 )
 
@@ -78,8 +83,9 @@ def _attributes(entry: Element) -> dict[bytes, list[bytes]]:
 def _software(values: dict[bytes, list[bytes]]) -> tuple[str | None, str | None]:
     """Return product and version: by RFC 3045, else by what only one product has."""
     if values.get(b"vendorName"):
-        named = _VERSION.search(text_of(values.get(b"vendorVersion", [b""])[0]))
-        return text_of(values[b"vendorName"][0]), named[0] if named else None
+        named = _VERSION.search(text_of((values.get(b"vendorVersion") or [b""])[0]))
+        vendor = text_of(values[b"vendorName"][0])
+        return _VENDORS.get(vendor, vendor), named[0] if named else None
     if b"OpenLDAProotDSE" in values.get(b"objectClass", ()):
         return "OpenLDAP", None
     if _ACTIVE_DIRECTORY in values.get(b"supportedCapabilities", ()):

@@ -27,7 +27,15 @@ _STATUS = b"\0\xff\xff\xff\xff\x0f" + _string(b"portulan.invalid") + struct.pack
 
 PROBES = (
     # A handshake of the version -1 that goes on to the status, then the request for it: what the game's list sends.
-    Probe("minecraft", fixed(_string(_STATUS) + b"\1\0"), ("minecraft",), ports=(25565,), rank=58, in_tls=False),
+    Probe(
+        "minecraft",
+        fixed(_string(_STATUS) + b"\1\0"),
+        ("minecraft",),
+        ports=(25565,),
+        rank=36,
+        in_tls=False,
+        after=("silent",),
+    ),
     Probe(
         "minecraft-bedrock",
         lambda nonce: bytes([_PING]) + nonce[:8] + _OFFLINE + nonce[8:],
@@ -54,10 +62,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
     elif answer.data[:1] == _KICK and len(answer.data) == 3 + 2 * int.from_bytes(answer.data[1:3], "big") > 3:  # noqa: PLR2004  # kind and length
         kick = answer.data[3:].decode("utf-16-be", "replace")
         if kick.startswith("\u00a71\0"):
-            parts = kick.split("\0")
-            yield Match(
-                "minecraft", LIKELY, "Minecraft kick with a status", facts=(("game version", ascii(parts[2:3])),)
-            )
+            version = text_of("".join(kick.split("\0")[2:3]).encode("ascii", "backslashreplace"))
+            yield Match("minecraft", LIKELY, "Minecraft kick with a status", facts=(("game version", version),))
 
 
 def _status(text: bytes) -> Iterator[Match]:

@@ -28,7 +28,7 @@ def bind(nonce: bytes) -> bytes:
     return HEADER.pack(5, 0, BIND, 3, _LITTLE_ENDIAN, HEADER.size + len(body), 0, call) + body
 
 
-PROBES = (Probe("msrpc", bind, ("msrpc",), ports=(135,), rank=38, in_tls=False),)
+PROBES = (Probe("msrpc", bind, ("msrpc",), ports=(135,), rank=38, in_tls=False, after=("silent",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

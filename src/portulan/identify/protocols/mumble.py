@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 _PONG = struct.Struct(">4B8sIII")  # version, our number, users, most users, bits a second
 _NUMBER = re.compile(r"\d+(?:\.\d+)+")
 
+
+def _number(nonce: bytes) -> bytes:
+    return nonce[5:13]  # others give back the first eight in this place
+
+
 PROBES = (
-    Probe("mumble-ping", lambda nonce: bytes(4) + nonce[:8], ("mumble",), "udp", (64738,), rank=62, in_tls=False),
+    Probe("mumble-ping", lambda nonce: bytes(4) + _number(nonce), ("mumble",), "udp", (64738,), rank=62, in_tls=False),
 )
 
 
@@ -25,7 +30,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
     """Say mumble of a pong with our number, and of the message Version."""
     data = answer.data
     if answer.transport == "udp":
-        if len(data) == _PONG.size and answer.nonce and data[4:12] == answer.nonce[:8]:
+        if len(data) == _PONG.size and answer.nonce and data[4:12] == _number(answer.nonce):
             _, *version, _, users, most, _ = _PONG.unpack(data)
             told = (("users", str(users)), ("most users", str(most)))
             yield Match("mumble", CERTAIN, "Mumble pong with our number", "Mumble", ".".join(map(str, version)), told)

@@ -34,9 +34,25 @@ def _by_tcp(program: int, version: int) -> Callable[[bytes], bytes]:
 
 
 PROBES = (
-    Probe("rpcbind", _by_tcp(*PROGRAMS["rpcbind"]), ("rpcbind", "onc-rpc"), ports=(111,), rank=40, in_tls=False),
-    Probe("nfs", _by_tcp(*PROGRAMS["nfs"]), ("nfs",), ports=(2049,), rank=80, in_tls=False),
-    Probe("mountd", _by_tcp(*PROGRAMS["mountd"]), ("mountd",), ports=(20048,), rank=92, in_tls=False),
+    Probe(
+        "rpcbind",
+        _by_tcp(*PROGRAMS["rpcbind"]),
+        ("rpcbind", "onc-rpc"),
+        ports=(111,),
+        rank=40,
+        in_tls=False,
+        after=("resets", "silent"),
+    ),
+    Probe("nfs", _by_tcp(*PROGRAMS["nfs"]), ("nfs",), ports=(2049,), rank=80, in_tls=False, after=("resets", "silent")),
+    Probe(
+        "mountd",
+        _by_tcp(*PROGRAMS["mountd"]),
+        ("mountd",),
+        ports=(20048,),
+        rank=92,
+        in_tls=False,
+        after=("resets", "silent"),
+    ),
     Probe("rpcbind-udp", _call(*PROGRAMS["rpcbind"]), ("rpcbind", "onc-rpc"), "udp", (111,), rank=20, in_tls=False),
     Probe("nfs-udp", _call(*PROGRAMS["nfs"]), ("nfs",), "udp", (2049,), rank=84, in_tls=False),
     Probe("mountd-udp", _call(*PROGRAMS["mountd"]), ("mountd",), "udp", (20048,), rank=92, in_tls=False),

@@ -27,6 +27,7 @@ PROBES = (
         ports=(1723,),
         rank=42,
         in_tls=False,
+        after=("resets",),
     ),
 )
 

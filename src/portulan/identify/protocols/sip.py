@@ -34,7 +34,7 @@ def options(transport: str, nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("sip-udp", lambda nonce: options("UDP", nonce), ("sip",), "udp", (5060,), rank=16, in_tls=False),
-    Probe("sip", lambda nonce: options("TCP", nonce), ("sip",), ports=(5060, 5061), rank=22),
+    Probe("sip", lambda nonce: options("TCP", nonce), ("sip",), ports=(5060, 5061), rank=22, after=("silent",)),
 )
 
 
@@ -43,7 +43,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
     data = answer.data
     found = _STATUS_LINE.match(data)
     if found is None:
-        if _REQUEST_LINE.match(data) and b"\nCSeq:" in data:
+        ours = bool(answer.nonce) and answer.nonce.hex().encode() in data
+        if _REQUEST_LINE.match(data) and b"\nCSeq:" in data and not ours:
             yield Match("sip", LIKELY, "SIP request")
         return
     fields = {name.lower(): value for name, value in reversed(_FIELD.findall(data, found.end()))}
@@ -53,8 +54,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
     facts += [
         (name, text_of(fields[name.encode()])) for name in ("server", "user-agent", "allow") if name.encode() in fields
     ]
-    ours = answer.nonce.hex().encode() in data or b"cseq" in fields
-    yield Match("sip", CERTAIN if ours else LIKELY, "SIP status line", product, version, tuple(facts))
+    yield Match("sip", CERTAIN if b"cseq" in fields else LIKELY, "SIP status line", product, version, tuple(facts))
 
 
 def software_of(text: str) -> tuple[str | None, str | None]:

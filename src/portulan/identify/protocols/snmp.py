@@ -64,8 +64,8 @@ PROBES = (
     Probe("snmp-v3-udp", discovery, ("snmp",), "udp", (161,), rank=12, in_tls=False),
     Probe("snmp-v2c-udp", description_v2c, ("snmp",), "udp", (161,), rank=44, in_tls=False),
     Probe("snmp-v1-udp", description_v1, ("snmp",), "udp", (161,), rank=66, in_tls=False),
-    Probe("snmp-v3", discovery, ("snmp",), ports=(161,), rank=72),  # by TCP: RFC 3430
-    Probe("snmp-v2c", description_v2c, ("snmp",), ports=(161,), rank=88),
+    Probe("snmp-v3", discovery, ("snmp",), ports=(161,), rank=30, after=("closes",)),  # by TCP: RFC 3430
+    Probe("snmp-v2c", description_v2c, ("snmp",), ports=(161,), rank=88, after=("closes",)),
 )
 
 
@@ -89,7 +89,10 @@ def recognise(answer: Answer) -> Iterator[Match]:
 
 def _report(parts: tuple[Element, ...], number: int) -> Iterator[Match]:
     header, security = parts[1].parts, ber.read(parts[2].value)
+    scoped = parts[3].parts if len(parts) == 4 else ()  # noqa: PLR2004  # RFC 3412, section 6
     if not header or header[0].number != number or security is None or not security.parts:
+        return
+    if len(scoped) != 3 or scoped[2].tag != REPORT:  # noqa: PLR2004  # engine, context and PDU
         return
     engine = security.parts[0].value
     facts, product = [("SNMP version", "3"), ("engine", engine.hex())], None

@@ -47,4 +47,4 @@ def recognise(answer: Answer) -> Iterator[Match]:
                 if name.encode() in fields
             ]
         )
-        yield Match("ssdp", CERTAIN, "SSDP response", product, version, told, over=("http",))
+        yield Match("ssdp", CERTAIN, "SSDP response", product, version, told)

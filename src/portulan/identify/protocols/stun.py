@@ -27,7 +27,7 @@ def binding(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("stun-udp", binding, ("stun",), "udp", (3478, 19302), rank=18, in_tls=False),
-    Probe("stun", binding, ("stun",), ports=(3478, 5349), rank=46),
+    Probe("stun", binding, ("stun",), ports=(3478, 5349), rank=42, after=("silent",)),
 )
 
 
