@@ -83,4 +83,6 @@ def test_a_handshake_alone_is_what_a_secure_service_promises() -> None:
     tls = Identification(443, "tcp", "tls", ("tcp", "tls"), None, None, None, 0.95, (), None, None, None)
     assert "https" in with_names(tls, open_map()).service_names
     assert with_names(replace(tls, port=143), open_map()).service_names == ()
-    assert "http" in with_names(replace(tls, protocol="http"), open_map()).service_names
+    http = with_names(replace(tls, protocol="http"), open_map()).service_names
+    assert "https" in http
+    assert "http" not in http

@@ -33,9 +33,15 @@ OVER_TLS = frozenset(
         *("https", "pcsync-https", "imaps", "pop3s", "submissions", "ldaps", "ftps", "ftps-data", "nntps", "ircs-u"),
         *("telnets", "sips", "domain-s", "amqps", "secure-mqtt", "syslog-tls", "diameters", "stuns", "turns", "rtsps"),
         *("ipps", "msft-gc-ssl", "netconf-tls", "restconf-ch-tls", "radsec", "rpki-rtr-tls", "wbem-https", "winrms"),
+        *("amt-soap-https", "docker-s", "wsmans", "corba-iiop-ssl", "jboss-iiop-ssl", "ddm-ssl", "dicom-tls"),
+        *("ttc-ssl", "mbap-s", "ndmps", "njenet-ssl", "opcua-tls", "ipfixs", "snmptls", "snmpdtls", "coaps"),
     }
 )
 """IANA's service names that promise TLS: where no more than a handshake was seen, it is as it should be."""
+
+
+_TLS = frozenset({"tls", "dtls", "quic"})
+"""TLS, and what it is a part of (RFC 9147, RFC 9001)."""
 
 
 class Target(Value):
@@ -156,14 +162,20 @@ def probe(
 
 
 def with_names(found: Identification, index: Index) -> Identification:
-    """Add IANA's names for what answers, by which the judge compares it with what the map says."""
+    """Add IANA's names for what answers, by which the judge compares it with what the map says.
+
+    Where there is a name for the protocol inside TLS and another for it in the clear, the one for what was seen:
+    `imap` is not at home on 993, nor is `imap` inside TLS on 143 (RFC 8314, section 3).
+    """
     if found.protocol is None:
         return found
-    names = [*found.service_names, *index.protocol_services(found.protocol)]
-    if found.protocol == "tls":
+    names = dict.fromkeys([*found.service_names, *index.protocol_services(found.protocol)])
+    secure = not _TLS.isdisjoint(found.layers)
+    if found.protocol in _TLS:
         assigned = index.entry(found.port).on(found.transport).assignments
-        names += [row.service_name for row in assigned if row.service_name in OVER_TLS]
-    return replace(found, service_names=tuple(dict.fromkeys(names)))
+        names |= dict.fromkeys([row.service_name for row in assigned if row.service_name in OVER_TLS])
+    told = [name for name in names if (name in OVER_TLS) is secure]
+    return replace(found, service_names=tuple(told or names))
 
 
 def probe_listeners(seen: Sequence[Observation], index: Index) -> list[Observation]:

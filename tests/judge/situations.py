@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from portulan.judge import Namesakes, judge
-from portulan.model import Endpoint, Identification, Observation, Process, Verdict, replace
+from portulan.model import Cost, Endpoint, Identification, Observation, Process, Verdict, replace
 
 if TYPE_CHECKING:
     from portulan.registry.index import Index
@@ -83,3 +83,17 @@ def answers(protocol: str, port: int, *service_names: str) -> Identification:
 def short(verdict: Verdict) -> tuple[str, str, str | None]:
     """Return what matters of a verdict."""
     return verdict.judgement, verdict.attention, verdict.squats_on
+
+
+def says_nothing(port: int, behaviour: str = "silent") -> Identification:
+    """Return what a probe found where nothing has a name."""
+    return replace(
+        answers("nothing", port),
+        protocol=None,
+        layers=("tcp",),
+        confidence=0.0,
+        reasons=("it takes what it is sent and says nothing",),
+        behaviour=behaviour,
+        cost=Cost(8, 400, 0, 5_200),
+        service_names=(),
+    )

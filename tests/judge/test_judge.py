@@ -8,13 +8,14 @@ import pytest
 
 from portulan.judge.rules import RULES
 from portulan.model import PORTS, PortRange, Redirect
-from tests.judge.situations import answers, judged, process, short, socket
+from tests.judge.situations import answers, judged, process, says_nothing, short, socket
 
 if TYPE_CHECKING:
     from portulan.model import Process
     from portulan.registry.index import Index
 
 SSHD = process("/usr/sbin/sshd")
+IMAP = [(993, "imaps"), (143, "imaps"), (993, "imap"), (143, "imap")]
 MAILER = process("/home/shop/mailer", executable_writable="/home/shop")
 
 
@@ -238,6 +239,32 @@ def test_probe_contradicts(index: Index) -> None:
     assert (verdict.judgement, verdict.attention, verdict.squats_on) == ("elsewhere", "investigate", "bgp")
 
 
+def test_tls_is_part_of_what_a_number_promises(index: Index) -> None:
+    """IMAP inside TLS is at home on 993 and against the map on 143, and the other way round."""
+    thing = process("/usr/local/bin/thing")
+    rules = [judged(index, socket("listen", port, thing), answers("imap", port, name)).rule for port, name in IMAP]
+    assert rules == ["PT102", "PT109", "PT109", "PT102"]
+
+
+def test_mail_on_a_dialled_number(index: Index) -> None:
+    """SMTP on 2528 is what 3CX dials; a program that is not 3CX's is against the cited use all the same."""
+    spoken = answers("smtp", 2528, "smtp")
+    assert short(judged(index, socket("listen", 2528, MAILER), spoken))[:2] == ("unexplained", "investigate")
+    assert judged(index, socket("listen", 2528, processes_missing="not recorded"), spoken).rule == "PT118"
+    other = answers("http", 2528, "http")
+    assert judged(index, socket("listen", 2528, processes_missing="not recorded"), other).rule == "PT108"
+
+
+def test_silence_where_the_server_speaks_first(index: Index) -> None:
+    """A server that must greet and does not is not what the number promises, or does not work."""
+    thing = process("/usr/local/bin/thing")
+    assert short(judged(index, socket("listen", 22, thing), says_nothing(22)))[:2] == ("unexplained", "investigate")
+    assert short(judged(index, socket("listen", 22, SSHD), says_nothing(22)))[:2] == ("registered", "look")
+    closes = says_nothing(22, "closes")  # as a list of allowed clients makes it
+    assert judged(index, socket("listen", 22, SSHD), closes).rule == "PT101"
+    assert judged(index, socket("listen", 179, thing), says_nothing(179)).rule == "PT105"  # BGP's server need not
+
+
 def test_probe_on_nobodys_number(index: Index) -> None:
     """A known protocol on a number that is nobody's is elsewhere, and fine."""
     verdict = judged(index, socket("listen", 24999, process("/usr/local/bin/thing")), answers("http", 24999, "http"))
@@ -278,6 +305,9 @@ def test_every_rule_is_reached(index: Index) -> None:
             (socket("listen", 8000, process("/usr/local/bin/thing")), answers("http", 8000)),
             (socket("listen", 8000, process("/memfd:x", executable_status="in-memory")), None),
             (socket("listen", 8000, process("/usr/bin/socat")), None),
+            (socket("listen", 2528, processes_missing="not permitted"), answers("smtp", 2528)),
+            (socket("listen", 22, process("/usr/local/bin/thing")), says_nothing(22)),
+            (socket("listen", 22, SSHD), says_nothing(22)),
             (
                 socket(
                     *("listen", 8000),

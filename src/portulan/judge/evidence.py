@@ -41,6 +41,9 @@ ADVICE = {
     "PT115": "Find out what started the program, and what it {does}; its memory is all there is of it.",
     "PT116": "Look at what {program} passes them on to: {arguments}",
     "PT117": "Find out who made the rule, and look at what answers there.",
+    "PT118": "See that it is the machine which that product is meant to dial.",
+    "PT119": "Find out what {program} {does}: it is not the assigned service, or that does not work.",
+    "PT120": "See whether {program} is well: it takes connections and does not greet.",
 }
 """What to do next, by rule."""
 
@@ -300,6 +303,12 @@ def say_probe(identification: Identification, weight: Weight) -> Evidence:
         return Evidence("probe", f"what answered there spoke {spoken}", identification.reasons[0], weight)
     statement = f"what answers there speaks {spoken}"
     return Evidence("probe", statement, f"{identification.port}/{identification.transport}", weight)
+
+
+def say_silence(identification: Identification, service: str, source: str) -> Evidence:
+    """State that the first word of a service did not come, with where it is written that the server says it."""
+    seen = next(iter(identification.reasons), None) or identification.behaviour
+    return Evidence("probe", f"a server of {service} speaks first; asked: {seen}", source, "decides")
 
 
 # ----------------------------------------------------------------------------------------------- advice and notes

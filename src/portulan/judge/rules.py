@@ -29,6 +29,9 @@ RULES: dict[str, tuple[str, Judgement, Attention]] = {
     "PT115": ("program-in-memory", "unexplained", "investigate"),
     "PT116": ("connections-passed-on", "unexplained", "look"),
     "PT117": ("redirected-port", "unknown", "look"),
+    "PT118": ("protocol-of-a-dialled-use", "elsewhere", "look"),
+    "PT119": ("silence-against-the-map", "unexplained", "investigate"),
+    "PT120": ("silent-program-of-the-assigned-service", "registered", "look"),
 }
 
 NOTES: dict[str, tuple[str, str]] = {

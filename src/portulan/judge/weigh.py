@@ -26,6 +26,7 @@ from portulan.judge.evidence import (
     say_redirect,
     say_relay,
     say_service_manager,
+    say_silence,
     say_uses,
     uses_like,
 )
@@ -57,6 +58,20 @@ ENDING_STATES = frozenset({"time-wait", "fin-wait-1", "fin-wait-2", "close-wait"
 
 PROXIES = frozenset({"caddy", "envoy", "nginx", "traefik"})
 """Servers that can be told to pass on any protocol, so that being one is no evidence of what answers."""
+
+SPEAK_FIRST = {
+    "ssh": "RFC 4253, section 4.2",
+    "ftp": "RFC 959, section 5.4",
+    "smtp": "RFC 5321, section 3.1",
+    "pop3": "RFC 1939, section 4",
+    "imap": "RFC 9051, section 7.1.5",
+    "nntp": "RFC 3977, section 5.1",
+    "sieve": "RFC 5804, section 1.7",
+    "rfb": "RFC 6143, section 7.1.1",
+}
+"""Services whose server says the first word, by IANA's name, and where that is written."""
+NO_SUCH_WORD = frozenset({"silent", "echoes", "chatters"})
+"""What is seen instead where a service is there that takes questions. To close a connection may be a refusal."""
 
 SQUATS = frozenset({"PT103", "PT104", "PT107", "PT108", "PT109", "PT114"})
 BY_PROGRAM = frozenset({"PT103", "PT104", "PT107"})
@@ -207,7 +222,7 @@ def _find(
         return _by_probe(entry, on, observation, identification, (rule, because))
     if identification.behaviour is None:
         return rule, because
-    return rule, (*because, say_probe(identification, "context"))  # silence is no evidence of what is there
+    return _by_silence(on, observation, identification, (rule, because))
 
 
 def _by_program(
@@ -299,22 +314,45 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
 
     if RULES[rule][1] == "unknown":  # that nothing was known of it decides nothing any more
         because = tuple([replace(item, weight="context") for item in because])
-    names = {identification.protocol, *identification.service_names}
-    if any(names.intersection((assignment.service_name, *assignment.aliases)) for assignment in on.assignments):
+    # A name that is not IANA's may be one of IANA's for something else, as `imap` is for what is not inside TLS.
+    documented = is_documented(on)
+    registered = frozenset(identification.service_names or (identification.protocol,))
+    if any(registered.intersection((assignment.service_name, *assignment.aliases)) for assignment in on.assignments):
         return "PT102", (*because, say_probe(identification, "decides"))
+    names = {identification.protocol, *identification.service_names}
     cited = [use for use in uses_like(entry, observation) if use.protocol in names and use.protocol is not None]
     cited = [use for use in cited if use.relation != "malicious"]
+    if documented:  # what is cited of the assigned service says no more than its document, and less exactly
+        cited = [use for use in cited if use.relation != "registered" or use.protocol in registered]
     if cited:
         return "PT114", (*say_uses(cited[:1], "supports"), *because, say_probe(identification, "decides"))
     if rule == "PT107":
         return rule, (*because, say_probe(identification, "supports"))
-    documented = is_documented(on)
+    dialled = contrary(entry, observation)
+    if RULES[rule][1] == "unknown" and is_only_dialled(dialled) and any(use.protocol in names for use in dialled):
+        return "PT118", (*say_uses(dialled[:1], "supports"), *because, say_probe(identification, "decides"))
     unspoken = all(use.protocol is None for use in uses_like(entry, observation))
     if (rule == "PT104" and not documented) or (rule == "PT103" and unspoken):
         return rule, (*because, say_probe(identification, "context"))
     if rule in EXPLAINED or documented:
         return "PT109", (*because, say_probe(identification, "contradicts"))
     return "PT108", (*because, say_probe(identification, "decides"))
+
+
+def _by_silence(
+    on: TransportEntry, observation: Observation, identification: Identification, by_program: Finding
+) -> Finding:
+    """Judge by an answer without a name. It is no evidence of what is there, but it may be of what is not."""
+    rule, because = by_program
+    names = [row.service_name for row in on.assignments if row.service_name]
+    expected = [(name, SPEAK_FIRST[name]) for name in names if name in SPEAK_FIRST]
+    asked = identification.cost is not None and observation.transport == "tcp"
+    if not (expected and asked and identification.behaviour in NO_SUCH_WORD) or rule in DISGUISED:
+        return rule, (*because, say_probe(identification, "context"))
+    silence = say_silence(identification, *expected[0])
+    if rule in AT_HOME:
+        return "PT120", (*because, silence)
+    return "PT119", (*[replace(item, weight="context") for item in because], silence)
 
 
 def _squats_on(rule: str, on: TransportEntry, found: list[Program], *, holds: bool) -> str | None:
