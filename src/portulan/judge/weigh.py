@@ -322,8 +322,8 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
     names = {identification.protocol, *identification.service_names}
     cited = [use for use in uses_like(entry, observation) if use.protocol in names and use.protocol is not None]
     cited = [use for use in cited if use.relation != "malicious"]
-    if documented:  # what is cited of the assigned service says no more than its document, and less exactly
-        cited = [use for use in cited if use.relation != "registered" or use.protocol in registered]
+    if documented and identification.service_names:  # of the assigned service its document says it more exactly
+        cited = [use for use in cited if use.relation != "registered"]
     if cited:
         return "PT114", (*say_uses(cited[:1], "supports"), *because, say_probe(identification, "decides"))
     if rule == "PT107":
