@@ -250,7 +250,7 @@ def test_verdicts_name_who_asked() -> None:
     assert {port: (verdict.judgement, verdict.rule) for port, verdict in verdicts.items()} == {
         80: ("registered", "PT102"),
         2222: ("known-unofficial", "PT114"),
-        2528: ("elsewhere", "PT108"),
+        2528: ("elsewhere", "PT118"),
         4443: ("known-unofficial", "PT114"),
         8080: ("registered", "PT102"),
         9999: ("unknown", "PT111"),
