@@ -73,7 +73,7 @@ SPEAK_FIRST = {
 NO_SUCH_WORD = frozenset({"silent", "echoes", "chatters"})
 """What is seen instead where a service is there that takes questions. To close a connection may be a refusal."""
 
-SQUATS = frozenset({"PT103", "PT104", "PT107", "PT108", "PT109", "PT114"})
+SQUATS = frozenset({"PT103", "PT104", "PT107", "PT108", "PT109", "PT114", "PT118"})
 BY_PROGRAM = frozenset({"PT103", "PT104", "PT107"})
 """The rules that may name a squatted service, and those of them that rest on the program and not on an answer."""
 
