@@ -214,6 +214,7 @@ class Line:
         if step.hang_up:
             next(talk for talk in self._talks if talk.alive).hang_up()
         if step.fresh:
+            self._leave()
             await self._pause()
             try:
                 await self._connect(step.inside)
@@ -222,6 +223,12 @@ class Line:
         if step.probe is not None:
             self._talks[-1].say(step.probe)
         return await self._listen(step.wait_s)
+
+    def _leave(self) -> None:
+        """End the connections that were answered on: some servers talk to one client at a time."""
+        for talk in self._talks:
+            if talk.alive and talk.told and talk.data and isinstance(talk, Stream):
+                talk.hang_up()
 
     async def _pause(self) -> None:
         """Leave a service in peace between two connections, and longer after it reset one."""

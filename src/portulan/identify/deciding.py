@@ -118,10 +118,11 @@ class Findings:
 def _stands(match: Match, answer: Answer, layer: Sequence[tuple[Match, Answer]], heard: Sequence[Answer]) -> bool:
     """Tell whether a match may be believed.
 
-    An echo proves nothing. Nor does what is answered to another question just the same, if to that it does not mean the
-    same: whoever has one answer to everything has not understood the question.
+    An echo proves nothing, unless more comes with it that only the protocol would add. Nor does what is answered to
+    another question just the same, if to that it does not mean the same: whoever has one answer to everything has not
+    understood the question.
     """
-    if is_echo(answer):
+    if is_echo(answer) and not (match.strength >= CERTAIN and len(answer.data) > len(answer.sent)):
         return match.protocol == ECHO
     alike = [other for other in heard if other.probe != answer.probe and other.data == answer.data]
     return all(any(found.protocol == match.protocol for found, of in layer if of is other) for other in alike)

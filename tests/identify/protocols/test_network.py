@@ -34,7 +34,7 @@ def test_an_echo_is_no_answer(probe: str) -> None:
 def test_a_confused_name_server_is_nothing_else(probe: str, code: int) -> None:
     """Some name servers send anything back with two bytes changed: the flags of a response and an error's code."""
     asked = probes()[probe]
-    sent = asked.payload(NONCE)
+    sent = asked.payload(NONCE).ljust(4, b"\0")
     data = sent[:2] + bytes([sent[2] | 0x80, code]) + sent[4:]
     match, found = decide([Answer(probe, sent, data, asked.transport, NONCE)])
     assert match is None or match.protocol == "dns", found

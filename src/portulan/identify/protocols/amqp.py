@@ -38,7 +38,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
     """Say amqp of a protocol header and of connection.start."""
     data = answer.data
     header = _HEADER.match(data)
-    if header is not None:
+    if header is not None and data != answer.sent:
         version = ".".join(map(str, header[0][5:]))
         asked = answer.probe == PROBE.name
         facts = (("protocol version", "1.0" if header[0][5:] == b"\1\0\0" else version.replace(".", "-")),)

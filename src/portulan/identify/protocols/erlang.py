@@ -56,7 +56,7 @@ def _handshake(data: bytes) -> Iterator[Match]:
     end = 2 + int.from_bytes(data[:2], "big")
     if end > len(data) or not _STATUS.fullmatch(data[:end]):
         return
-    facts = (("status", text_of(data[3:end])),)
+    facts: tuple[tuple[str, str], ...] = (("status", text_of(data[3:end])),)
     challenge = data[end + 2 :]
     if not challenge:
         yield Match("erlang-dist", LIKELY, "Erlang's handshake status", facts=facts)

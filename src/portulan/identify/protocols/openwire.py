@@ -27,7 +27,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
     if len(data) < HEAD.size or data == answer.sent:
         return
     size, kind, magic, version, more = HEAD.unpack_from(data)
-    if (kind, magic) == (WIRE_FORMAT_INFO, MAGIC) and size >= HEAD.size - 4 and version <= 0xFF and more <= 1:  # noqa: PLR2004  # versions are small
+    if (kind, magic) == (WIRE_FORMAT_INFO, MAGIC) and HEAD.size - 4 <= size < 1 << 16 and version <= 0xFF and more <= 1:  # noqa: PLR2004  # versions are small
         name, number = _string(data, b"ProviderName"), _string(data, b"ProviderVersion")
         platform = _string(data, b"PlatformDetails")
         facts = [("OpenWire version", str(version))] + ([("platform", platform)] if platform else [])
