@@ -1,8 +1,8 @@
-"""The protocols of mail, which greet: SMTP and LMTP, POP3, IMAP and ManageSieve.
+"""The protocols that carry mail: SMTP (RFC 5321), LMTP (RFC 2033) and QMQP (cr.yp.to/proto/qmqp.html).
 
-SMTP (RFC 5321) and LMTP (RFC 2033) begin with the same number as FTP does, so what the greeting says is a hint, and the
-answer to a greeting of ours decides: each of them knows another one. POP3 (RFC 1939), IMAP (RFC 9051, section 7.1) and
-ManageSieve (RFC 5804, section 1.7) say what they are.
+SMTP and LMTP greet with the number that FTP, NNTP's kin and others greet with too, so a greeting that does not say what
+it is is a hint, and the answer to a greeting of ours decides: each of them knows another one. A service that is busy or
+does not want us says 421 or 554 instead (RFC 5321, section 3.1).
 """
 
 from __future__ import annotations
@@ -17,105 +17,132 @@ if TYPE_CHECKING:
 
     from portulan.identify.answers import Answer
 
-EHLO = Probe("smtp-ehlo", fixed(b"EHLO portulan.invalid\r\n"), ("smtp",), ports=(25, 465, 587, 2525), rank=40)
-LHLO = Probe("lmtp-lhlo", fixed(b"LHLO portulan.invalid\r\n"), ("lmtp",), ports=(24,), rank=80)
-CAPA = Probe("pop3-capa", fixed(b"CAPA\r\n"), ("pop3",), ports=(110, 995), rank=80)
-PROBES: tuple[Probe, ...] = (EHLO, LHLO, CAPA)
+EHLO = Probe("smtp-ehlo", fixed(b"EHLO portulan.invalid\r\n"), ("smtp",), ports=(25, 465, 587, 2525), rank=85)
+HELO = Probe("smtp-helo", fixed(b"HELO portulan.invalid\r\n"), ("smtp",), rank=97)
+LHLO = Probe("lmtp-lhlo", fixed(b"LHLO portulan.invalid\r\n"), ("lmtp",), ports=(24,), rank=97)
+PROBES: tuple[Probe, ...] = (EHLO, HELO, LHLO)
 
-_REPLY = re.compile(rb"(?:(\d\d\d)-[^\r\n]*\r?\n)*(\d\d\d) [^\r\n]*\r?\n?\Z")
-_CAPABILITY = re.compile(
-    rb"^250[- ](8BITMIME|AUTH|CHUNKING|DSN|ENHANCEDSTATUSCODES|HELP|PIPELINING|SIZE|SMTPUTF8|STARTTLS|VRFY|XCLIENT)\b",
-    re.MULTILINE | re.IGNORECASE,
-)
-_SMTP_PRODUCTS = (
-    ("Postfix", re.compile(rb"E?SMTP Postfix\b(?: \(?(\d[\w.]*))?")),
+_GREETINGS = (b"220", b"421", b"554")
+_LINE = re.compile(rb"(\d\d\d)[ -][^\r\n]*\r?\n|(\d\d\d)\r?\n")  # RFC 5321, section 4.2
+_EXTENSION = re.compile(rb"^250[- ]([A-Z0-9][A-Z0-9-]{1,20})(?:[ =]([^\r\n]*))?\r?$", re.MULTILINE | re.IGNORECASE)
+_EXTENSIONS = frozenset(
+    {
+        *(
+            "8BITMIME",
+            "ATRN",
+            "AUTH",
+            "BINARYMIME",
+            "BURL",
+            "CHECKPOINT",
+            "CHUNKING",
+            "CONPERM",
+            "CONVERT",
+            "DELIVERBY",
+        ),
+        *("DSN", "ENHANCEDSTATUSCODES", "ETRN", "EXPN", "FUTURERELEASE", "HELP", "LIMITS", "MT-PRIORITY", "MTRK"),
+        *("NO-SOLICITING", "PIPELINING", "REQUIRETLS", "RRVS", "SIZE", "SMTPUTF8", "STARTTLS", "SUBMITTER", "TURN"),
+        *("VRFY", "XCLIENT", "XFORWARD"),
+    }
+)  # IANA's registry, "SMTP Service Extensions", and two of Postfix
+_PRODUCTS = (
+    ("Postfix", re.compile(rb"E?SMTP Postfix\b(?: \(?(\d[\w.-]*))?")),
     ("Exim", re.compile(rb"\bE?SMTP Exim (\d[\w.]*)")),
-    ("Sendmail", re.compile(rb"\bSendmail (\d[\w.]*)")),
+    ("Sendmail", re.compile(rb"\bSendmail (\d+\.[\d.]*\d)")),
     ("OpenSMTPD", re.compile(rb"\bE?SMTP OpenSMTPD\b()")),
-    ("Microsoft Exchange", re.compile(rb"Microsoft ESMTP MAIL Service(?:, Version: (\d[\d.]*))?")),
+    ("Microsoft Exchange", re.compile(rb"Microsoft ESMTP MAIL Service ready()")),
+    ("Microsoft ESMTP MAIL Service", re.compile(rb"Microsoft ESMTP MAIL Service, Version: (\d[\d.]*)")),
     ("aiosmtpd", re.compile(rb"\bPython SMTP (\d[\w.]*)")),
+    ("Python smtpd", re.compile(rb"\bPython SMTP proxy version()")),
+    ("Haraka", re.compile(rb"\bHaraka(?:[/ ]v?(\d[\w.-]*))?")),
+    ("SubEthaSMTP", re.compile(rb"\bSubEthaSMTP(?: (\d[\w.-]*))?")),
+    ("GreenMail", re.compile(rb"\bGreenMail SMTP Service v?(\d[\w.-]*)")),
+    ("Domino", re.compile(rb"\((?:Lotus|IBM|HCL) Domino Release (\d[\w.]*)")),
+    ("MailEnable", re.compile(rb"\bMailEnable Service, Version: (\d[\w.]*)")),
+    ("Kerio Connect", re.compile(rb"\bKerio Connect (\d[\w.]*)")),
+    ("XMail", re.compile(rb"\[XMail (\d[\w.]*)")),
+    ("Apache James", re.compile(rb"\bJAMES (?:SMTP|LMTP) Server()")),
+    ("EventMachine", re.compile(rb"\bEventMachine SMTP Server()")),
+    ("Cyrus", re.compile(rb"\bCyrus(?: LMTP)? v?(\d[\w.]*)")),
 )
-_MAIL_PRODUCTS = re.compile(
-    rb"\b(Dovecot|Cyrus|Courier|Cyrus IMAP|Qpopper|UW IMAP|Zimbra|hMailServer)\b[^\r\n]*?(?: v?(\d[\w.]*))?"
+_PLAIN = re.compile(  # products that are named as they are, a version after it or not
+    rb"\b(MailHog|Mailpit|Inbucket|smtp4dev|MDaemon|CommuniGate Pro|Stalwart|IceWarp|Axigen|SurgeSMTP|hMailServer|"
+    rb"Dovecot|Courier|Zimbra|Citadel|qpsmtpd|MasqMail|Mercury/32|gsmtp|ArGoSoft)\b(?:[ /]v?(\d[\w.-]*))?"
 )
-_IMAP = re.compile(rb"\* (?:OK|PREAUTH|BYE)(?: \[CAPABILITY ([^\]\r\n]*)\])?[^\r\n]*\r\n")
-_POP3 = re.compile(rb"\+OK\b[^\r\n]*\r\n\Z")
-_POP3_CAPABILITY = re.compile(
-    rb"^(TOP|UIDL|USER|SASL|STLS|RESP-CODES|PIPELINING|IMPLEMENTATION|EXPIRE)\b", re.MULTILINE
-)
-_SIEVE = re.compile(rb"\"IMPLEMENTATION\" \"([^\"\r\n]*)\"", re.IGNORECASE)
+_STARTTLS_FIRST = re.compile(rb"5\d\d[ -](?:\d\.\d\.\d )?[^\r\n]*STARTTLS", re.IGNORECASE)  # RFC 3207, section 4
+_QMQP = re.compile(rb"(\d{1,4}):([KZD][ -~\n]*),")
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
     """Say what a greeting, or the answer to ours, is."""
     data = answer.data
-    if data.startswith(b"* "):
-        yield from _imap(data)
-    elif data.startswith(b"+OK"):
-        yield from _pop3(answer)
-    elif data.startswith(b'"') and (found := _SIEVE.search(data)) and b'"SIEVE"' in data.upper():
-        product = text_of(found[1])
-        yield Match(
-            "managesieve", CERTAIN, "ManageSieve capabilities", product.split(" ")[0] or None, service_names=("sieve",)
-        )
-    elif data[:3].isdigit():
-        yield from _smtp(answer)
-
-
-def _smtp(answer: Answer) -> Iterator[Match]:
-    data = answer.data
-    if _REPLY.match(data) is None:
+    if answer.transport == "udp":
         return
-    greeting = answer.before or data
-    product, version = _product(greeting)
-    facts = [("greeting", text_of(greeting.split(b"\r\n")[0]))]
-    if answer.probe in {"smtp-ehlo", "lmtp-lhlo"} and data.startswith(b"250"):
-        capabilities = sorted({text_of(name).upper() for name in _CAPABILITY.findall(data)})
-        if capabilities or product:
-            name = answer.probe.partition("-")[0]
-            facts.append(("capabilities", " ".join(capabilities)))
-            yield Match(name, CERTAIN, f"{name.upper()} reply to a greeting", product, version, tuple(facts))
-    elif answer.probe in {"", "tls"} and data.startswith((b"220", b"554", b"421")):
-        first = data.split(b"\r\n")[0].upper()
-        if b"LMTP" in first:
-            yield Match("lmtp", LIKELY, "LMTP greeting", product, version, tuple(facts), confirm=LHLO)
-        elif product or b"SMTP" in first:
-            yield Match("smtp", LIKELY, "SMTP greeting", product, version, tuple(facts), confirm=EHLO)
-        elif b"FTP" not in first:
-            yield Match("smtp", HINT, "a greeting that several protocols share", confirm=EHLO)
+    codes = [found[1] or found[2] for found in _LINE.finditer(data)]
+    if codes and data[:3].isdigit():
+        if answer.probe in {EHLO.name, HELO.name, LHLO.name}:
+            yield from _answered(answer, codes)
+        elif answer.probe in {"", "tls", "random"} and codes[0] in _GREETINGS and len(set(codes)) == 1:
+            yield from _greeted(data)
+    elif answer.probe and (found := _QMQP.fullmatch(data)) and int(found[1]) == len(found[2]):
+        named = b"QMQP" in data or b"netstring" in data
+        facts = (("answer", text_of(found[2])),)
+        yield Match("qmqp", LIKELY if named else HINT, "QMQP answer", facts=facts)
 
 
-def _product(greeting: bytes) -> tuple[str | None, str | None]:
-    for product, pattern in _SMTP_PRODUCTS:
+def _greeted(data: bytes) -> Iterator[Match]:
+    """Read a greeting; where it says neither what it is nor what made it, it is nothing but a reason to ask."""
+    product, version = product_of(data)
+    facts = (("greeting", text_of(data.splitlines()[0])),)
+    words = data.upper()
+    if b"LMTP" in words:
+        yield Match("lmtp", LIKELY, "LMTP greeting", product, version, facts, confirm=LHLO)
+    elif b"SMTP" in words or (product not in {None, "Dovecot"} and b"FTP" not in words):
+        yield Match("smtp", LIKELY, "SMTP greeting", product, version, facts, confirm=EHLO)
+    elif b"FTP" not in words and data.startswith(b"220"):
+        yield Match("smtp", HINT, "a greeting that several protocols share", product, version, facts, confirm=EHLO)
+
+
+def _answered(answer: Answer, codes: list[bytes]) -> Iterator[Match]:
+    """Read the answer to a greeting of ours."""
+    data, before = answer.data, answer.before
+    name = "lmtp" if answer.probe == LHLO.name else "smtp"
+    product, version = product_of(before)
+    offered = {
+        text_of(word).upper(): text_of(value)
+        for word, value in _EXTENSION.findall(data)
+        if text_of(word).upper() in _EXTENSIONS
+    }
+    facts = [("greeting", text_of(before.splitlines()[0]))] if before else []
+    if codes[0] == b"250" and (offered or before.startswith(b"220")):
+        facts += _facts_of(offered)
+        strength = CERTAIN if offered or answer.probe != HELO.name else 0.9
+        yield Match(name, strength, f"{name.upper()} reply to a greeting", product, version, tuple(facts))
+    elif _STARTTLS_FIRST.match(data):
+        facts.append(("STARTTLS", "required"))
+        yield Match(name, CERTAIN, "it wants STARTTLS first", product, version, tuple(facts))
+    elif answer.probe == EHLO.name and codes[0][:1] == b"5" and before.startswith(b"220"):
+        # It knows no EHLO: LMTP must not (RFC 2033, section 4.1), and before RFC 1869 nobody did.
+        yield Match("lmtp", HINT, "a greeting, and it knows no EHLO", product, version, tuple(facts), confirm=LHLO)
+        yield Match("smtp", HINT, "a greeting, and it knows no EHLO", product, version, tuple(facts), confirm=HELO)
+
+
+def _facts_of(offered: dict[str, str]) -> list[tuple[str, str]]:
+    """Say what is offered: encryption, ways to log in, and the names of the rest."""
+    facts = [("STARTTLS", "offered")] if "STARTTLS" in offered else []
+    if offered.get("AUTH"):
+        facts.append(("authentication", offered["AUTH"]))
+    if offered:
+        facts.append(("extensions", " ".join(sorted(offered))))
+    return facts
+
+
+def product_of(greeting: bytes) -> tuple[str | None, str | None]:
+    """Return product and version, where a greeting names them."""
+    for product, pattern in _PRODUCTS:
         found = pattern.search(greeting)
         if found is not None:
             return product, text_of(found[1]) if found[1] else None
-    return None, None
-
-
-def _imap(data: bytes) -> Iterator[Match]:
-    found = _IMAP.match(data)
-    if found is None:
-        return
-    said = found[1] or b""
-    strength = CERTAIN if b"IMAP4" in said.upper() or b"IMAP" in found[0].upper() else LIKELY
-    product, version = _mail_product(found[0])
-    facts = (("capabilities", text_of(said)),) if said else ()
-    yield Match("imap", strength, "IMAP greeting", product, version, facts)
-
-
-def _pop3(answer: Answer) -> Iterator[Match]:
-    data = answer.data
-    product, version = _mail_product(answer.before or data)
-    if answer.probe == "pop3-capa" and len(set(_POP3_CAPABILITY.findall(data))) > 1:
-        yield Match("pop3", CERTAIN, "POP3 capabilities", product, version)
-    elif answer.probe in {"", "tls"} and _POP3.match(data) and not data.startswith(b"+OK\r\n"):
-        strength = LIKELY if b"POP" in data.upper() or product else HINT
-        yield Match("pop3", strength, "POP3 greeting", product, version, confirm=CAPA)
-
-
-def _mail_product(data: bytes) -> tuple[str | None, str | None]:
-    found = _MAIL_PRODUCTS.search(data)
+    found = _PLAIN.search(greeting)
     if found is None:
         return None, None
     return text_of(found[1]), text_of(found[2]) if found[2] else None
