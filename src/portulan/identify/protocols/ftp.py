@@ -66,8 +66,6 @@ def recognise(answer: Answer) -> Iterator[Match]:
             yield Match("ftp", CERTAIN, "FTP features", product, version, tuple(facts))
         elif _LOGIN_FIRST.match(data) and _GREETING.match(greeting):
             yield Match("ftp", LIKELY, "FTP refuses a command before the login", product, version, tuple(facts))
-        elif data.startswith((b"500", b"502", b"211")) and answer.before.startswith(b"220"):
-            yield Match("ftp", HINT, "a greeting, and it knows no FEAT", product, version, tuple(facts), confirm=SYST)
     elif answer.probe == SYST.name and (found := _SYSTEM.match(data)) and answer.before.startswith(b"220"):
         facts.append(("system", text_of(found[1])))
         yield Match("ftp", CERTAIN, "FTP's answer to SYST", product, version, tuple(facts))
@@ -76,6 +74,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
         if named or data.startswith(b"220"):
             strength = LIKELY if named else HINT
             yield Match("ftp", strength, "FTP greeting", product, version, tuple(facts), confirm=FEAT)
+            if not named:
+                yield Match("ftp", HINT - 0.2, "a greeting that several protocols share", confirm=SYST)
 
 
 def _product(greeting: bytes) -> tuple[str | None, str | None]:

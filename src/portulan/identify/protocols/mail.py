@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from portulan.identify.answers import Answer
 
 EHLO = Probe("smtp-ehlo", fixed(b"EHLO portulan.invalid\r\n"), ("smtp",), ports=(25, 465, 587, 2525), rank=85)
-HELO = Probe("smtp-helo", fixed(b"HELO portulan.invalid\r\n"), ("smtp",), rank=97)
 LHLO = Probe("lmtp-lhlo", fixed(b"LHLO portulan.invalid\r\n"), ("lmtp",), ports=(24,), rank=97)
-PROBES: tuple[Probe, ...] = (EHLO, HELO, LHLO)
+PROBES: tuple[Probe, ...] = (EHLO, LHLO)
 
 _GREETINGS = (b"220", b"421", b"554")
 _LINE = re.compile(rb"(\d\d\d)[ -][^\r\n]*\r?\n|(\d\d\d)\r?\n")  # RFC 5321, section 4.2
@@ -79,7 +78,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
         return
     codes = [found[1] or found[2] for found in _LINE.finditer(data)]
     if codes and data[:3].isdigit():
-        if answer.probe in {EHLO.name, HELO.name, LHLO.name}:
+        if answer.probe in {EHLO.name, LHLO.name}:
             yield from _answered(answer, codes)
         elif answer.probe in {"", "tls", "random"} and codes[0] in _GREETINGS and len(set(codes)) == 1:
             yield from _greeted(data)
@@ -99,7 +98,9 @@ def _greeted(data: bytes) -> Iterator[Match]:
     elif b"SMTP" in words or (product not in {None, "Dovecot"} and b"FTP" not in words):
         yield Match("smtp", LIKELY, "SMTP greeting", product, version, facts, confirm=EHLO)
     elif b"FTP" not in words and data.startswith(b"220"):
-        yield Match("smtp", HINT, "a greeting that several protocols share", product, version, facts, confirm=EHLO)
+        reason = "a greeting that several protocols share"
+        yield Match("smtp", HINT, reason, product, version, facts, confirm=EHLO)
+        yield Match("lmtp", HINT - 0.1, reason, product, version, facts, confirm=LHLO)
 
 
 def _answered(answer: Answer, codes: list[bytes]) -> Iterator[Match]:
@@ -115,15 +116,10 @@ def _answered(answer: Answer, codes: list[bytes]) -> Iterator[Match]:
     facts = [("greeting", text_of(before.splitlines()[0]))] if before else []
     if codes[0] == b"250" and (offered or before.startswith(b"220")):
         facts += _facts_of(offered)
-        strength = CERTAIN if offered or answer.probe != HELO.name else 0.9
-        yield Match(name, strength, f"{name.upper()} reply to a greeting", product, version, tuple(facts))
+        yield Match(name, CERTAIN, f"{name.upper()} reply to a greeting", product, version, tuple(facts))
     elif _STARTTLS_FIRST.match(data):
         facts.append(("STARTTLS", "required"))
         yield Match(name, CERTAIN, "it wants STARTTLS first", product, version, tuple(facts))
-    elif answer.probe == EHLO.name and codes[0][:1] == b"5" and before.startswith(b"220"):
-        # It knows no EHLO: LMTP must not (RFC 2033, section 4.1), and before RFC 1869 nobody did.
-        yield Match("lmtp", HINT, "a greeting, and it knows no EHLO", product, version, tuple(facts), confirm=LHLO)
-        yield Match("smtp", HINT, "a greeting, and it knows no EHLO", product, version, tuple(facts), confirm=HELO)
 
 
 def _facts_of(offered: dict[str, str]) -> list[tuple[str, str]]:

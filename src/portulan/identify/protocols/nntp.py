@@ -62,6 +62,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
         if named or welcome:
             confirm = CAPABILITIES if welcome else None
             yield Match("nntp", LIKELY if named else HINT, "NNTP greeting", product, version, facts, confirm=confirm)
+        if welcome and not named:
+            yield Match("nntp", HINT - 0.1, "a greeting that several protocols share", confirm=DATE)
 
 
 def _answered(answer: Answer) -> Iterator[Match]:
@@ -76,9 +78,6 @@ def _answered(answer: Answer) -> Iterator[Match]:
         yield Match("nntp", CERTAIN, "NNTP capabilities", product, version, facts)
     elif answer.probe == DATE.name and _DATE.match(data):
         yield Match("nntp", CERTAIN, "NNTP's date", product, version, facts)
-    elif data.startswith((b"480", b"500", b"501", b"502", b"503")) and before.startswith((b"200", b"201")):
-        confirm = DATE if answer.probe == CAPABILITIES.name else None
-        yield Match("nntp", HINT, "a greeting, and an error", product, version, facts, confirm=confirm)
 
 
 def _product(text: bytes) -> tuple[str | None, str | None]:
