@@ -35,7 +35,7 @@ _ACAP = re.compile(rb'\* ACAP \(IMPLEMENTATION "([^"\r\n]*)"')
 _PRODUCTS = (
     ("Dovecot", re.compile(rb"\bDovecot\b()")),
     ("Cyrus", re.compile(rb"\bCyrus(?: IMAP4?| POP3| timsieved)?(?: v?(\d[\w.]*))?")),
-    ("Courier", re.compile(rb"\bCourier-IMAP\b()|\bCourier (?:POP3|IMAP)()|Hello there\.()")),
+    ("Courier", re.compile(rb"\bCourier-IMAP\b()|\bCourier (?:POP3|IMAP|Mail Server)()")),
     ("Microsoft Exchange", re.compile(rb"Microsoft Exchange(?: Server \d+)? (?:IMAP4|POP3)()")),
     ("UW IMAP", re.compile(rb"\b(?:IMAP4rev1|POP3)(?: \[?[\w.-]+\]?)? v?(20\d\d[a-z]?\.\d+) (?:at|server)")),
     ("GreenMail", re.compile(rb"\bGreenMail \w+ Service v?(\d[\w.-]*)")),

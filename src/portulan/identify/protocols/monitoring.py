@@ -117,6 +117,6 @@ def _apcupsd(data: bytes) -> Iterator[Match]:
     length = int.from_bytes(data[:2], "big")
     if data[2:11] != b"APC      " or length + 2 > len(data):
         return
-    version = re.search(rb"\nVERSION  : (\d[\w.]*)", data)
+    version = re.search(rb"\0.VERSION  : (\d[\w.]*)", data)
     told = None if version is None else text_of(version[1])
     yield Match("apcupsd", CERTAIN, "apcupsd's status", "apcupsd", told)

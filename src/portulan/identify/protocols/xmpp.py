@@ -61,5 +61,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
         yield Match("xmpp", LIKELY, "XMPP stream error")
     elif b"urn:ietf:params:xml:ns:epp-1.0" in data and (told := _EPP.search(data)):
         yield Match("epp", CERTAIN, "EPP greeting", facts=(("server", text_of(told[1])),))
-    elif (made := _GANGLIA.search(data)) is not None:
-        yield Match("ganglia", CERTAIN, "Ganglia's report", text_of(made[2]), text_of(made[1]))
+    elif b"<!DOCTYPE GANGLIA_XML [" in data or _GANGLIA.search(data):
+        made = _GANGLIA.search(answer.data)
+        product, version = (text_of(made[2]), text_of(made[1])) if made is not None else (None, None)
+        yield Match("ganglia", CERTAIN, "Ganglia's report", product, version)
