@@ -19,7 +19,7 @@ FEAT = Probe("ftp-feat", fixed(b"FEAT\r\n"), ("ftp",), ports=(21, 990, 2121), ra
 SYST = Probe("ftp-syst", fixed(b"SYST\r\n"), ("ftp",), rank=97)
 PROBES: tuple[Probe, ...] = (FEAT, SYST)
 
-_GREETING = re.compile(rb"(120|220|421|530)[ -][^\r\n]*\r?\n")
+_GREETING = re.compile(rb"(?:120|220|421|530)[ -][^\r\n]*\r?\n|500 OOPS: vsftpd:[^\r\n]*\r?\n")
 _FEATURE = re.compile(
     rb"^(?:211-)? *(AUTH|CCC|CLNT|CSID|EPRT|EPSV|HASH|HOST|LANG|MDTM|MFF|MFMT|MLSD|MLST|PASV|PBSZ|PRET|PROT|REST|SIZE|"
     rb"SSCN|TVFS|UTF8|XCRC)\b(?: ([^\r\n]*))?\r?$",
@@ -28,7 +28,7 @@ _FEATURE = re.compile(
 _LOGIN_FIRST = re.compile(rb"530[ -][^\r\n]*(?:log|USER|auth)", re.IGNORECASE)
 _SYSTEM = re.compile(rb"215[ -]([^\r\n]*(?:Type|UNIX|Windows|MVS|VMS|OS)[^\r\n]*)\r?\n", re.IGNORECASE)
 _PRODUCTS = (
-    ("vsftpd", re.compile(rb"\(vsFTPd (\d[\w.]*)\)")),
+    ("vsftpd", re.compile(rb"\(vsFTPd (\d[\w.]*)\)|\AOOPS: vsftpd:|\A500 OOPS: vsftpd:")),
     ("ProFTPD", re.compile(rb"\bProFTPD(?: (\d[\w.]*))? Server")),
     ("Pure-FTPd", re.compile(rb"Welcome to Pure-FTPd()")),
     ("pyftpdlib", re.compile(rb"\bpyftpdlib(?: based ftpd)?(?: (\d[\w.]*))?")),
@@ -69,7 +69,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
     elif answer.probe == SYST.name and (found := _SYSTEM.match(data)) and answer.before.startswith(b"220"):
         facts.append(("system", text_of(found[1])))
         yield Match("ftp", CERTAIN, "FTP's answer to SYST", product, version, tuple(facts))
-    elif answer.probe in {"", "tls", "random"} and _GREETING.match(data):
+    elif answer.probe in {"", "tls", "http-get", "random"} and _GREETING.match(data):
         named = product is not None or (b"FTP" in data.upper() and b"SMTP" not in data.upper())
         if named or data.startswith(b"220"):
             strength = LIKELY if named else HINT

@@ -19,6 +19,8 @@ CAPA = Probe("pop3-capa", fixed(b"CAPA\r\n"), ("pop3",), ports=(110, 995), rank=
 CAPABILITY = Probe("imap-capability", fixed(b"P1 CAPABILITY\r\n"), ("imap",), ports=(143, 993), rank=97)
 PROBES: tuple[Probe, ...] = (CAPA, CAPABILITY)
 
+_UNASKED = frozenset({"", "tls", "http-get", "random"})
+"""What may be on its way already when a late greeting comes; then errors follow it."""
 _IMAP = re.compile(rb"\* (OK|PREAUTH|BYE)(?: \[CAPABILITY ([^\]\r\n]*)\])?[^\r\n]*\r?\n", re.IGNORECASE)
 _IMAP_ANSWER = re.compile(rb"\* CAPABILITY ([^\r\n]*\bIMAP[^\r\n]*)\r\n", re.IGNORECASE)
 _IMAP_REFUSAL = re.compile(rb"(?:P1|\*) (?:BAD|NO|BYE)\b[^\r\n]*\r\n", re.IGNORECASE)
@@ -80,7 +82,7 @@ def _imap(answer: Answer) -> Iterator[Match]:
         yield Match("imap", CERTAIN, "IMAP capabilities", product, version, _imap_facts(told[1]))
     elif answer.probe == CAPABILITY.name and _IMAP.match(answer.before) and _IMAP_REFUSAL.match(data):
         yield Match("imap", LIKELY, "IMAP refuses a command", product, version)
-    elif found is not None and answer.probe in {"", "tls", "random"}:
+    elif found is not None and answer.probe in _UNASKED:
         named = b"IMAP" in found[0].upper()
         strength = CERTAIN if named and found[1].upper() != b"BYE" else LIKELY if named or product else HINT
         yield Match(
@@ -115,7 +117,7 @@ def _pop3(answer: Answer) -> Iterator[Match]:
             yield Match("pop3", CERTAIN, "POP3 capabilities", product, version, tuple(facts))
         elif data.startswith(b"-ERR") and _POP3.match(answer.before):
             yield Match("pop3", 0.9, "POP3 greeting and error", product, version)
-    elif found is not None and answer.probe in {"", "tls", "random"} and found.end() == len(data):
+    elif found is not None and answer.probe in _UNASKED and data[found.end() :][:4] in {b"", b"-ERR"}:
         named = b"POP" in data.upper() or product or _POP3_STAMP.search(found[1])
         yield Match("pop3", LIKELY if named else HINT, "POP3 greeting", product, version, confirm=CAPA)
 

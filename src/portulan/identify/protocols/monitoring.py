@@ -35,7 +35,7 @@ ZABBIX = Probe(
     fixed(zabbix_packet(b'{"request":"sender data","data":[]}')),
     ("zabbix-agent", "zabbix"),
     ports=(10050, 10051),
-    rank=77,
+    rank=24,
     after=("closes",),
 )
 PROBES = (

@@ -19,7 +19,7 @@ CAPABILITIES = Probe("nntp-capabilities", fixed(b"CAPABILITIES\r\n"), ("nntp",),
 DATE = Probe("nntp-date", fixed(b"DATE\r\n"), ("nntp",), rank=97)
 PROBES: tuple[Probe, ...] = (CAPABILITIES, DATE)
 
-_GREETING = re.compile(rb"(200|201|400|480|502|503) [^\r\n]*\r\n\Z")
+_GREETING = re.compile(rb"(200|201|400|480|502|503) [^\r\n]*\r\n(?:50\d [^\r\n]*\r\n)*\Z")
 _NEWS = re.compile(
     rb"\bNNTP\b|\bNNRP\b|InterNetNews|\bnews server\b|\bINN \d|[Ll]eafnode|\bUsenet\b|posting (?:ok|allowed)",
     re.IGNORECASE,
@@ -54,7 +54,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
         yield Match("citadel", CERTAIN, "Citadel's greeting", "Citadel")
     elif answer.probe in {CAPABILITIES.name, DATE.name}:
         yield from _answered(answer)
-    elif answer.probe in {"", "tls", "random"} and _GREETING.match(data):
+    elif answer.probe in {"", "tls", "http-get", "random"} and _GREETING.match(data):
         product, version = _product(data)
         facts = (("greeting", text_of(data.splitlines()[0])),)
         named = product is not None or _NEWS.search(data) is not None

@@ -94,10 +94,16 @@ def recognise(answer: Answer) -> Iterator[Match]:
     data = answer.data
     yield from _chargen(data)
     unasked = answer.probe in {"", "tls", "http-get", "random", LINE.name} and not answer.before
-    if unasked and _DAYTIME.fullmatch(data) and (answer.end == "closed" or answer.transport == "udp"):
+    if (
+        (unasked or answer.transport == "udp")
+        and _DAYTIME.fullmatch(data)
+        and (answer.end == "closed" or answer.transport == "udp")
+    ):
         facts = (("time", text_of(data.strip())),)
         yield Match("daytime", CERTAIN, "the time of day, and nothing else", facts=facts)
     if answer.transport == "udp":
+        if data.startswith(b'"') and _QUOTE.fullmatch(data):
+            yield Match("qotd", 0.75, "a quotation, and nothing else")
         return
     if answer.probe == "" and answer.end == "closed":
         yield from _spoken(data)
