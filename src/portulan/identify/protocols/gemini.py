@@ -1,6 +1,6 @@
 """Gemini (geminiprotocol.net, "Network Protocol"): a line of two digits and a text, inside TLS, for a line with a URL.
 
-A GET is no URL, and draws 59, a bad request. A URL of a host that is not there draws 53, or something else of its form.
+A GET is no URL, and draws 59, a bad request, or 53, as does the URL of a host that is not served there.
 """
 
 from __future__ import annotations
@@ -31,5 +31,5 @@ def recognise(answer: Answer) -> Iterator[Match]:
     if answer.probe == REQUEST.name:
         is_page = found[1] == b"20" and (found[2] or b"").startswith(b"text/")
         yield Match("gemini", CERTAIN if is_page else LIKELY, "Gemini response", facts=facts)
-    elif answer.probe == "http-get" and found[1] == b"59" and answer.end != "open":
+    elif found[1][:1] == b"5" and found.end() == len(answer.data):
         yield Match("gemini", HINT, "a status line, as of Gemini", facts=facts, confirm=REQUEST, again=True)
