@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 MUNIN_VERSION = Probe("munin-version", fixed(b"version\n"), ("munin",), ports=(4949,), rank=97)
 PROBES: tuple[Probe, ...] = (MUNIN_VERSION,)
 
+_MOST = 1_000
+"""No greeting is longer."""
 _YEARS = range(1_704_067_200, 2_051_222_400)
 """Seconds since 1970 that a clock of today may show: from 2024 to 2034."""
 
@@ -89,7 +91,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
     if answer.transport == "udp":
         return
     for name, product, pattern in _LINES:
-        found = pattern.match(data)
+        found = pattern.match(data[:_MOST])
         if found is not None:
             yield _of_line(name, product, found)
             return

@@ -44,7 +44,7 @@ PROBES = (
 _DAYS = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*"
 _MONTHS = rb"(?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _CLOCK = rb"\d{1,2}:\d\d(?::\d\d)?(?: ?[AP]M)?"
-_ZONE = rb"(?:[ -]*(?:\(?[A-Z]{2,5}\)?|[+-]\d{4}))*"
+_ZONE = rb"(?:[ -]+\(?[A-Z]{2,5}\)?| ?[+-]\d{4}){0,2}"
 _DAYTIME = re.compile(
     rb"\s*(?:"
     + _DAYS
@@ -64,7 +64,7 @@ _DAYTIME = re.compile(
 _YEARS = range(3_913_056_000, 4_260_211_200)
 """Seconds since 1900 that a clock of today may show: from 2024 to 2034."""
 _QUOTE = re.compile(
-    rb"\s*(?:\"[^\"\0]{10,480}\"\s*(?:[^\"\0]{0,100})|[^\0]{10,400}\r?\n\s*(?:--|-) ?[A-Z][^\r\n\0]{2,80})\s*"
+    rb"\s*(?:\"[^\"\0]{10,480}\"\s*[^\"\0]{0,100}|[A-Z][^\0]{20,400}\r?\n\s*-- ?[A-Z][^\r\n\0]{2,80})\s*"
 )
 _CHARGEN_LINES = 3
 _FINGER = (
@@ -94,21 +94,25 @@ def recognise(answer: Answer) -> Iterator[Match]:
     data = answer.data
     yield from _chargen(data)
     unasked = answer.probe in {"", "tls", "http-get", "random", LINE.name} and not answer.before
-    if (
-        (unasked or answer.transport == "udp")
-        and _DAYTIME.fullmatch(data)
-        and (answer.end == "closed" or answer.transport == "udp")
-    ):
-        facts = (("time", text_of(data.strip())),)
-        yield Match("daytime", CERTAIN, "the time of day, and nothing else", facts=facts)
     if answer.transport == "udp":
-        if data.startswith(b'"') and _QUOTE.fullmatch(data):
-            yield Match("qotd", 0.75, "a quotation, and nothing else")
+        yield from _told(data, ended=True)
         return
-    if answer.probe == "" and answer.end == "closed":
-        yield from _spoken(data)
-    elif answer.probe != "" and not answer.before:
+    if unasked:
+        yield from _told(data, ended=answer.end == "closed")
+    if unasked and len(data) == 4 and int.from_bytes(data, "big") in _YEARS:  # noqa: PLR2004  # 32 bits
+        strength = LIKELY if answer.end == "closed" else HINT
+        yield Match("time", strength, "the seconds since 1900, and nothing else")
+    if answer.probe != "" and not answer.before:
         yield from _asked(answer)
+
+
+def _told(data: bytes, *, ended: bool) -> Iterator[Match]:
+    """Read what is said to anybody: the time of day, or a quotation. That the connection ended then belongs to it."""
+    if _DAYTIME.fullmatch(data):
+        facts = (("time", text_of(data.strip())),)
+        yield Match("daytime", CERTAIN if ended else LIKELY, "the time of day, and nothing else", facts=facts)
+    elif len(data) <= 512 and _QUOTE.fullmatch(data):  # noqa: PLR2004  # RFC 865
+        yield Match("qotd", 0.75 if ended else HINT, "a quotation, and nothing else")
 
 
 def _chargen(data: bytes) -> Iterator[Match]:
@@ -123,14 +127,6 @@ def _chargen(data: bytes) -> Iterator[Match]:
         yield Match("chargen", CERTAIN, "a pattern of characters that moves by one")
 
 
-def _spoken(data: bytes) -> Iterator[Match]:
-    """Read what is said to nothing, by somebody who then ends the connection."""
-    if len(data) == 4 and int.from_bytes(data, "big") in _YEARS:  # noqa: PLR2004  # 32 bits
-        yield Match("time", LIKELY, "the seconds since 1900, and nothing else")
-    elif len(data) <= 512 and _QUOTE.fullmatch(data):  # noqa: PLR2004  # RFC 865
-        yield Match("qotd", 0.75, "a quotation, and nothing else")
-
-
 def _asked(answer: Answer) -> Iterator[Match]:
     """Read what answers a line."""
     data = answer.data
@@ -141,7 +137,7 @@ def _asked(answer: Answer) -> Iterator[Match]:
         yield Match("ident", CERTAIN if ours else LIKELY, "IDENT answer", facts=facts, service_names=("auth",))
         return
     yield from _menu(data)
-    if any(pattern.search(data) for pattern in _FINGER):
+    if any(pattern.search(data[:1_000]) for pattern in _FINGER):
         yield Match("finger", LIKELY, "finger's answer", confirm=LINE, again=True)
     elif answer.probe in {"whois", "http-get"} and _WHOIS.search(data[:4_000]) and not data.startswith(b"HTTP/"):
         strength = LIKELY if answer.probe == "whois" or data.startswith(b"%") else HINT

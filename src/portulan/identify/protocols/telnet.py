@@ -33,8 +33,6 @@ _PRODUCTS = (
     ("BusyBox", re.compile(rb"\bBusyBox v(\d[\w.]*)")),
     ("Microsoft Telnet Service", re.compile(rb"Welcome to Microsoft Telnet Service()")),
     ("RouterOS", re.compile(rb"\bMikroTik v(\d[\w.]*)")),
-    ("Cisco IOS", re.compile(rb"User Access Verification()")),
-    ("Dropbear", re.compile(rb"\bDropbear()")),
 )
 
 
