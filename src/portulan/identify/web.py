@@ -42,6 +42,7 @@ _FIELDS = (
     ("x-clickhouse-summary", "", "ClickHouse"),
     ("x-opensearch-version", r"OpenSearch/" + _VERSION, "OpenSearch"),
     ("x-elastic-product", "", "Elasticsearch"),
+    ("docker-distribution-api-version", "", "Docker Registry"),
     ("kbn-version", _VERSION, "Kibana"),
     ("kbn-name", "", "Kibana"),
     ("kbn-license-sig", "", "Kibana"),
@@ -217,6 +218,8 @@ _PAGES = (
     (rb'"versionInfo":\{[^}]{0,300}"version":"([^"]+)"', "Alertmanager"),
     (rb'"solr-spec-version":"([^"]+)"', "Solr"),
     (rb"<title>Deluge WebUI ([0-9][\w.]*)</title>", "Deluge"),
+    (rb"<title>Supervisor Status</title>(?:(?s:.){0,6000}Supervisor</a> <span>([0-9][\w.]*))?", "Supervisor"),
+    (rb"(?s)<title>Shell In A Box</title>.{0,999}Check that our URL", "Shell In A Box"),
     (rb"<footer>nghttpx</footer>", "nghttpx"),
     (rb'\A\s*\{"initialized":(?:true|false),"sealed":[^}]*"version":"([^"]+)"', "Vault"),
     (rb'\A\s*\{[^}]*"ProductName":"Jellyfin Server"', "Jellyfin"),
@@ -233,7 +236,7 @@ _PAGES = (
     (rb"<h3>Apache Tomcat(?:/([0-9][\w.-]*))?", "Apache Tomcat"),
     (rb"<title>Apache Tomcat(?:/([0-9][\w.-]*))?", "Apache Tomcat"),
     (rb"<(?:hr|small|a|i)[^>]{0,99}>(?:<[^>]{1,99}>)?Powered by Jetty:// ?([0-9][\w.-]*)?", "Jetty"),
-    (rb"(?i)<title>[^<]{0,99} - CUPS ([0-9][\w.]*)</title>", "CUPS"),
+    (rb"(?i)<title>[^<]{0,99} - CUPS v?([0-9][\w.]*)</title>", "CUPS"),
     (rb"<address>Apache(?:/([0-9][\w.]*))?[^<]{0,200}Server at ", "Apache"),
     (rb"<hr><center>(?:nginx/([0-9][\w.]*)|nginx)</center>", "nginx"),
     (rb"<hr><center>openresty(?:/([0-9][\w.]*))?</center>", "openresty"),
@@ -247,6 +250,8 @@ _PAGES = (
     (rb"<p>Varnish cache server</p>", "Varnish"),
     (rb"Generated [^<]{1,99} by [^<(]{1,99} \(squid/([0-9][\w.]*)\)", "squid"),
     (rb"\bPrivoxy ([0-9][\w.]*) on ", "Privoxy"),
+    (rb"<H1>404 Not Found</H1>\nThe requested URL was not found\n</BODY></HTML>\n\Z", "BusyBox httpd"),
+    (rb"<H1>400 Bad Request</H1>\nUnsupported method\n</BODY></HTML>\n\Z", "BusyBox httpd"),
     (rb"\AInvalid header received from client\.\n", "Privoxy"),
     (rb"\AHost check error\n", "Syncthing"),
     (rb"no healthy upstream\Z|upstream connect error or disconnect/reset before headers", "Envoy"),
@@ -326,6 +331,7 @@ _ASK_NEXT = {
     "Pushgateway": "/api/v1/status",
     "Solr": "/solr/admin/info/system",
 }
+_VERSION_ALONE = re.compile(rb'\s*\{"version": ?"([0-9][^"]{0,60})"\}\s*\Z')
 
 
 def product_of(response: Response) -> Product | None:
@@ -359,6 +365,14 @@ def own_words(response: Response) -> Product | None:
     return _versioned(None, response)
 
 
+def on_path(path: str, response: Response) -> Product | None:
+    """Return what the answer for a path tells, which was asked because of what a product is likely to have there."""
+    told = own_words(response)
+    alone = _VERSION_ALONE.match(response.content)
+    asked = next((product for product, where in _ASK_NEXT.items() if where == path), None)
+    return Product(asked, text_of(alone[1])) if told is None and alone is not None and asked is not None else told
+
+
 def _versioned(called: str | None, response: Response) -> Product | None:
     """Return what the content names; where a name is known already, only the version is of use."""
     for content, product in _BY_PAGE:
@@ -390,7 +404,13 @@ def _server(server: str) -> Product | None:
     """Return the first product of a Server field that is not only what the product is made of."""
     found = list(_TOKEN.finditer(re.sub(r"(?<=\s)\([^)]*\)", "", server)))
     own = [match for match in found if match[1].lower() not in _MADE_OF] or found
-    return Product(_CALLED.get(own[0][1], own[0][1]), own[0][2]) if own else None
+    if not own:
+        return None
+    name, version = own[0].groups()
+    first, _, last = name.rpartition(" ")
+    if last.lower() in _MADE_OF and first:  # "WebSockify Python/3.11": the version is the language's
+        name, version = first, None
+    return Product(_CALLED.get(name, name), version)
 
 
 def _powered(response: Response) -> Product | None:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from portulan.identify.answers import CERTAIN, LIKELY, Match, Probe, fixed, text_of
-from portulan.identify.web import Response, ask_next, is_front, own_words, product_of
+from portulan.identify.web import Response, ask_next, is_front, on_path, own_words, product_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,8 +90,8 @@ def _response(answer: Answer, status: re.Match[bytes]) -> Iterator[Match]:
         ("status", response.status),
         *[(name, fields[name]) for name in _SHOWN if name in fields],
     )
-    led = answer.probe.startswith(GET.name + " ")
-    named = own_words(response) if led else product_of(response)
+    _, led, path = answer.probe.partition(GET.name + " ")
+    named = on_path(path, response) if led else product_of(response)
     strength, confirm = CERTAIN, None
     if not fields and data[status.end() :][:2] not in {b"", b"\r\n"}:
         strength = LIKELY
@@ -101,13 +101,8 @@ def _response(answer: Answer, status: re.Match[bytes]) -> Iterator[Match]:
     elif not led:
         strength = FRONT if named is not None and is_front(named) else REFUSED
     product, version = (None, None) if named is None else (named.name, named.version)
-    found = Match(
-        *("http", strength, "HTTP status line", product, version, facts, ("http2",)),
-        confirm=confirm,
-        again=True,
-        service_names=("http",),
-    )
-    yield found
+    general = ("http", strength, "HTTP status line", product, version, facts, ("http2",))
+    yield Match(*general, confirm=confirm, again=True, service_names=("http",))
     special = _special(response, product)
     if special is not None:
         name, reason = special
