@@ -305,6 +305,8 @@ _CALLED = {
     "pve-api-daemon": "Proxmox VE",
 }
 """What calls itself by another name than everybody else does."""
+_VERSION_OF_A_PART = frozenset({"Apache-Coyote", "pve-api-daemon"})
+"""Where the version is not that of the whole."""
 _FRONTS = frozenset(
     {"Apache", "Apache Traffic Server", "Caddy", "Envoy", "HAProxy", "LiteSpeed", "Microsoft-IIS", "Tengine"}
     | {"Varnish", "cloudflare", "h2o", "lighttpd", "nghttpx", "nginx", "openresty", "squid"}
@@ -402,15 +404,14 @@ def ask_next(response: Response, product: Product | None) -> str | None:
 
 def _server(server: str) -> Product | None:
     """Return the first product of a Server field that is not only what the product is made of."""
-    found = list(_TOKEN.finditer(re.sub(r"(?<=\s)\([^)]*\)", "", server)))
-    own = [match for match in found if match[1].lower() not in _MADE_OF] or found
-    if not own:
-        return None
-    name, version = own[0].groups()
-    first, _, last = name.rpartition(" ")
-    if last.lower() in _MADE_OF and first:  # "WebSockify Python/3.11": the version is the language's
-        name, version = first, None
-    return Product(_CALLED.get(name, name), version)
+    found = [match.groups() for match in _TOKEN.finditer(re.sub(r"(?<=\s)\([^)]*\)", "", server))]
+    for told, version in found:
+        words = told.split()
+        own = " ".join([word for word in words if word.lower() not in _MADE_OF])
+        if own:  # in "WebSockify Python/3.11" the version is the language's
+            is_its = words[-1].lower() not in _MADE_OF and own not in _VERSION_OF_A_PART
+            return Product(_CALLED.get(own, own), version if is_its else None)
+    return Product(*found[0]) if found else None
 
 
 def _powered(response: Response) -> Product | None:

@@ -61,9 +61,9 @@ def recognise(answer: Answer) -> Iterator[Match]:
         yield Match("http", LIKELY, reason, product, version, service_names=("http",))
     elif icy := _ICY.match(data):
         fields = headers(data)
-        server = re.match(r"SHOUTcast\b.*?/(\S+)|", text_of(re.sub(rb"<[^>]*>", b"", data[:500])), re.DOTALL)
+        server = re.search(rb"SHOUTcast [^\r\n]{0,99}[/ ]v(\d[\w.]*)", data)
         facts = (("status", text_of(icy[1])), *[(name, fields[name]) for name in ("icy-name",) if name in fields])
-        version = server[1] if server else None
+        version = text_of(server[1]) if server else None
         yield Match("shoutcast", CERTAIN, "ICY status line", "SHOUTcast", version, facts, service_names=("http",))
 
 
@@ -96,8 +96,8 @@ def _response(answer: Answer, status: re.Match[bytes]) -> Iterator[Match]:
     if not fields and data[status.end() :][:2] not in {b"", b"\r\n"}:
         strength = LIKELY
     elif answer.probe == GET.name:
-        path = ask_next(response, named)
-        strength, confirm = (CERTAIN, None) if path is None else (ASKED_ON, get(path))
+        further = ask_next(response, named)
+        strength, confirm = (CERTAIN, None) if further is None else (ASKED_ON, get(further))
     elif not led:
         strength = FRONT if named is not None and is_front(named) else REFUSED
     product, version = (None, None) if named is None else (named.name, named.version)
