@@ -6,10 +6,13 @@ import ssl
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from portulan.identify.answers import Answer
 from portulan.identify.deciding import Findings, conclude, decide
 from portulan.identify.handshake import overheard
+from portulan.identify.hpack import read_fields
 from portulan.identify.protocols.http import headers
 from portulan.identify.protocols.tls import client_hello
 from tests.identify.transcripts import answers_of, transcripts
@@ -204,3 +207,36 @@ def test_icy_is_not_quite_http() -> None:
     match, _ = decide([Answer("http-get", b"", data)])
     assert match is not None
     assert (match.protocol, match.product, match.version) == ("shoutcast", "SHOUTcast", "1.9.8")
+
+
+@pytest.mark.parametrize(
+    ("block", "fields"),
+    [
+        # RFC 7541, sections C.6.1 and C.5.1: the same response with and without the Huffman code
+        (
+            "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3",
+            {"date": "Mon, 21 Oct 2013 20:13:21 GMT"},
+        ),
+        (
+            (
+                "4803333032580770726976617465611d4d6f6e2c203231204f637420323031332032303a31333a323120474d54"
+                "6e1768747470733a2f2f7777772e6578616d706c652e636f6d"
+            ),
+            {"date": "Mon, 21 Oct 2013 20:13:21 GMT"},
+        ),
+        ("400a637573746f6d2d6b65790d637573746f6d2d686561646572", {"custom-key": "custom-header"}),  # C.2.1
+        ("7603783a79", {"server": "x:y"}),
+        ("76037879", {}),
+        ("3fe11f", {}),
+        ("7f", {}),
+    ],
+)
+def test_a_head_of_http2_is_read(block: str, fields: dict[str, str]) -> None:
+    """A header block is read as in the examples of the specification; one that is cut off tells what came."""
+    assert read_fields(bytes.fromhex(block)) == fields
+
+
+@given(st.binary(max_size=300))
+def test_no_head_of_http2_makes_it_fail(block: bytes) -> None:
+    """Whatever bytes come, reading them never fails."""
+    read_fields(block)
