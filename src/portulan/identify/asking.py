@@ -101,10 +101,10 @@ class Stream(Talk, asyncio.BufferedProtocol):
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # asyncio's signature
-        """Give as much room as is left."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio's signature
+        """Give as much room as is left: a view, since inside TLS asyncio fills slices of it, one for each record."""
         self._room = bytearray(max(self._most - len(self.data), 1))  # asyncio takes no buffer for nothing
-        return self._room
+        return memoryview(self._room)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come."""

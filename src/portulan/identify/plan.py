@@ -139,11 +139,10 @@ class Asked(Findings):
 
     @property
     def reaction(self) -> Reaction | None:
-        """How the ClientHello was taken, or inside TLS the GET; None where it was not sent."""
-        probe = (HELLO if self.tls is None else GET).name
-        sent = [step for step in self.steps if step.probe is not None and step.probe.name == probe]
-        heard = [answer for answer in self.heard if answer.probe == probe]
-        if not sent:
+        """How the ClientHello was taken; None where it was not sent, and inside TLS, where it never is."""
+        sent = [step for step in self.steps if step.probe == HELLO]
+        heard = [answer for answer in self.heard if answer.probe == HELLO.name]
+        if not sent or self.tls is not None:
             return None
         if any(answer.data for answer in heard):
             return "answers"
