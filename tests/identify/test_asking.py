@@ -93,6 +93,19 @@ def test_tls_is_finished_and_asked_inside(tmp_path: Path) -> None:
     assert found.tls.certificate.not_before == "2026-01-01T00:00:00Z"
 
 
+def test_every_record_of_an_answer_is_heard(tmp_path: Path) -> None:
+    """An answer that comes in several records of TLS at once is taken whole."""
+
+    def piecemeal(connection: socket.socket) -> None:
+        connection.recv(4096)
+        for part in (b"HTTP/1.1 200 OK\r\n", b"Server: Trial/1.5\r\n", b"Content-Length: 0\r\n\r\n"):
+            connection.sendall(part)
+
+    with serving(secured(piecemeal, server_context(tmp_path))) as server:
+        line = asyncio.run(ask("127.0.0.1", Case(server.port)))
+    assert line.asked.answers[-1].data == b"HTTP/1.1 200 OK\r\nServer: Trial/1.5\r\nContent-Length: 0\r\n\r\n"
+
+
 def test_a_banner_inside_tls_is_heard(tmp_path: Path) -> None:
     """Who speaks first inside TLS is waited for there too."""
     with serving(secured(saying(SSH), server_context(tmp_path))) as server:

@@ -33,8 +33,8 @@ class Probe(Value):
     where it is usual: a prior for the order, and never evidence. `rank` orders probes without a prior: by how many
     services it names that no cheaper one does, from measurements. A probe with risk `consent` can disturb what it
     reaches (controllers, printers, debuggers), and is sent only where somebody said so. `in_tls`: also inside TLS.
-    `after`: how services that it is for take a TLS ClientHello (or inside TLS a GET), as measured; a service that took
-    it otherwise is sent this probe later. Empty: not known, or all of these.
+    `after`: how services that it is for take a TLS ClientHello, as measured; a service that took it otherwise is sent
+    this probe later. Empty: not known, or all of these.
     """
 
     name: str

@@ -101,10 +101,10 @@ class Stream(Talk, asyncio.BufferedProtocol):
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # asyncio's signature
-        """Give as much room as is left."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # asyncio's signature
+        """Give as much room as is left: a view, since inside TLS asyncio fills slices of it, one for each record."""
         self._room = bytearray(max(self._most - len(self.data), 1))  # asyncio takes no buffer for nothing
-        return self._room
+        return memoryview(self._room)
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come."""
@@ -242,7 +242,7 @@ class Line:
             return
         talk = Stream(self._limits.bytes_read, self._news)
         self._talks.append(talk)
-        secure, name = (None, None) if inside is None else (handshake.context(inside), named(self._host))
+        secure, name = (None, None) if inside is None else (handshake.context(inside), self._called())
         loop, port = asyncio.get_running_loop(), self._case.port
         async with asyncio.timeout(max(self._limits.duration_s - self._elapsed_s, 0.1)):
             transport, _ = await loop.create_connection(
@@ -253,6 +253,11 @@ class Line:
             raise ConnectionRefusedError
         if inside is not None:
             talk.shaken, talk.tls = True, handshake.facts(transport.get_extra_info("ssl_object"))
+
+    def _called(self) -> str:
+        """Return what to call the server in a handshake; where that failed without a name, the likeliest one here."""
+        guess = "localhost" if self._case.near and self.asked.unfinished else ""
+        return named(self._host) or guess
 
     async def _bind(self) -> None:
         """Open a socket for datagrams: the first is bound to the service, to be told where nobody is there."""
@@ -276,6 +281,7 @@ class Line:
         end: End = "reset" if isinstance(error, ConnectionResetError) else "closed"
         self._talks[-1].end, self._talks[-1].told = end, True
         if step.inside is not None:
+            self.asked.unfinished += 1
             self.asked.remarks.append(f"the TLS handshake was not finished: {handshake.why(error)}")
         elif end == "closed":
             self.asked.over = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portulan.identify.answers import CERTAIN, Match
+from portulan.identify.handshake import overheard
 from portulan.identify.protocols import recognise
 from portulan.model import Identification
 
@@ -193,6 +194,12 @@ def behaviour(findings: Findings) -> str:
     return {"reset": "resets", "closed": "closes"}[ends[0]] if ends else "silent"
 
 
+def _overheard(findings: Findings) -> Tls | None:
+    """Return what a server of TLS said in clear, where it is named as that and no handshake was finished."""
+    source = findings.source
+    return None if source is None or findings.name != "tls" else overheard(source.data)
+
+
 def conclude(
     port: int,
     findings: Findings,
@@ -223,7 +230,7 @@ def conclude(
         transport=transport,
         protocol=name,
         layers=(transport, *inside, *((name,) if name else ())),
-        tls=tls,
+        tls=tls or _overheard(findings),
         product=None if match is None else match.product,
         version=None if match is None else match.version,
         confidence=round(strength, 2),

@@ -9,13 +9,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from portulan.identify.protocols.tls import CERTIFICATE_REQUEST, read_flight
 from portulan.model import Certificate, Tls
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-CERTIFICATE_REQUEST = 13
-"""The handshake message by which a server wants a certificate (RFC 8446, section 4.3.2)."""
 LEGACY_SERVER_CONNECT = 0x4
 """OpenSSL's option for servers without secure renegotiation (RFC 5746); the standard library names it since 3.12."""
 
@@ -33,7 +32,8 @@ def context(alpn: tuple[str, ...]) -> ssl.SSLContext:
         warnings.simplefilter("ignore", DeprecationWarning)  # that old versions are old is what we look for
         made.minimum_version = ssl.TLSVersion.TLSv1
     made.set_ciphers("ALL:@SECLEVEL=0")
-    made.set_alpn_protocols(list(alpn))
+    if alpn:
+        made.set_alpn_protocols(list(alpn))
     # The only way to see a request for a certificate, which ssl itself answers with none.
     made._msg_callback = _note_request  # type: ignore[attr-defined]  # noqa: SLF001
     return made
@@ -61,6 +61,15 @@ def facts(secure: ssl.SSLObject) -> Tls:
         client_certificate_wanted=secure in _wanting,
         certificate=None if data is None else read_certificate(data),
     )
+
+
+def overheard(data: bytes) -> Tls | None:
+    """Return what an answer to our ClientHello shows, for where no handshake was finished."""
+    flight = read_flight(data)
+    if flight is None:
+        return None
+    certificate = None if flight.certificate is None else read_certificate(flight.certificate)
+    return Tls(flight.version, flight.alpn, flight.certificate_wanted, certificate)
 
 
 @cache

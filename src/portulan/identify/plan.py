@@ -17,6 +17,7 @@ from portulan.identify.answers import CERTAIN, Probe
 from portulan.identify.deciding import Findings
 from portulan.identify.protocols import probes
 from portulan.identify.protocols.http import GET
+from portulan.identify.protocols.http2 import PREFACE
 from portulan.identify.protocols.tls import HELLO
 from portulan.model import Value
 
@@ -31,8 +32,9 @@ NONCE = bytes(16)
 RANDOM = Probe("random", lambda nonce: nonce, ("nothing",))
 """Sixteen random bytes: what is answered to them as to a question was no answer to the question."""
 _GENERAL = ("", HELLO.name, GET.name)
-BOTH, PLAIN = ("h2", "http/1.1"), ("http/1.1",)
-"""What is offered inside TLS (ALPN): both to see what the server prefers, then the one that is spoken here."""
+BOTH, PLAIN, NONE = ("h2", "http/1.1"), ("http/1.1",), ()
+"""What is offered inside TLS (ALPN): both to see what the server prefers, then the one that is spoken here; nothing
+where the server takes neither."""
 
 
 class Limits(Value):
@@ -111,6 +113,7 @@ class Asked(Findings):
         self.open: tuple[bool, ...] = ()
         self.over = False  # it takes no connections, or no more
         self.remarks: list[str] = []
+        self.unfinished = 0  # so many handshakes of TLS failed
         self.bytes_sent = 0
 
     def note(self, step: Step, answers: tuple[Answer, ...], *, still_open: tuple[bool, ...]) -> None:
@@ -136,11 +139,10 @@ class Asked(Findings):
 
     @property
     def reaction(self) -> Reaction | None:
-        """How the ClientHello was taken, or inside TLS the GET; None where it was not sent."""
-        probe = (HELLO if self.tls is None else GET).name
-        sent = [step for step in self.steps if step.probe is not None and step.probe.name == probe]
-        heard = [answer for answer in self.heard if answer.probe == probe]
-        if not sent:
+        """How the ClientHello was taken; None where it was not sent, and inside TLS, where it never is."""
+        sent = [step for step in self.steps if step.probe == HELLO]
+        heard = [answer for answer in self.heard if answer.probe == HELLO.name]
+        if not sent or self.tls is not None:
             return None
         if any(answer.data for answer in heard):
             return "answers"
@@ -187,6 +189,8 @@ def _is_settled(asked: Asked) -> bool:
 def _is_turned_away(asked: Asked) -> bool:
     """Tell whether a second connection ended as the first did, before anything was said on that."""
     ended = [answer for answer in asked.answers if answer.end != "open" and not answer.data]
+    if asked.tls is not None and asked.tls.client_certificate_wanted:  # in TLS 1.3 it ends after the handshake
+        return any(answer.tls is not None and not answer.sent for answer in ended)
     return len(asked.answers) == len(ended) > 1 and not ended[0].sent
 
 
@@ -212,11 +216,16 @@ def _secure(case: Case, asked: Asked) -> Step | None:
     if not tries:
         return _afford(case, asked, Step(None, fresh=True, wait_s=limits.listen_s, inside=BOTH))
     if asked.tls is None:
-        return Step(None, fresh=True, wait_s=limits.listen_s, inside=PLAIN) if len(tries) == 1 else None
-    if asked.name not in {None, "http2"} or asked.has_asked(GET, inside=True):
+        return Step(None, fresh=True, wait_s=limits.listen_s, inside=NONE) if len(tries) == 1 else None
+    if asked.name not in {None, "http2"}:
         return None
-    spoken = asked.tls.alpn == "h2" or not asked.may_go_on
-    return _afford(case, asked, Step(GET, fresh=spoken, wait_s=limits.answer_s, inside=PLAIN if spoken else None))
+    if not asked.has_asked(GET, inside=True):
+        spoken = asked.tls.alpn == "h2" or not asked.may_go_on
+        offer = _offer(GET, asked) if spoken else None
+        return _afford(case, asked, Step(GET, fresh=spoken, wait_s=limits.answer_s, inside=offer))
+    if asked.tls.alpn == "h2" and not asked.has_asked(PREFACE, inside=True):
+        return _afford(case, asked, Step(PREFACE, fresh=True, wait_s=limits.answer_s, inside=BOTH))
+    return None
 
 
 def _doubt(case: Case, asked: Asked, *, inside: bool) -> Step | None:
@@ -226,13 +235,13 @@ def _doubt(case: Case, asked: Asked, *, inside: bool) -> Step | None:
         probe = match.confirm
         if probe is not None and match.strength < CERTAIN and not asked.has_asked(probe, inside=inside):
             fresh = match.again or not asked.may_go_on
-            return _afford(case, asked, Step(probe, fresh, wait_s, _offer(probe, inside=inside) if fresh else None))
+            return _afford(case, asked, Step(probe, fresh, wait_s, _offer(probe, asked) if fresh else None))
     source = asked.source
     if source is None or source.probe in _GENERAL or asked.name == HELLO.name or any(map(asked.answered, _GENERAL)):
         return None  # it was answered to a question that it was no answer to, and told apart
     if asked.has_asked(RANDOM, inside=inside):
         return None
-    return _afford(case, asked, Step(RANDOM, fresh=True, wait_s=wait_s, inside=_offer(RANDOM, inside=inside)))
+    return _afford(case, asked, Step(RANDOM, fresh=True, wait_s=wait_s, inside=_offer(RANDOM, asked)))
 
 
 def _specific(case: Case, asked: Asked, *, inside: bool) -> Step | None:
@@ -240,7 +249,7 @@ def _specific(case: Case, asked: Asked, *, inside: bool) -> Step | None:
     if (asked.match is not None and asked.name != HELLO.name) or (inside and asked.tls is None):
         return None
     for probe in _order(case, asked, inside=inside, likely=asked.spoke_first):
-        step = Step(probe, fresh=True, wait_s=case.limits.answer_s, inside=_offer(probe, inside=inside))
+        step = Step(probe, fresh=True, wait_s=case.limits.answer_s, inside=_offer(probe, asked))
         if _afford(case, asked, step):
             return step
     return None
@@ -301,10 +310,13 @@ def _order(case: Case, asked: Asked | None, *, inside: bool, likely: bool = Fals
             yield probe
 
 
-def _offer(probe: Probe, *, inside: bool) -> tuple[str, ...] | None:
-    """Return what to offer in the handshake before a probe; None outside TLS."""
-    if not inside:
+def _offer(probe: Probe, asked: Asked) -> tuple[str, ...] | None:
+    """Return what to offer in the handshake before a probe, as far as the server took an offer; None outside TLS."""
+    tries = [step.inside for step in asked.steps if step.inside is not None]
+    if not tries:
         return None
+    if tries[1:2] == [NONE]:
+        return NONE
     return BOTH if "http2" in probe.speaks else PLAIN
 
 

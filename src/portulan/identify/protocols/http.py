@@ -1,4 +1,4 @@
-"""HTTP/1 (RFC 9110, RFC 9112), HTTP/2 (RFC 9113) and what is HTTP with a purpose: proxies, IPP, gRPC."""
+"""HTTP/1 (RFC 9110, RFC 9112), and what is HTTP with a purpose: proxies, IPP, WebSocket, and radio by ICY."""
 
 from __future__ import annotations
 
@@ -6,156 +6,119 @@ import re
 from typing import TYPE_CHECKING
 
 from portulan.identify.answers import CERTAIN, LIKELY, Match, Probe, fixed, text_of
+from portulan.identify.web import Response, ask_next, is_front, on_path, own_words, product_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from portulan.identify.answers import Answer
 
-# The name is reserved (RFC 2606): a proxy that believes it finds nobody, least of all itself.
-GET = Probe(
-    "http-get",
-    fixed(b"GET / HTTP/1.1\r\nHost: portulan.invalid\r\nUser-Agent: portulan\r\nConnection: close\r\n\r\n"),
-    ("http",),
-    ports=(80, 591, 3000, 5000, 8000, 8008, 8080, 8081, 8888),
-    rank=2,
-)
 
-# The connection preface, empty SETTINGS, and a request (RFC 9113, sections 3.4, 6.5 and 6.2; fields by RFC 7541): a
-# POST of application/grpc, as gRPC over HTTP/2 asks for; to any other server it is a POST of something unknown.
-_FIELDS = b"\x83\x86\x84\x41\x10portulan.invalid\x5f\x10application/grpc\x40\x02te\x08trailers"
-PREFACE = Probe(
-    "http2-post",
-    fixed(
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        + bytes.fromhex("000000040000000000")
-        + len(_FIELDS).to_bytes(3, "big")
-        + bytes.fromhex("010500000001")
-        + _FIELDS
-    ),
-    ("http2", "grpc"),
-    ports=(50051,),
-    rank=44,
-    after=("closes", "resets"),
-)
-PROBES = (GET, PREFACE)
+def get(path: str) -> Probe:
+    """Return a question for a path. The host's name is reserved (RFC 2606): a proxy that believes it finds nobody."""
+    head = f"GET {path} HTTP/1.1\r\nHost: portulan.invalid\r\nUser-Agent: portulan\r\nConnection: close\r\n\r\n"
+    name = "http-get" if path == "/" else f"http-get {path}"
+    return Probe(name, fixed(head.encode()), ("http",), ports=_PORTS, rank=2)
 
-_STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) ([1-5]\d\d)(?: [^\r\n]{0,500})?\r?\n")  # RFC 9112, section 4
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*\r?\n")  # section 5
-_PRODUCT = re.compile(  # RFC 9110, section 10.2.4; some put a space before the version
-    r"([A-Za-z][^\s/();,]*(?: [A-Za-z][^\s/();,]*)*)(?:[/ ]v?([0-9][^\s/();,]*))?"
-)
-_LANGUAGES = frozenset({"cpython", "node.js", "openssl", "perl", "php", "python", "ruby"})
-"""Tokens of a Server field that tell what the product is written in."""
-_SHOWN = ("server", "via", "location", "www-authenticate", "x-powered-by", "upgrade")
 
-# Where there is no Server field, or it names what a product is made of: fields and pages that name the product.
-_NAMED_BY_FIELD = (
-    ("x-influxdb-version", "InfluxDB"),
-    ("x-jenkins", "Jenkins"),
-    ("x-couchdb-body-time", "CouchDB"),
-    ("x-clickhouse-summary", "ClickHouse"),
-    ("x-elastic-product", "Elasticsearch"),
-    ("docker-distribution-api-version", "Docker Registry"),
-    ("x-consul-effective-consistency", "Consul"),
-    ("x-vault-request", "Vault"),
-)
-_NAMED_BY_PAGE = (
-    (re.compile(rb"<h3>(Apache Tomcat)(?:/([0-9][0-9.]*))?"), None),
-    (re.compile(rb"<title>(Jupyter) (?:Server|Notebook)</title>"), None),
-    (re.compile(rb"<title>([A-Z][A-Za-z]* Exporter)</title>(?s:.){0,2000}/metrics"), None),
-    (re.compile(rb'href="https://nats\.io/favicon\.ico"'), "NATS"),
-    (re.compile(rb"\A(?:Ok\.\n|4\r\nOk\.\n)"), "ClickHouse"),  # its http_server_default_response
-    (re.compile(rb"\AWebSockets request was expected"), "Node.js"),  # its inspector
-)
+_PORTS = (80, 591, 3000, 5000, 8000, 8008, 8080, 8081, 8888)
+GET = get("/")
+PROBES = (GET,)
+
+REFUSED = 0.9
+"""A response to what was no request of HTTP: it is HTTP, but a GET will tell more."""
+ASKED_ON = 0.94
+"""A response that leads to another question; not quite certain, so that it is asked."""
+FRONT = 0.97
+"""The refusal of a server that stands before others: it names the one that we talk to, whatever is behind."""
+
+# RFC 9112, section 4. There are servers without a reason phrase, with two spaces, and of versions that never were.
+_STATUS_LINE = re.compile(rb"(?:\r?\n){0,2}HTTP/(\d(?:\.\d)?) +([1-9]\d\d)(?:[ \t][^\r\n]{0,500})?(?:\r?\n|\Z)")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?\n")  # section 5
+_END = re.compile(rb"\r?\n\r?\n")
+_SHOWN = ("server", "via", "location", "www-authenticate", "x-powered-by", "upgrade", "dav")
 _PROXY_FIELDS = ("proxy-agent", "proxy-authenticate", "x-squid-error")
+_PROXIES = ("Privoxy", "squid", "tinyproxy")
 
-_SETTINGS, _HEADERS = 4, 1  # frame types (RFC 9113, section 6)
-_SETTINGS_KNOWN = 0x10  # IANA's registry of settings goes so far
-_GRPC_SETTING = 0xFE03  # GRPC_ALLOW_TRUE_BINARY_METADATA, which gRPC's core sends
-# `application/grpc` as a field's value, with and without the Huffman code of RFC 7541, appendix B.
-_GRPC_TYPES = (b"\x10application/grpc", bytes.fromhex("8b1d75d0620d263d4c4d6564"))
+# HTTP/0.9 had no head: the answer is the page (www.w3.org/Protocols/HTTP/AsImplemented.html). Some servers still answer
+# so where they do not understand the question.
+_PAGE = re.compile(rb"\s*<(?:!doctype html|html|head|title|body)[\s>]", re.IGNORECASE)
+_ICY = re.compile(rb"ICY (\d{3})(?: [^\r\n]{0,200})?\r?\n")  # SHOUTcast's protocol: HTTP but for the first word
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
-    """Say http of a response, with what is a case of it; and http2 of SETTINGS, which its servers send first."""
+    """Say http of a response, with what is a case of it."""
+    data = answer.data
     if answer.transport == "udp":
         return  # there SSDP speaks so, and HTTP/3 is QUIC
-    status = _STATUS_LINE.match(answer.data)
+    status = _STATUS_LINE.match(data)
     if status is not None:
-        yield from _response(answer.data, status)
-    elif answer.data[3:9] == b"\x04\0\0\0\0\0":
-        yield from _frames(answer.data)
+        yield from _response(answer, status)
+    elif answer.probe and _PAGE.match(data):
+        named = own_words(Response("", {}, data))
+        product, version = (None, None) if named is None else (named.name, named.version)
+        reason = "a page without a head, as HTTP/0.9 has it"
+        yield Match("http", LIKELY, reason, product, version, service_names=("http",))
+    elif icy := _ICY.match(data):
+        fields = headers(data)
+        server = re.search(rb"SHOUTcast [^\r\n]{0,99}[/ ]v(\d[\w.]*)", data)
+        facts = (("status", text_of(icy[1])), *[(name, fields[name]) for name in ("icy-name",) if name in fields])
+        version = text_of(server[1]) if server else None
+        yield Match("shoutcast", CERTAIN, "ICY status line", "SHOUTcast", version, facts, service_names=("http",))
 
 
 def headers(data: bytes) -> dict[str, str]:
     """Return the fields of a response's head by their names in lower case; of several the first."""
-    head, _, _ = data.partition(b"\r\n\r\n")
-    start = head.find(b"\n") + 1
+    return _taken_apart(data)[0]
+
+
+def _taken_apart(data: bytes) -> tuple[dict[str, str], bytes]:
+    end = _END.search(data)
+    head, content = (data, b"") if end is None else (data[: end.start()], data[end.end() :])
     fields: dict[str, str] = {}
-    for name, value in _FIELD.findall(head + b"\r\n", start):
+    for name, value in _FIELD.findall(head + b"\r\n", head.find(b"HTTP/") + 1):
         fields.setdefault(name.decode("ascii").lower(), text_of(value))
-    return fields
+    return fields, content
 
 
-def _response(data: bytes, status: re.Match[bytes]) -> Iterator[Match]:
-    fields = headers(data)
-    product, version = _product(fields, data.partition(b"\r\n\r\n")[2])
+def _response(answer: Answer, status: re.Match[bytes]) -> Iterator[Match]:
+    data = answer.data
+    fields, content = _taken_apart(data)
+    response = Response(text_of(status[2]), fields, content)
     facts = (
         ("HTTP version", text_of(status[1])),
-        ("status", text_of(status[2])),
+        ("status", response.status),
         *[(name, fields[name]) for name in _SHOWN if name in fields],
     )
-    sure = bool(fields) or data[status.end() :][:2] in {b"", b"\r\n", b"\n"}
-    strength = CERTAIN if sure else LIKELY
-    yield Match("http", strength, "HTTP status line", product, version, facts, ("http2",), service_names=("http",))
+    _, led, path = answer.probe.partition(GET.name + " ")
+    named = on_path(path, response) if led else product_of(response)
+    strength, confirm = CERTAIN, None
+    if not fields and data[status.end() :][:2] not in {b"", b"\r\n"}:
+        strength = LIKELY
+    elif answer.probe == GET.name:
+        further = ask_next(response, named)
+        strength, confirm = (CERTAIN, None) if further is None else (ASKED_ON, get(further))
+    elif not led:
+        strength = FRONT if named is not None and is_front(named) else REFUSED
+    product, version = (None, None) if named is None else (named.name, named.version)
+    general = ("http", strength, "HTTP status line", product, version, facts, ("http2",))
+    yield Match(*general, confirm=confirm, again=True, service_names=("http",))
+    special = _special(response, product)
+    if special is not None:
+        name, reason = special
+        yield Match(name, max(strength, CERTAIN), reason, product, version, facts, ("http",))
+
+
+def _special(response: Response, product: str | None) -> tuple[str, str] | None:
+    """Name what is HTTP with a purpose, and the reason to say so."""
+    fields: Mapping[str, str] = response.fields
     if "IPP/" in fields.get("server", ""):  # RFC 8010: a printer's HTTP
-        yield Match("ipp", CERTAIN, "HTTP server that names IPP", product, version, facts, ("http",))
-    elif status[2] == b"407" or any(name in fields for name in _PROXY_FIELDS):  # RFC 9110, section 15.5.8
-        yield Match("http-proxy", CERTAIN, "HTTP response of a proxy", product, version, facts, ("http",))
-
-
-def _product(fields: Mapping[str, str], page: bytes) -> tuple[str | None, str | None]:
-    """Return product and version, as the response itself names them."""
-    for name, product in _NAMED_BY_FIELD:
-        if name in fields:
-            is_version = fields[name][:1].isdigit() and name.endswith(("version", "jenkins"))
-            return product, fields[name] if is_version else None
-    for pattern, named in _NAMED_BY_PAGE:
-        found = pattern.search(page)
-        if found is not None:
-            groups = found.groups() if named is None else ()
-            version = groups[1] if len(groups) > 1 else None
-            return named or text_of(groups[0]), None if version is None else text_of(version)
-    return _server(fields.get("server", ""))
-
-
-def _server(server: str) -> tuple[str | None, str | None]:
-    """Return product and version of the first product in a Server field that is not a language."""
-    found = [match.groups() for match in _PRODUCT.finditer(re.sub(r"\([^)]*\)", "", server))]
-    told = [groups for groups in found if groups[0].lower() not in _LANGUAGES] or found
-    return told[0] if told else (None, None)  # type: ignore[return-value]  # the two groups of the pattern
-
-
-def _frames(data: bytes) -> Iterator[Match]:
-    """Read the frames of a server of HTTP/2: SETTINGS first (section 3.4)."""
-    length = int.from_bytes(data[:3], "big")
-    settings = data[9 : 9 + length]
-    if length % 6 or len(settings) != length:
-        return
-    numbers = [int.from_bytes(settings[at : at + 2], "big") for at in range(0, length, 6)]
-    if numbers and not any(0 < number <= _SETTINGS_KNOWN for number in numbers):
-        return
-    rest = data[9 + length :]
-    sound = _is_frame(rest) or (not rest and bool(numbers))
-    strength = CERTAIN if sound and rest else LIKELY
-    yield Match("http2", strength, "HTTP/2 SETTINGS frame", confirm=PREFACE, again=True, service_names=("http",))
-    if _GRPC_SETTING in numbers:
-        yield Match("grpc", CERTAIN, "a setting of gRPC", "gRPC", over=("http2",))
-    elif any(kind in rest for kind in _GRPC_TYPES):
-        yield Match("grpc", CERTAIN, "HTTP/2 answer of application/grpc", over=("http2",))
-
-
-def _is_frame(data: bytes) -> bool:
-    """Tell whether there is another frame: of a known type, and on a stream as it may be (section 4.1)."""
-    return len(data) >= 9 and data[3] <= 9 and not data[5] & 0x80  # noqa: PLR2004  # a frame's head, its types
+        return "ipp", "HTTP server that names IPP"
+    if product in _PROXIES or response.status == "407" or any(name in fields for name in _PROXY_FIELDS):
+        return "http-proxy", "HTTP response of a proxy"  # RFC 9110, section 15.5.8
+    refused = response.status == "426" and fields.get("upgrade", "").lower() == "websocket"
+    if refused or (
+        response.status[:1] == "4" and "sec-websocket-version" in fields
+    ):  # RFC 6455, sections 4.2.2 and 4.4
+        return "websocket", "an HTTP server that wants WebSocket"
+    return None

@@ -22,7 +22,7 @@ PING = Probe(
     fixed(b"*1\r\n$4\r\nPING\r\n"),
     ("redis",),
     ports=(6379, 6380, 7000, 16379, 26379),
-    rank=24,
+    rank=21,
     after=("silent", "resets"),
 )
 PROBES = (PING, HELLO)

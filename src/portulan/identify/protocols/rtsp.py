@@ -31,6 +31,10 @@ def recognise(answer: Answer) -> Iterator[Match]:
     if found is None:
         return
     fields = {name.lower(): value for name, value in reversed(_FIELD.findall(answer.data, found.end()))}
+    if (
+        b"RTSP/" in answer.sent and b"cseq" not in fields
+    ):  # section 12.17; some HTTP servers mirror what they were asked
+        return
     facts = [("RTSP version", text_of(found[1])), ("status", text_of(found[2]))]
     facts += [(name, text_of(fields[name.encode()])) for name in ("server", "public") if name.encode() in fields]
     named = _PRODUCT.match(text_of(fields.get(b"server", b"")))

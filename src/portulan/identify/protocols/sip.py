@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from portulan.identify.answers import CERTAIN, LIKELY, Match, Probe, text_of
+from portulan.identify.answers import CERTAIN, HINT, LIKELY, Match, Probe, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def options(transport: str, nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("sip-udp", lambda nonce: options("UDP", nonce), ("sip",), "udp", (5060,), rank=16, in_tls=False),
-    Probe("sip", lambda nonce: options("TCP", nonce), ("sip",), ports=(5060, 5061), rank=22, after=("silent",)),
+    Probe("sip", lambda nonce: options("TCP", nonce), ("sip",), ports=(5060, 5061), rank=21, after=("silent",)),
 )
 
 
@@ -54,7 +54,10 @@ def recognise(answer: Answer) -> Iterator[Match]:
     facts += [
         (name, text_of(fields[name.encode()])) for name in ("server", "user-agent", "allow") if name.encode() in fields
     ]
-    yield Match("sip", CERTAIN if b"cseq" in fields else LIKELY, "SIP status line", product, version, tuple(facts))
+    # Some HTTP servers put the version that they were asked with into any answer, but nothing of SIP's fields.
+    mirrored = HINT if b"SIP/2.0" in answer.sent else LIKELY
+    strength = CERTAIN if b"cseq" in fields else mirrored
+    yield Match("sip", strength, "SIP status line", product, version, tuple(facts))
 
 
 def software_of(text: str) -> tuple[str | None, str | None]:
