@@ -4,7 +4,7 @@
     ip netns exec NAME bench/yields.py RUNNING/endpoints.json
 
 Every server that neither its own words nor a ClientHello nor a GET names is sent every probe, each on a connection of
-its own. Printed are, for each reaction to the ClientHello, the probes in the order in which each names most that no
+its own. Printed are, for each reaction to the ClientHello and the GET, the probes in the order in which each names most that no
 earlier one does; and for each probe the reactions of the services that it names. Servers get far more connections than
 `portulan identify` makes.
 """
@@ -50,12 +50,13 @@ async def yielded(endpoint: dict[str, str], free: asyncio.Semaphore) -> Yielded 
     """Send a server everything; None where the first three questions name it."""
     async with free:
         port, transport = int(endpoint["port"]), "udp" if endpoint["transport"] == "udp" else "tcp"
-        reaction = "udp"
+        reactions: list[str] = []
         for probe in (None, HELLO, GET) if transport == "tcp" else ():
             name, took = await name_by(port, "tcp", probe)
             if name is not None:
                 return None
-            reaction = took if probe is HELLO else reaction
+            reactions += [took] if probe is not None else []
+        reaction = "/".join(reactions) or "udp"
         named_by = {}
         for probe in probes().values():
             if probe.transport == transport and probe not in {HELLO, GET}:

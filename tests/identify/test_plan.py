@@ -91,10 +91,24 @@ def test_the_reaction_to_the_hello_orders_what_follows(monkeypatch: pytest.Monke
     monkeypatch.setattr("portulan.identify.plan.probes", lambda: {"cheap": cheap, "fitting": fitting})
     closed = (SAY_HELLO, (Answer("tls", b"x", b"", end="closed"),), (False,))
     asked = after(SILENCE, closed, (SAY_GET, (Answer("http-get", b"x", b"", end="closed"),), (False, False)))
-    assert asked.reaction == "closes"
+    assert asked.reactions == ("closes", "closes/closes")
     step = next_step(Case(1), asked, 1)
     assert step is not None
     assert step.probe == fitting
+
+
+def test_the_reaction_to_a_probe_says_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How another probe was taken comes before how the general ones were, and that before the rank."""
+    short = Probe("short", fixed(b"a"), ("a",), rank=3)
+    likely = Probe("likely", fixed(b"b"), ("b",), rank=9, after=("closes/closes",))
+    waits = Probe("waits", fixed(b"c"), ("c",), rank=90, after=("closes/closes", "short:silent"))
+    monkeypatch.setattr("portulan.identify.plan.probes", lambda: {one.name: one for one in (short, likely, waits)})
+    gone = (Answer("tls", b"x", b"", end="closed"),)
+    closed = (SAY_HELLO, gone, (False,)), (SAY_GET, (Answer("http-get", b"x", b"", end="closed"),), (False, False))
+    asked = after(SILENCE, *closed, (Step(short, fresh=True, wait_s=1), (), (False, False, True)))
+    step = next_step(Case(1), asked, 1)
+    assert step is not None
+    assert step.probe == waits
 
 
 def test_h2_is_asked_again_in_http1() -> None:
@@ -118,10 +132,15 @@ def test_twice_turned_away_is_enough() -> None:
 
 
 def test_an_echo_is_not_asked_on() -> None:
-    """Who gives back the ClientHello would give back everything."""
-    sent = HELLO.payload(bytes(16))
+    """Who gives back the ClientHello is asked once more, whether it gives back everything, and that is its name."""
+    sent, get = HELLO.payload(bytes(16)), GET.payload(bytes(16))
     echoed = (SAY_HELLO, (Answer("tls", sent, sent),), (True,))
-    assert next_step(Case(1), after(SILENCE, echoed), 1) is None
+    step = next_step(Case(1), after(SILENCE, echoed), 1)
+    assert step is not None
+    assert step.probe == GET
+    again = after(SILENCE, echoed, (SAY_GET, (Answer("http-get", get, get),), (True, True)))
+    assert again.name == "echo"
+    assert next_step(Case(1), again, 1) is None
 
 
 @given(st.lists(st.sampled_from(["", "closed", "reset", "words", "tls", "http"]), max_size=12), st.floats(0, 10))

@@ -33,8 +33,9 @@ class Probe(Value):
     where it is usual: a prior for the order, and never evidence. `rank` orders probes without a prior: by how many
     services it names that no cheaper one does, from measurements. A probe with risk `consent` can disturb what it
     reaches (controllers, printers, debuggers), and is sent only where somebody said so. `in_tls`: also inside TLS.
-    `after`: how services that it is for take a TLS ClientHello, as measured; a service that took it otherwise is sent
-    this probe later. Empty: not known, or all of these.
+    `after`: how services that it is for take a TLS ClientHello and then a GET, as measured: "closes" says it of the
+    first alone, "closes/silent" of both, "NAME:silent" of another probe, which tells more. A service that took them
+    otherwise is sent this probe later. Empty: not known.
     """
 
     name: str
@@ -45,7 +46,7 @@ class Probe(Value):
     rank: int = 50
     risk: Risk = "none"
     in_tls: bool = True
-    after: tuple[Reaction, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 class Answer(Value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portulan.identify.answers import CERTAIN, Match
+from portulan.identify.answers import CERTAIN, LIKELY, Match
 from portulan.identify.handshake import overheard
 from portulan.identify.protocols import recognise
 from portulan.model import Identification
@@ -23,6 +23,8 @@ ECHO = "echo"
 """The one protocol (RFC 862) that gives back what it is sent."""
 ECHOED = 8
 """So many bytes of ours at the beginning of an answer are no accident."""
+
+GIVES_BACK = Match(ECHO, LIKELY, "it gives back what it is sent", service_names=("echo",))
 
 # What a server promises by the protocol that it chooses of those offered (ALPN, RFC 7301; RFC 9113, section 3.2). It
 # names nothing where an answer does.
@@ -60,7 +62,7 @@ class Findings:
             self.answers.append(answer)
             self._found += [(match, answer) for match in recognise(answer)] if answer.data else ()
         self._found.sort(key=lambda found: -found[0].strength)
-        self._match = winner(self.matches)
+        self._match = winner(self.matches) or (GIVES_BACK if self._gives_back else None)
 
     @property
     def tls(self) -> Tls | None:
@@ -105,6 +107,12 @@ class Findings:
     def spoke_first(self) -> bool:
         """Whether there was a byte before anything was said."""
         return self.answered("")
+
+    @property
+    def _gives_back(self) -> bool:
+        """Whether several questions came back, each whole and nothing else."""
+        answered = {answer.probe: answer.data == answer.sent for answer in self.heard if answer.data}
+        return len(answered) > 1 and all(answered.values())
 
     @property
     def echoes(self) -> bool:

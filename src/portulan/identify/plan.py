@@ -138,12 +138,20 @@ class Asked(Findings):
         return False
 
     @property
-    def reaction(self) -> Reaction | None:
-        """How the ClientHello was taken; None where it was not sent, and inside TLS, where it never is."""
-        sent = [step for step in self.steps if step.probe == HELLO]
-        heard = [answer for answer in self.heard if answer.probe == HELLO.name]
-        if not sent or self.tls is not None:
+    def reactions(self) -> tuple[str, ...]:
+        """How the ClientHello was taken, that and the GET, and each other probe; nothing inside TLS."""
+        hello = None if self.tls is not None else self._reaction_to(HELLO)
+        if hello is None:
+            return ()
+        get = self._reaction_to(GET)
+        both = () if get is None else (f"{hello}/{get}",)
+        others = [step.probe for step in self.steps if step.probe not in {None, HELLO, GET}]
+        return (hello, *both, *[f"{probe.name}:{self._reaction_to(probe)}" for probe in others if probe is not None])
+
+    def _reaction_to(self, probe: Probe) -> Reaction | None:
+        if not any(step.probe == probe for step in self.steps):
             return None
+        heard = [answer for answer in self.heard if answer.probe == probe.name]
         if any(answer.data for answer in heard):
             return "answers"
         ends = {answer.end for answer in heard}
@@ -170,8 +178,10 @@ def _wanted(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
         return _datagram(case, asked, elapsed_s)
     if not asked.steps:
         return Step(None, fresh=True, wait_s=case.limits.listen_s)
-    if why_left_alone(case) is not None or asked.echoes or _is_turned_away(asked):
+    if why_left_alone(case) is not None or _is_turned_away(asked):
         return None
+    if asked.echoes and (asked.has_asked(GET, inside=asked.tls is not None) or asked.name is not None):
+        return None  # a second question tells whether it gives back everything
     inside = asked.name == "tls" or asked.tls is not None
     step = _secure(case, asked) if inside else _opening(case, asked)
     if step is None and not _is_settled(asked):
@@ -268,7 +278,7 @@ def _patience(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
 def _datagram(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
     """Ask by UDP: each question on a socket of its own, all of them again if nobody answers, then wait."""
     limits = case.limits
-    if why_left_alone(case) is not None or _is_settled(asked) or asked.echoes:
+    if why_left_alone(case) is not None or _is_settled(asked) or (asked.echoes and asked.match):
         return None
     if asked.match is not None:
         return _doubt(case, asked, inside=False)
@@ -286,15 +296,16 @@ def _datagram(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
 def _order(case: Case, asked: Asked | None, *, inside: bool, likely: bool = False) -> Iterator[Probe]:
     """Yield the probes that were not sent yet, those for what is likely here first.
 
-    Then come those for services that take a ClientHello as this one did, then the others; among them the rank decides.
+    Then come those for services that take another probe as this one did, then a ClientHello and a GET, then the others;
+    among them the rank decides.
     `likely` leaves out all but the first.
     """
-    reaction = None if asked is None else asked.reaction
+    reactions = () if asked is None else asked.reactions
     place = {name: at for at, name in enumerate(dict.fromkeys((*case.speaks, *case.prior)))}
     found = [
         (
-            min([place.get(name, len(place)) for name in probe.speaks]),
-            bool(reaction and probe.after and reaction not in probe.after),
+            *min([(place.get(name, len(place)), nth) for nth, name in enumerate(probe.speaks)]),
+            _unlike(probe, reactions),
             probe.rank,
             probe.name,
             probe,
@@ -308,6 +319,14 @@ def _order(case: Case, asked: Asked | None, *, inside: bool, likely: bool = Fals
     for at, *_, probe in sorted(found):
         if at < len(place) or not likely:
             yield probe
+
+
+def _unlike(probe: Probe, reactions: tuple[str, ...]) -> int:
+    """Tell how little what a probe is for is like this service: 0 to 2."""
+    alike = [reaction for reaction in reactions if reaction in probe.after]
+    if any(":" in reaction for reaction in alike):
+        return 0
+    return 1 if alike or not (reactions and probe.after) else 2
 
 
 def _offer(probe: Probe, asked: Asked) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from portulan.identify.answers import Answer
 
 CPING, CPONG = b"\x12\x34\0\1\x0a", b"AB\0\1\x09"
-PROBES = (Probe("ajp", fixed(CPING), ("ajp",), ports=(8009,), rank=40, in_tls=False, after=("closes",)),)
+PROBES = (Probe("ajp", fixed(CPING), ("ajp",), ports=(8009,), rank=36, in_tls=False, after=("closes/closes",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -25,8 +25,8 @@ PROBE = Probe(
     fixed(b"AMQP\0\0\x09\1"),
     ("amqp",),
     ports=(5672, 5671),
-    rank=28,
-    after=("answers", "closes", "silent"),
+    rank=60,
+    after=("answers", "closes"),
 )
 PROBES = (PROBE,)
 

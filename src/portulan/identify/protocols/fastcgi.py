@@ -34,8 +34,16 @@ def _uwsgi() -> bytes:
 
 _CGI = b"CONTENT_LENGTH\00\0SCGI\01\0REQUEST_METHOD\0HEAD\0REQUEST_URI\0/\0"
 PROBES = (
-    Probe("fastcgi", fixed(VALUES), ("fastcgi",), ports=(9000,), rank=48, in_tls=False),
-    Probe("uwsgi", fixed(_uwsgi()), ("uwsgi",), ports=(3031,), rank=56, in_tls=False, after=("silent",)),
+    Probe("fastcgi", fixed(VALUES), ("fastcgi",), ports=(9000,), rank=48, in_tls=False, after=("closes", "resets")),
+    Probe(
+        "uwsgi",
+        fixed(_uwsgi()),
+        ("uwsgi",),
+        ports=(3031,),
+        rank=30,
+        in_tls=False,
+        after=("silent/closes", "silent/silent"),
+    ),
     Probe("scgi", fixed(b"%d:%s," % (len(_CGI), _CGI)), ("scgi",), ports=(4000,), rank=88, in_tls=False),
 )
 

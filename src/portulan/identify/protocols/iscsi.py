@@ -26,7 +26,7 @@ def login(nonce: bytes) -> bytes:
     return head + padded
 
 
-PROBES = (Probe("iscsi", login, ("iscsi",), ports=(3260, 860), rank=44, in_tls=False, after=("silent",)),)
+PROBES = (Probe("iscsi", login, ("iscsi",), ports=(3260, 860), rank=26, in_tls=False, after=("silent/silent",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

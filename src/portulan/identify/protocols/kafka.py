@@ -24,7 +24,17 @@ def api_versions(nonce: bytes) -> bytes:
     return struct.pack(">i", len(body)) + body
 
 
-PROBES = (Probe("kafka", api_versions, ("kafka",), ports=(9092, 9093, 9094), rank=20, after=("closes",)),)
+# PostgreSQL reads the first eight bytes as a start with version 18.0, and says that there is none.
+PROBES = (
+    Probe(
+        "kafka",
+        api_versions,
+        ("kafka", "postgresql"),
+        ports=(9092, 9093, 9094),
+        rank=17,
+        after=("closes/closes",),
+    ),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -40,8 +40,16 @@ def amanda_request(nonce: bytes) -> bytes:
 
 _HTSP_HELLO = b"\x03\x06\0\0\0\x05methodhello\x03\x0a\0\0\0\x08clientnameportulan\x02\x0b\0\0\0\x01htspversion\x19"
 PROBES = (
-    Probe("bacula-hello", bacula_hello, ("bacula",), ports=(9101, 9102, 9103), rank=81, after=("silent",)),
-    Probe("distcc", distcc_request, ("distcc",), ports=(3632,), rank=87, in_tls=False, after=("closes",)),
+    Probe("bacula-hello", bacula_hello, ("bacula",), ports=(9101, 9102, 9103), rank=40, after=("silent/silent",)),
+    Probe(
+        "distcc",
+        distcc_request,
+        ("distcc",),
+        ports=(3632,),
+        rank=50,
+        in_tls=False,
+        after=("closes/closes", "zookeeper-srvr:silent"),
+    ),
     Probe("amanda", amanda_request, ("amanda",), "udp", (10080,), rank=82, in_tls=False),
     Probe(
         "sane-init",

@@ -34,7 +34,7 @@ PROBES = (
         ports=(25565,),
         rank=36,
         in_tls=False,
-        after=("silent",),
+        after=("closes/silent",),
     ),
     Probe(
         "minecraft-bedrock",

@@ -48,7 +48,7 @@ def build_info(nonce: bytes) -> bytes:
 
 
 BUILD = Probe("mongodb-build", build_info, ("mongodb",), ports=(27017,), rank=94)
-PROBES = (Probe("mongodb", hello, ("mongodb",), ports=(27017, 27018, 27019), rank=22, after=("silent",)), BUILD)
+PROBES = (Probe("mongodb", hello, ("mongodb",), ports=(27017, 27018, 27019), rank=22, after=("silent/silent",)), BUILD)
 
 _SPEAKS_HTTP = b"It looks like you are trying to access MongoDB over HTTP"
 

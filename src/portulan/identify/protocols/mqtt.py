@@ -36,7 +36,7 @@ def connect_v5(nonce: bytes) -> bytes:
 
 
 V5 = Probe("mqtt-5", connect_v5, ("mqtt",), ports=(1883, 8883), rank=88, after=("closes", "resets"))
-PROBES = (Probe("mqtt", connect, ("mqtt",), ports=(1883, 8883), rank=14, after=("closes", "resets")), V5)
+PROBES = (Probe("mqtt", connect, ("mqtt",), ports=(1883, 8883), rank=14, after=("closes/closes", "resets/resets")), V5)
 
 OTHER_VERSION = 1
 _REFUSALS = {

@@ -39,9 +39,9 @@ PROBES = (
         _by_tcp(*PROGRAMS["rpcbind"]),
         ("rpcbind", "onc-rpc"),
         ports=(111,),
-        rank=40,
+        rank=22,
         in_tls=False,
-        after=("resets", "silent"),
+        after=("resets/resets", "silent/closes"),
     ),
     Probe("nfs", _by_tcp(*PROGRAMS["nfs"]), ("nfs",), ports=(2049,), rank=80, in_tls=False, after=("resets", "silent")),
     Probe(

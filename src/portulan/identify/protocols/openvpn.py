@@ -32,7 +32,15 @@ def _by_tcp(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("openvpn-udp", reset, ("openvpn",), "udp", (1194,), rank=22, in_tls=False),
-    Probe("openvpn", _by_tcp, ("openvpn",), ports=(1194, 443), rank=32, in_tls=False, after=("closes",)),
+    Probe(
+        "openvpn",
+        _by_tcp,
+        ("openvpn",),
+        ports=(1194, 443),
+        rank=18,
+        in_tls=False,
+        after=("resets/closes", "closes/resets"),
+    ),
 )
 
 

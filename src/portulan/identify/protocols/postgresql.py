@@ -26,9 +26,9 @@ SSL_REQUEST = Probe(
     fixed(bytes.fromhex("0000000804d2162f")),
     ("postgresql",),
     ports=(5432, 5433, 6432, 26257),
-    rank=18,
+    rank=58,
     in_tls=False,
-    after=("closes", "resets"),
+    after=("closes", "resets/resets"),
 )
 PROBES = (SSL_REQUEST, STARTUP)
 

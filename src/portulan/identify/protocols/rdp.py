@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 # TPKT, an X.224 connection request without references, and a negotiation request for TLS and CredSSP.
 REQUEST = bytes.fromhex("030000130ee00000000000 0100080003000000")
-PROBES = (Probe("rdp", fixed(REQUEST), ("rdp",), ports=(3389, 3388, 3390), rank=26, in_tls=False),)
+PROBES = (
+    Probe(
+        "rdp",
+        fixed(REQUEST),
+        ("rdp",),
+        ports=(3389, 3388, 3390),
+        rank=26,
+        in_tls=False,
+        after=("resets", "closes/resets"),
+    ),
+)
 
 _CONFIRM = bytes.fromhex("030000130ed0")
 _NEGOTIATION = struct.Struct("<BxHI")

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 STREAM = b"JRMI\0\2\x4b"
 """The magic number, version 2, the stream protocol."""
 PROBES = (
-    Probe("rmi", fixed(STREAM), ("rmi",), ports=(1099, 1098, 1090, 9010, 9999), rank=46, after=("silent", "closes")),
+    Probe(
+        "rmi",
+        fixed(STREAM),
+        ("rmi",),
+        ports=(1099, 1098, 1090, 9010, 9999),
+        rank=46,
+        after=("silent/closes", "closes/closes"),
+    ),
 )
 
 _ACKNOWLEDGED, _NOT_SUPPORTED = 0x4E, 0x4F

@@ -20,7 +20,7 @@ def hello(nonce: bytes) -> bytes:
     return bytes([_VERSION]) + struct.pack(">II", 0, 0) + (nonce * _SIZE)[: _SIZE - 8]
 
 
-PROBES = (Probe("rtmp", hello, ("rtmp",), ports=(1935,), rank=72, after=("silent",)),)
+PROBES = (Probe("rtmp", hello, ("rtmp",), ports=(1935,), rank=46, after=("silent/silent",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -22,7 +22,9 @@ def options(nonce: bytes) -> bytes:
     return f"OPTIONS * RTSP/1.0\r\nCSeq: {int.from_bytes(nonce[:3], 'big')}\r\nUser-Agent: portulan\r\n\r\n".encode()
 
 
-PROBES = (Probe("rtsp", options, ("rtsp",), ports=(554, 8554, 322, 7070, 5000), rank=34, after=("silent", "answers")),)
+PROBES = (
+    Probe("rtsp", options, ("rtsp",), ports=(554, 8554, 322, 7070, 5000), rank=23, after=("silent/silent", "answers")),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -34,7 +34,7 @@ def options(transport: str, nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("sip-udp", lambda nonce: options("UDP", nonce), ("sip",), "udp", (5060,), rank=16, in_tls=False),
-    Probe("sip", lambda nonce: options("TCP", nonce), ("sip",), ports=(5060, 5061), rank=21, after=("silent",)),
+    Probe("sip", lambda nonce: options("TCP", nonce), ("sip",), ports=(5060, 5061), rank=21, after=("silent/closes",)),
 )
 
 

@@ -19,7 +19,7 @@ METHODS = Probe(
     fixed(bytes([5, 2, 0, 2])),
     ("socks5",),
     ports=(1080, 9050, 9150, 1081, 10808),
-    rank=28,
+    rank=41,
     after=("silent", "closes"),
 )
 SOCKS4 = Probe(

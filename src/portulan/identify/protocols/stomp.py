@@ -18,8 +18,8 @@ PROBES = (
         fixed(b"CONNECT\naccept-version:1.0,1.1,1.2\nhost:portulan.invalid\n\n\0"),
         ("stomp",),
         ports=(61613, 61612),
-        rank=52,
-        after=("closes",),
+        rank=32,
+        after=("closes/silent",),
     ),
 )
 

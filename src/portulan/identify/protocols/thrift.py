@@ -38,7 +38,7 @@ def framed(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("thrift-framed", framed, ("thrift",), ports=(9090, 9083, 10000), rank=52, after=("closes", "resets")),
-    Probe("thrift", call, ("thrift",), ports=(9090, 9083, 10000), rank=54, after=("closes", "silent")),
+    Probe("thrift", call, ("thrift",), ports=(9090, 9083, 10000), rank=42, after=("closes/closes", "silent")),
 )
 
 

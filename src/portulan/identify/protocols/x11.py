@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 SETUP = struct.pack("<cxHHHHxx", b"l", 11, 0, 0, 0)
 """Least significant byte first, version 11.0, no authorization."""
 PROBES = (
-    Probe("x11", fixed(SETUP), ("x11",), ports=tuple(range(6000, 6010)), rank=44, in_tls=False, after=("closes",)),
+    Probe(
+        "x11",
+        fixed(SETUP),
+        ("x11",),
+        ports=tuple(range(6000, 6010)),
+        rank=40,
+        in_tls=False,
+        after=("closes/closes", "zookeeper-srvr:silent"),
+    ),
 )
 
 _FAILED, _SUCCESS, _AUTHENTICATE = 0, 1, 2

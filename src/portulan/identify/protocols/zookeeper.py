@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from portulan.identify.answers import Answer
 
-PROBES = (Probe("zookeeper-srvr", fixed(b"srvr"), ("zookeeper",), ports=(2181, 2182), rank=36, after=("closes",)),)
+PROBES = (
+    Probe("zookeeper-srvr", fixed(b"srvr"), ("zookeeper",), ports=(2181, 2182), rank=15, after=("closes/closes",)),
+)
 
 _VERSION = re.compile(rb"(Zookeeper|ClickHouse Keeper) version: v?(\d[\w.]*)[^\n]*\n")
 _MODE = re.compile(rb"\nMode: ([a-z]+)\n")
