@@ -184,7 +184,8 @@ class Scanned:
         seen = survey(command_lines=True)
         held = [one for one in seen if one.transport == "tcp" and one.local.port in ports and _answers_at(one, host)]
         self._read += held
-        self._incomplete += [refused for refused in seen.incomplete if refused not in self._incomplete]
+        if any(one.processes_missing == "not permitted" for one in held):  # else it is about ports that nobody wants
+            self._incomplete += [refused for refused in seen.incomplete if refused not in self._incomplete]
         self.counted.append(Counted.of((host.address, host.name, True, len(held), *(0,) * 6, None)))
 
     def _found(self, begun: Begun, slowed: int = 0) -> Iterator[Observation]:
@@ -196,19 +197,20 @@ class Scanned:
         found = len(left.open), closed, filtered, unreachable, silent, missing, slowed
         counted = Counted.of((host.address, host.name, False, *found, begun.why))
         self.counted.append(counted)
-        if begun.why is not None and _answered(counted):
+        if begun.why is not None and answered(counted):
             hint = "ask fewer a second, as --rate 100, or fewer ports"
             self._incomplete.append(Incomplete(f"{missing} ports of {host.address}", begun.why, hint))
         yield from _observations(host, left.open)
 
 
-def _answered(counted: Counted) -> bool:
+def answered(counted: Counted) -> bool:
+    """Tell whether a host, or a packet filter in front of it, said anything."""
     return bool(counted.read or counted.open or counted.closed or counted.filtered)
 
 
 def nobody(counted: Iterable[Counted]) -> bool:
     """Tell whether no host said anything."""
-    return not any(map(_answered, counted))
+    return not any(map(answered, counted))
 
 
 def _answers_at(seen: Observation, host: Host) -> bool:

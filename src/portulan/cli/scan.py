@@ -17,7 +17,7 @@ from portulan.errors import UsageError
 from portulan.model import Incomplete
 from portulan.scan.resuming import State, read_state, write_state
 from portulan.scan.targets import parse_target, say_span, without
-from portulan.scanned import Scanned, all_ports, asked, likely_ports, nobody, outside
+from portulan.scanned import Scanned, all_ports, answered, asked, likely_ports, nobody, outside
 from portulan.whom import addresses_of
 
 TYPE_CHECKING = False
@@ -97,12 +97,12 @@ def _begin(flags: Namespace) -> State:
         raise UsageError(message, hint=f"at most {MOST_HOSTS:,}, as 10.1.0.0/16; of IPv6 name the addresses")
     if not ports:
         ports = all_ports() if hosts == 1 else likely_ports(open_map())
-    return State(tuple(spans), ports, 0, (), flags.connect, tuple(map(short, words)))
+    return State(tuple(spans), ports, 0, (), flags.connect)
 
 
 def _split(flags: Namespace) -> tuple[list[str], tuple[int, ...]]:
     """Return the targets without ports, and the ports that are wanted."""
-    wanted = all_ports() if flags.ports == "all" else parse_ports(flags.ports) if flags.ports else ()
+    wanted = all_ports() if flags.ports == "all" else parse_ports(flags.ports) if flags.ports is not None else ()
     words: list[str] = []
     for word in flags.targets:
         host, own = split_target(word)
@@ -258,9 +258,11 @@ def _say_counts(seen: Scanned) -> None:
 
 
 def _say_slowed(seen: Scanned) -> None:
-    """Say where answers were lost, and what was done about it."""
+    """Say where answers were lost and what was done about it, and which hosts that were named do not answer."""
+    named = {say_span(span) for span in seen.state.spans if span.alone}
     for one in seen.counted:
         if one.slowed:
-            say(
-                f"note: {clean(one.address)} lost answers, {one.slowed} times; it was asked fewer at a time, and again\n"
-            )
+            lost = f"{clean(one.address)} lost answers, {one.slowed} times"
+            say(f"note: {lost}; it was asked fewer at a time, and what was lost again\n")
+        if one.address in named and not answered(one):
+            say(f"note: {clean(one.address)}: {one.why or 'nobody answers'}\n")

@@ -52,8 +52,9 @@ PATIENCE = 8
 SPIN = 256
 """So many are asked on this machine between two looks at the clock where there is a rate."""
 _EAGER = sys.platform == "linux"
+_NONBLOCK: int = getattr(_socket, "SOCK_NONBLOCK", 0)
 _REFUSED = errno.ECONNREFUSED
-_RESET = struct.pack("ii", 1, 0)  # struct linger, socket(7): on, after no time
+_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # struct linger: on, after no time
 _LONGEST = struct.pack("ll", 0, int(EAGER_S * 1_000_000))  # struct timeval
 _IP_RECVERR, _IPV6_RECVERR, _MSG_ERRQUEUE = 11, 25, 0x2000
 """linux/in.h, linux/in6.h, linux/socket.h; the module has no names for them."""
@@ -209,7 +210,9 @@ class Scan:
                 if error != _REFUSED:
                     break
                 refused += 1
-            for _ in range(refused + (refused < len(ports))):
+            if refused == len(line.queue):
+                line.queue.clear()
+            for _ in range(min(refused + 1, len(ports)) if line.queue else 0):
                 line.queue.popleft()
             line.sweep.note_closed(ports[:refused])
             if refused < len(ports):
@@ -241,8 +244,6 @@ class Scan:
                 free.close()
                 made = _socket_of(line.family)
                 made.bind((line.address, own, *line.more))
-            except NotPermitted:
-                raise
             except OSError:  # somebody was faster, or there is no room
                 continue
             made.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, _LONGEST)
@@ -252,13 +253,12 @@ class Scan:
     def _begin(self, line: Line, port: int, now: float) -> None:
         """Begin an attempt."""
         try:
-            made = _socket_of(line.family)
-        except NotPermitted:
-            raise
+            made = _socket_of(line.family, _NONBLOCK)
         except OSError as error:
-            self._note(line, port, outcome_of(error.errno or 0))
+            self._note(line, port, outcome_of(error.errno or errno.ENOBUFS))
             return
-        made.settimeout(0.0)
+        if not _NONBLOCK:
+            made.settimeout(0.0)
         if _EAGER and not line.near:
             level, option = (
                 (_socket.IPPROTO_IP, _IP_RECVERR) if not line.more else (_socket.IPPROTO_IPV6, _IPV6_RECVERR)
@@ -374,10 +374,10 @@ def _addresses(line: Line, ports: Sequence[int]) -> Iterator[tuple[Any, ...]]:
     return zip(repeat(line.address), ports, *map(repeat, line.more))
 
 
-def _socket_of(family: int) -> _socket.socket:
+def _socket_of(family: int, flag: int = 0) -> _socket.socket:
     """Make a socket of TCP. Raises NotPermitted where this process may make none, OSError where there is no room."""
     try:
-        return _socket.socket(family, _socket.SOCK_STREAM)
+        return _socket.socket(family, _socket.SOCK_STREAM | flag)
     except PermissionError as error:
         message = f"this process may open no connections: {error.strerror}"
         raise NotPermitted(message, hint="it runs in a sandbox; ask from outside of it") from None

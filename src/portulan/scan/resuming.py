@@ -42,7 +42,6 @@ class State(Value):
     taken: int
     begun: tuple[Begun, ...]
     connect: bool
-    words: tuple[str, ...]
 
 
 def document_of(state: State) -> dict[str, Any]:
@@ -52,7 +51,6 @@ def document_of(state: State) -> dict[str, Any]:
         "targets": [{"span": say_span(span), "name": span.name, "alone": span.alone} for span in state.spans],
         "ports": ranges_of(state.ports),
         "connect": state.connect,
-        "words": list(state.words),
         "taken": state.taken,
         "begun": [
             {
@@ -84,7 +82,6 @@ def state_of(document: Any) -> State:  # noqa: ANN401  # whatever JSON has
         _count(document, "taken"),
         tuple(map(_begun, _list(document, "begun"))),
         _is(document, "connect", bool),
-        tuple([_is({"word": word}, "word", str) for word in _list(document, "words")]),
     )
 
 

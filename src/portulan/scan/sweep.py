@@ -1,9 +1,9 @@
 """One host: what is known of its ports so far, and what to try next. It has no sockets and no clock.
 
 Ports are asked in batches. What answers is known. Silence is believed only if the canary, a port that has answered
-before, still answers after the batch: if it does not, answers were lost, the batch's silent ports are asked again, and
-fewer at a time. Ports that stayed silent are asked once more at the end, with longer to wait, and as long as such a
-pass brings answers, a few times more.
+before and is asked again with each batch, still answers: if it does not, answers are being lost, the batch's silent
+ports are asked again, and fewer at a time. Ports that stayed silent are asked once more at the end, with longer to
+wait, and as long as such a pass brings answers, a few times more.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ TO_MEET = 16
 """So many ports tell whether there is anybody."""
 MOST_LOST = 6
 """So often in a row may the canary be silent, or this machine without room, at the slowest pace."""
-ANSWERS = ("open", "closed", "filtered")
-"""Somebody is there: the host, or a packet filter in front of it."""
 
 
 class Left(Value):
@@ -55,7 +53,8 @@ class Sweep:
         self._silent: list[int] = []
         self._asked: dict[int, None] = {}  # of this batch, and not known yet
         self._quiet: list[int] = []  # of this batch
-        self._checking = False
+        self._guard: int | None = None  # the canary of this batch
+        self._guard_lost = False
         self._answered = self._crowded = self._tried = False
         self._lost = 0
 
@@ -73,7 +72,7 @@ class Sweep:
     @property
     def left(self) -> Left:
         """What is not known yet: of a batch that has not ended, the silent ports too."""
-        ports = (*[port for port in self._asked if not self._checking], *self._quiet, *self._again)
+        ports = (*[port for port in self._asked if port != self._guard], *self._quiet, *self._again)
         rest = tuple(self._ports[self._place :])
         counts = tuple(self.counts.items())
         return Left((*ports, *rest), tuple(self._silent), self.number, tuple(self.open), counts, self.canary)
@@ -97,38 +96,42 @@ class Sweep:
         """Begin a batch and return its ports; none while one is under way, or when all is known."""
         if self.over or self._asked:
             return []
-        if self._checking and self.canary is not None:
-            batch = [self.canary]
-        else:
-            most = self.pace.window * BATCH if self.met or self._place else TO_MEET
-            batch, self._again = self._again[:most], self._again[most:]
-            if len(batch) < most:
-                more = self._ports[self._place : self._place + most - len(batch)]
-                self._place += len(more)
-                batch += more
+        most = self.pace.window * BATCH if self.met or (self._alone and self._place) else TO_MEET
+        batch, self._again = self._again[:most], self._again[most:]
+        if len(batch) < most:
+            more = self._ports[self._place : self._place + most - len(batch)]
+            self._place += len(more)
+            batch += more
+        self._guard, self._guard_lost = self.canary, False
+        if self._guard is not None:
+            batch.append(self._guard)
         self._asked = dict.fromkeys(batch)
         return batch
 
     def note_closed(self, ports: Sequence[int]) -> None:
         """Take many ports that refused, as `note` does one."""
-        if self._checking or not ports:
-            for port in ports:
-                self.note(port, "closed")
-            return
-        for port in ports:
-            del self._asked[port]
-        self.counts["closed"] += len(ports)
-        self._answered, self.canary = True, ports[-1]
-        if not self._asked:
-            self._end_batch()
+        if ports and ports[-1] == self._guard:
+            self.note_closed(ports[:-1])
+            self.note(ports[-1], "closed")
+        elif ports:
+            if len(ports) == len(self._asked):
+                self._asked.clear()
+            else:
+                for port in ports:
+                    del self._asked[port]
+            self.counts["closed"] += len(ports)
+            self._answered, self.canary = True, ports[-1]
+            if not self._asked:
+                self._end_batch()
 
     def note(self, port: int, outcome: Outcome) -> None:
         """Take what came of a port."""
         del self._asked[port]
-        if self._checking:
-            self._note_canary(port, outcome)
-            return
         match outcome:
+            case "crowded" if port == self._guard:
+                self._crowded = True
+            case _ if port == self._guard:
+                self._guard_lost = outcome not in {"open", "closed", "again"}
             case "open":
                 self.open.append(port)
             case "closed" | "filtered" | "unreachable":
@@ -136,54 +139,29 @@ class Sweep:
             case "silent":
                 self._quiet.append(port)
             case "forbidden":
-                self._give_up("this machine does not let it go out")
+                self._give_up("this machine does not let it go out", port)
                 return
             case "again" | "crowded":
                 self._again.append(port)
                 self._crowded |= outcome == "crowded"
-        if outcome in ANSWERS:
-            self._answered = True
-            if outcome != "filtered":
-                self.canary = port
+        if outcome in {"open", "closed"} and port != self._guard:
+            self._answered, self.canary = True, port
         if not self._asked:
             self._end_batch()
 
-    def stop(self, why: str) -> None:
-        """End before the time."""
-        if not self.over:
-            self._give_up(why)
-
     def _end_batch(self) -> None:
-        """Judge a batch of which all is known."""
-        if self._crowded:
-            self._slow_down("this machine has no room for more connections")
-        elif self._quiet and self.canary is not None:
-            self._checking = True
-            return
+        """Judge a batch of which all is known: believe its silence, or repeat it."""
+        if self._crowded or (self._quiet and self._guard_lost):
+            self._again, self._quiet = [*self._again, *self._quiet], []
+            why = f"port {self._guard}, which had answered, answered no more"
+            self._slow_down("this machine has no room for more connections" if self._crowded else why)
         else:
             self.pace.went_well()
             self._lost = 0
             if not self.met:
                 self._nobody_yet()
-        self._crowded = False
-        self._silent += self._quiet
-        self._quiet = []
-        self._end_pass()
-
-    def _note_canary(self, port: int, outcome: Outcome) -> None:
-        """Believe the silence of a batch, or repeat it."""
-        if outcome in {"again", "crowded"}:  # then it is drawn again
-            self._slow_down("this machine has no room for more connections")
-            return
-        self._checking = False
-        if outcome in {"open", "closed"}:
-            self._lost = 0
-            self.pace.went_well()
             self._silent += self._quiet
-        else:
-            self._again += self._quiet
-            self._slow_down(f"port {port}, which had answered, answered no more")
-        self._quiet = []
+        self._crowded, self._quiet, self._guard = False, [], None
         self._end_pass()
 
     def _slow_down(self, why: str) -> None:
@@ -214,7 +192,7 @@ class Sweep:
         self._silent = []
         self.over = True
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: str, *ports: int) -> None:
         self.over, self.why = True, why
-        self._again += [*([] if self._checking else self._asked), *self._quiet]
-        self._asked, self._quiet, self._checking = {}, [], False
+        self._again += [*[port for port in self._asked if port != self._guard], *ports, *self._quiet]
+        self._asked, self._quiet = {}, []

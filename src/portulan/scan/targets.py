@@ -59,7 +59,7 @@ class Host(Value):
 def parse_target(text: str, resolve: Resolve) -> Span:
     """Read one target. Of a name's addresses the first is taken. Raises UsageError for what is none."""
     word = text.removeprefix("[").removesuffix("]") if text.startswith("[") and text.endswith("]") else text
-    if not word or not word.isascii() or any(character.isspace() for character in word):
+    if not word or not word.isascii() or not word.isprintable() or " " in word:
         raise _no_target(text)
     span = _network(word) or _range(word, text) or _address(word)
     if span is not None:

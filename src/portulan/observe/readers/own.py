@@ -1,9 +1,9 @@
 """Portulan's own documents: what `list`, `who`, the page, `watch`, `observe` and `scan` write as JSON and JSON Lines.
 
 The schemas are `portulan.observations/1`, `observation/1`, `list/1`, `verdict/1`, `lookup/1`, `scan/1` and `event/1`. A
-document begins with the name of its schema. What it holds comes back field by field; keys that are not known are passed over,
-since they may be added within /1. What was `live` there is `imported` here: it was seen by somebody else, or at another
-time.
+document begins with the name of its schema. What it holds comes back field by field; keys that are not known are passed
+over, since they may be added within /1. What was `live` there is `imported` here: it was seen by somebody else, or at
+another time.
 """
 
 from __future__ import annotations
