@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parents[1] / "src" / "portulan"
 
 GROUND = {"model", "errors"}
-ROOMS = {"registry", "observe", "identify", "judge", "coordinate", "census"}
+ROOMS = {"registry", "observe", "identify", "scan", "judge", "coordinate", "census"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "registry": GROUND,
     "observe": GROUND,
     "identify": GROUND,
+    "scan": GROUND,
     "judge": GROUND,
     "coordinate": GROUND | {"registry"},
     "census": GROUND | {"registry", "judge", "observe"},
@@ -36,12 +37,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "watched": GROUND | ROOMS - {"census"} | {"answer", "judging"},
     # what answers, joined with the map
     "probed": GROUND | ROOMS - {"census"},
+    # what a scan finds, joined with the map and this machine
+    "scanned": GROUND | ROOMS - {"census"} | {"probed", "whom"},
+    # whom one may ask
+    "whom": GROUND,
     # what an answer reads like: as JSON, and as one sentence
     "document": GROUND,
     "sentence": GROUND | {"judge"},
     # strangers to one another
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
-    "cli": GROUND | ROOMS | {"answer", "judging", "document", "sentence", "watched", "probed", "atlas", ""},
+    "cli": GROUND
+    | ROOMS
+    | {"answer", "judging", "document", "sentence", "watched", "probed", "scanned", "whom", "atlas", ""},
     # import portulan: names that are fetched when they are asked for
     "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed"},
     "__main__": {"cli"},

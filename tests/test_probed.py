@@ -10,7 +10,8 @@ import pytest
 from portulan.answer import open_map
 from portulan.model import Endpoint, Identification, Process, replace
 from portulan.observe import survey
-from portulan.probed import addresses_of, can_be_asked, is_here, is_private, known_of, target_of, with_names
+from portulan.probed import can_be_asked, known_of, target_of, with_names
+from portulan.whom import addresses_of, is_here, is_private
 
 
 def test_what_holds_a_port_comes_before_what_it_is_called() -> None:

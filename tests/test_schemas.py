@@ -15,6 +15,7 @@ from referencing import Registry, Resource
 from portulan import model
 from portulan.answer import lookup
 from portulan.document import port_document
+from portulan.scanned import Counted
 from tests.cli.door import CODES, portulan
 from tests.identify.servers import saying, serving
 
@@ -435,3 +436,15 @@ def test_what_answers_is_what_its_schema_says() -> None:
     defined = SCHEMAS["identify-1.json"]["$defs"]
     assert list(defined["answer"]["properties"]) == [*model.Identification._fields, "address"]
     assert list(defined["line"]["properties"]) == ["schema", *model.Identification._fields, "address"]
+
+
+def test_a_scan_is_what_its_schema_says(held_port: int) -> None:
+    """`scan` prints its document as JSON, with a count for each host, and verdicts as JSON Lines."""
+    where = f"127.0.0.1:{held_port}"
+    for more in ((), ("--connect",), ("--connect", "--probe")):
+        document = asked("scan", where, *more, "--json")
+        check("scan-1.json", document)
+        assert document["verdicts"]
+        for line in lines("scan", where, *more, "--format", "jsonl"):
+            check("verdict-1.json", line)
+    assert set(SCHEMAS["scan-1.json"]["$defs"]["counted"]["properties"]) == set(Counted._fields)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from typing import TYPE_CHECKING
 
-from portulan.errors import NotFound
 from portulan.identify import Known, case_of, identify, why_left_alone
 from portulan.identify.protocols import probes
 from portulan.model import Value, replace
@@ -16,17 +13,6 @@ if TYPE_CHECKING:
 
     from portulan.model import Identification, Observation, Transport
     from portulan.registry.index import Index
-
-PRIVATE = tuple(
-    [
-        ipaddress.ip_network(network)
-        for network in (
-            *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8"),  # RFC 1918, 3927, 1122
-            *("fc00::/7", "fe80::/10", "::1/128"),  # RFC 4193, 4291
-        )
-    ]
-)
-"""Networks that nobody outside is reached in."""
 
 OVER_TLS = frozenset(
     {
@@ -186,37 +172,3 @@ def probe_listeners(seen: Sequence[Observation], index: Index) -> list[Observati
         replace(item, identification=answers[targets[number]]) if number in targets else item
         for number, item in enumerate(seen)
     ]
-
-
-# ----------------------------------------------------------------------------------------------------- whom one may ask
-
-
-def addresses_of(host: str) -> list[str]:
-    """Return the addresses of a host. Raises NotFound for a name without any."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        message = f"{host!r} has no address: {error}"
-        raise NotFound(message, hint="an address, or a name that this machine can resolve") from None
-    return list(dict.fromkeys([str(entry[4][0]) for entry in found]))
-
-
-def is_private(address: str) -> bool:
-    """Tell whether an address is one of loopback or of a private network, or of this machine."""
-    at = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(at, "ipv4_mapped", None)
-    at = at if mapped is None else mapped
-    return any(at in network for network in PRIVATE if network.version == at.version) or is_here(address)
-
-
-def is_here(address: str) -> bool:
-    """Tell whether an address is one of this machine: then a socket can be bound to it."""
-    at = ipaddress.ip_address(address.partition("%")[0])
-    if at.is_loopback:
-        return True
-    try:
-        with socket.socket(socket.AF_INET6 if at.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as bound:  # noqa: PLR2004  # IPv6
-            bound.bind((address, 0))
-    except OSError:
-        return False
-    return True

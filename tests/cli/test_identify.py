@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from portulan.cli.identify import parse_ports, split_target
+from portulan.cli.targets import parse_ports, split_target
 from portulan.errors import UsageError
 from tests.cli.door import portulan
 from tests.identify.servers import Server, http, saying, serving, silent

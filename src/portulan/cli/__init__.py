@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from portulan.answer import Answer, NameAnswer
     from portulan.model import Incomplete
 
-VERBS = frozenset({"watch", "observe", "identify", "registry", "completion", "help"})
+VERBS = frozenset({"watch", "observe", "identify", "scan", "registry", "completion", "help"})
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
 MOST_HITS = 10_000
@@ -41,6 +41,10 @@ VALUED = frozenset(
         "--host",
         "--at",
         "--udp",
+        "--ports",
+        "--exclude",
+        "--rate",
+        "--resume",
     }
 )
 """Options with a value, which may be a word of its own."""

@@ -14,11 +14,12 @@ from portulan.model import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from portulan.answer import Answer, Machine, Territory
     from portulan.model import Assignment, Observation, Verdict
+    from portulan.scanned import Counted
 
 ASSIGNMENT_COLUMNS = (
     "port",
@@ -135,6 +136,14 @@ def print_imported(verdicts: Iterable[Verdict], seen: Machine, form: str) -> Non
         print_verdicts(verdicts, seen, form)
 
 
+def print_scan(
+    verdicts: Iterable[Verdict], seen: Machine, targets: Sequence[str], counted: Callable[[], tuple[Counted, ...]]
+) -> None:
+    """Print what a scan found, as hosts are done, and then what came of each host."""
+    before = f'"schema": "portulan.scan/1", "snapshot": {json.dumps(seen.snapshot)}, "targets": {json.dumps(targets)}'
+    _stream(f'{before}, "verdicts"', map(plain, verdicts), seen, lambda: {"hosts": plain(counted())})
+
+
 def print_observations(seen: Territory, form: str) -> None:
     """Print the sockets of a machine without verdicts, as they are read."""
     if form == "jsonl":
@@ -146,15 +155,21 @@ def print_observations(seen: Territory, form: str) -> None:
         _stream('"schema": "portulan.observations/1", "observations"', map(plain, seen), seen)
 
 
-def _stream(before: str, elements: Iterable[object], seen: Territory) -> None:
-    """Print a document whose list is as long as the machine has sockets, an element a line."""
+def _stream(
+    before: str, elements: Iterable[object], seen: Territory, after: Callable[[], dict[str, object]] = dict
+) -> None:
+    """Print a document whose list is as long as the machine has sockets, an element a line.
+
+    `after` are members that are known when the list has ended.
+    """
     write = sys.stdout.write
     write(f"{{{before}: [")
     separator = "\n"
     for element in elements:
         write(separator + json.dumps(element))
         separator = ",\n"
-    write(f'\n], "incomplete": {json.dumps(plain(seen.incomplete))}}}\n')
+    rest = {**after(), "incomplete": plain(seen.incomplete)}
+    write(f"\n], {json.dumps(rest)[1:]}\n")
 
 
 def _print_answer_csv(answer: Answer | NameAnswer, *, first: bool, map_wanted: bool, territory: bool) -> None:

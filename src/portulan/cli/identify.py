@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from portulan.answer import open_map, short
 from portulan.cli import say, say_incomplete, worse
+from portulan.cli.targets import parse_ports, split_target
 from portulan.cli.terminal import Style, clean, print_rows
 from portulan.document import plain
 from portulan.errors import UsageError
-from portulan.model import PORTS, Incomplete, Value, replace
-from portulan.probed import Target, addresses_of, is_here, is_private, probe, targets_at, targets_here
+from portulan.model import Incomplete, Value, replace
+from portulan.probed import Target, probe, targets_at, targets_here
+from portulan.whom import addresses_of, is_here, is_private
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -29,7 +31,6 @@ COLUMNS = (
 )
 SILENT_S = 1.0
 """Nothing is said of the progress of what takes less."""
-MOST_DIGITS = 5
 
 
 class Wish(Value):
@@ -106,42 +107,6 @@ def _known_here(flags: Namespace) -> dict[tuple[int, str], Target]:
 
     here = targets_here(survey(command_lines=True), open_map(), consent=flags.consent)
     return {(target.port, target.transport): target for target in here}
-
-
-def split_target(text: str) -> tuple[str, tuple[int, ...]]:
-    """Split HOST[:PORTS], [IPV6]:PORTS, an IPv6 address, or PORTS of this machine."""
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        if not bracket or not host or (rest and not rest.startswith(":")):
-            message = f"{short(text)!r} is not a target"
-            raise UsageError(message, hint="portulan identify [::1]:22,80")
-        return host, parse_ports(rest[1:]) if rest else ()
-    if text.count(":") > 1:
-        return text, ()
-    host, colon, ports = text.partition(":")
-    if not colon and host.replace(",", "").replace("-", "").isdecimal():
-        return "127.0.0.1", parse_ports(host)
-    return host or "127.0.0.1", parse_ports(ports) if colon else ()
-
-
-def parse_ports(text: str) -> tuple[int, ...]:
-    """Read `22,80,8000-8100`."""
-    ports: dict[int, None] = {}
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        numbers = [_number(first, text), _number(last if dash else first, text)]
-        if numbers[0] > numbers[1]:
-            message = f"{short(part)!r} is no range"
-            raise UsageError(message, hint=f"write {last}-{first}")
-        ports |= dict.fromkeys(range(numbers[0], numbers[1] + 1))
-    return tuple(ports)
-
-
-def _number(digits: str, text: str) -> int:
-    if digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS and 0 < int(digits) < PORTS:
-        return int(digits)
-    message = f"{short(text)!r} is not a list of ports"
-    raise UsageError(message, hint="write them as 22,80,8000-8100")
 
 
 # ----------------------------------------------------------------------------------------------------------- the plan

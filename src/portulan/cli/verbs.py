@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from portulan.cli import FORMATS, parse_format, place_of_verb
 from portulan.errors import UsageError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from typing import Any, NoReturn
 
     from _typeshed import SupportsWrite
 
@@ -36,6 +36,8 @@ What is on this port, and is it what belongs there?
     portulan observe --to PLACE      what is on this machine, or in FILE, into a folder or bucket that many write to
   what answers
     portulan identify [HOST[:PORTS]] what protocol really answers, by asking: here, or on a host that agrees
+    portulan scan TARGET ...         what is open there, with verdicts: addresses, names, networks, ranges; this machine
+                                     is read, not scanned
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
@@ -58,6 +60,13 @@ identify
   --yes   --consent              ask without showing the plan; also what can disturb (printers, controllers ...)
   --transcript                   show what was said, byte by byte
   --i-am-allowed                 ask also hosts outside of private networks
+
+scan
+  --ports PORTS|all   --exclude TARGETS   which ports (all of one host, the likely ones of many); whom to leave out
+  --connect                      scan this machine too, as a connection sees it
+  --rate N   --resume FILE       at most so many connections a second; go on with a scan that was interrupted
+  --probe   --consent            ask what answers on the open ports, as identify does
+  --yes   --i-am-allowed         also more than a million connections; also hosts outside of private networks
 
 observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
@@ -101,6 +110,7 @@ def run_verb(words: list[str]) -> int:
         "watch": run_watch,
         "observe": run_observe,
         "identify": run_identify,
+        "scan": run_scan,
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -240,6 +250,38 @@ def run_identify(words: list[str]) -> int:
     return run(flags)
 
 
+# -------------------------------------------------------------------------------------------------------------- scan
+
+
+def run_scan(words: list[str]) -> int:
+    """Find what is open."""
+    parser = _parser("scan", "What is open on some hosts, by connecting, with verdicts. UDP: portulan identify --udp.")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="address, name, network, range or HOST:PORTS")
+    parser.add_argument(
+        "--ports", metavar="PORTS|all", help="as 22,80,8000-8100; none: all of one host, else the likely"
+    )
+    parser.add_argument("--exclude", action="append", default=[], metavar="TARGETS", help="leave these out")
+    parser.add_argument("--connect", action="store_true", help="scan this machine too, which is only read otherwise")
+    parser.add_argument("--rate", type=_rate, metavar="N", help="at most so many connections a second")
+    parser.add_argument("--resume", metavar="FILE", help="go on with a scan that was interrupted; keep it there")
+    parser.add_argument("--probe", action="store_true", help="ask what answers on the open ports, as identify does")
+    parser.add_argument("--consent", action="store_true", help="with --probe, also ask what can disturb")
+    parser.add_argument("--yes", action="store_true", help="also more than a million connections")
+    parser.add_argument("--i-am-allowed", action="store_true", help="scan also hosts outside of private networks")
+    parser.add_argument("--udp", metavar="PORTS", help=argparse.SUPPRESS)  # to say who asks by UDP
+    flags = parser.parse_args(words)
+    from portulan.cli.scan import run  # noqa: PLC0415  # the other verbs do without
+
+    return run(flags)
+
+
+def _rate(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 7 and int(value) > 0):  # noqa: PLR2004  # as below
+        message = f"{value[:40]!r} is not a number from 1 to 9999999"
+        raise UsageError(message, hint="portulan scan 192.168.0.10 --rate 500")
+    return int(value)
+
+
 # ---------------------------------------------------------------------------------------------------------- registry
 
 
@@ -273,6 +315,8 @@ def run_completion(words: list[str]) -> int:
     parser = Parser(prog="portulan completion", description="Print the completion of a shell.", allow_abbrev=False)
     parser.add_argument("shell", choices=sorted(files))
     flags = parser.parse_args(words)
+    from pathlib import Path  # noqa: PLC0415  # the other verbs do without
+
     path = Path(__file__).parent / "data" / "completions" / files[flags.shell]
     sys.stdout.write(path.read_text(encoding="utf-8"))
     return 0

@@ -254,7 +254,9 @@ def say_missing_owner(observation: Observation) -> Evidence:
         "not permitted": "its owner may not be read by this user" if live else "its owner could not be read",
         "other namespace": "its owner is in another process namespace, a container or a host around this one",
         "closed before it could be read": "it was closed before its owner could be read",
-        "not recorded": "whoever recorded it did not say who holds it",
+        "not recorded": "a scan sees that somebody holds it, not who"
+        if live
+        else "whoever recorded it did not say who holds it",
         None: "its owner is not known",
     }[missing]
     unit = f"; its unit is {observation.unit}" if observation.unit else ""

@@ -245,6 +245,8 @@ def source_of(observation: Observation, process: Process | None = None) -> str:
     """Return where a process, or without one a socket, was seen."""
     if observation.perspective != "live":
         return observation.perspective
+    if process is None and observation.processes_missing == "not recorded":
+        return "scan"  # from a socket here its owner could be read
     if observation.system not in LINUX:
         return "psutil"
     return "sock_diag" if process is None else f"/proc/{process.pid}/exe"

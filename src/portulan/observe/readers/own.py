@@ -1,9 +1,9 @@
-"""Portulan's own documents: what `list`, `who`, the page, `watch` and `observe` write as JSON and JSON Lines.
+"""Portulan's own documents: what `list`, `who`, the page, `watch`, `observe` and `scan` write as JSON and JSON Lines.
 
-The schemas are `portulan.observations/1`, `observation/1`, `list/1`, `verdict/1`, `lookup/1` and `event/1`. A document
-begins with the name of its schema. What it holds comes back field by field; keys that are not known are passed over,
-since they may be added within /1. What was `live` there is `imported` here: it was seen by somebody else, or at another
-time.
+The schemas are `portulan.observations/1`, `observation/1`, `list/1`, `verdict/1`, `lookup/1`, `scan/1` and `event/1`. A
+document begins with the name of its schema. What it holds comes back field by field; keys that are not known are passed
+over, since they may be added within /1. What was `live` there is `imported` here: it was seen by somebody else, or at
+another time.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 FORMAT = "portulan"
 SAYS = "Portulan, as JSON or JSON Lines"
 
-LISTINGS = frozenset({"portulan.list/1", "portulan.lookup/1", "portulan.observations/1"})
+LISTINGS = frozenset({"portulan.list/1", "portulan.lookup/1", "portulan.observations/1", "portulan.scan/1"})
 LISTS = frozenset({"observations", "verdicts"})
 """Documents with lists as long as a machine has sockets, and the members that are those lists."""
-_LISTING = re.compile(r'\{\s*"schema"\s*:\s*"portulan\.(?:list|lookup|observations)/')
-_FIRST = re.compile(r'[\s\[]*\{\s*"schema"\s*:\s*"portulan\.(?:observations?|list|verdict|lookup|event)/\d+"')
+_LISTING = re.compile(r'\{\s*"schema"\s*:\s*"portulan\.(?:list|lookup|observations|scan)/')
+_FIRST = re.compile(r'[\s\[]*\{\s*"schema"\s*:\s*"portulan\.(?:observations?|list|verdict|lookup|event|scan)/\d+"')
 
 
 def recognise(head: str, name: str) -> bool:  # noqa: ARG001  # the text alone tells

@@ -45,6 +45,7 @@ _portulan() {
             lookup) ;;
             observe) options+=' --from --host --at --to' ;;
             identify) options+=' --udp --blind --consent --yes --transcript --i-am-allowed' ;;
+            scan) options+=' --ports --exclude --connect --rate --resume --probe --consent --yes --i-am-allowed' ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;
             *) options+=' --with-command-lines --all-owners --this-namespace --history --probe' ;;
@@ -55,7 +56,7 @@ _portulan() {
 
     case $verb in
         '')
-            COMPREPLY=($(compgen -W 'lookup who search list watch observe identify registry completion' -- "$cur"))
+            COMPREPLY=($(compgen -W 'lookup who search list watch observe identify scan registry completion' -- "$cur"))
             # names from /etc/services once there is a letter to go by; the bare list would bury the verbs
             [[ -n $cur ]] && COMPREPLY+=($(compgen -A service -- "$cur"))
             ;;

@@ -1,10 +1,10 @@
 # Completion of portulan for fish.  Load it with: portulan completion fish | source
 
-set -l verbs lookup who search list watch observe identify registry completion
+set -l verbs lookup who search list watch observe identify scan registry completion
 set -l first "not __fish_seen_subcommand_from $verbs"
 set -l rows "not __fish_seen_subcommand_from completion"
-set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify registry completion"
-set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify registry completion"
+set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify scan registry completion"
+set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify scan registry completion"
 
 complete -c portulan -f
 complete -c portulan -l help -d 'Show help'
@@ -26,6 +26,7 @@ complete -c portulan -n "$first" -a list -d 'What listens and dials here'
 complete -c portulan -n "$first" -a watch -d 'What appears, vanishes and changes its holder'
 complete -c portulan -n "$first" -a observe -d 'What somebody else has seen or a file declares'
 complete -c portulan -n "$first" -a identify -d 'What protocol really answers, by asking'
+complete -c portulan -n "$first" -a scan -d 'What is open on some hosts, by connecting'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
@@ -56,6 +57,17 @@ complete -c portulan -n "$identify" -l consent -d 'Also ask what can disturb'
 complete -c portulan -n "$identify" -l yes -d 'Ask without showing the plan'
 complete -c portulan -n "$identify" -l transcript -d 'Show what was said'
 complete -c portulan -n "$identify" -l i-am-allowed -d 'Ask also hosts outside of private networks'
+
+set -l scan "__fish_seen_subcommand_from scan"
+complete -c portulan -n "$scan" -l ports -x -d 'Which ports, or all'
+complete -c portulan -n "$scan" -l exclude -x -d 'Whom to leave out'
+complete -c portulan -n "$scan" -l connect -d 'Scan this machine too'
+complete -c portulan -n "$scan" -l rate -x -d 'At most so many connections a second'
+complete -c portulan -n "$scan" -l resume -r -F -d 'Go on with an interrupted scan'
+complete -c portulan -n "$scan" -l probe -d 'Ask what answers on the open ports'
+complete -c portulan -n "$scan" -l consent -d 'Also ask what can disturb'
+complete -c portulan -n "$scan" -l yes -d 'Also more than a million connections'
+complete -c portulan -n "$scan" -l i-am-allowed -d 'Scan also hosts outside of private networks'
 
 set -l actions info update diff
 set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"
