@@ -23,7 +23,7 @@ def binary_version(nonce: bytes) -> bytes:
     return BINARY.pack(_REQUEST, _VERSION_OPERATION, 0, 0, 0, 0, 0, nonce[:4], 0)
 
 
-VERSION = Probe("memcached", fixed(b"version\r\n"), ("memcached",), ports=(11211,), rank=70)
+VERSION = Probe("memcached", fixed(b"version\r\n"), ("memcached",), ports=(11211,), rank=22, after=("answers",))
 PROBES = (
     VERSION,
     Probe("memcached-binary", binary_version, ("memcached",), ports=(11210,), rank=80, in_tls=False),

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from portulan.identify.answers import Answer
 
 PROBES = (
-    Probe("zookeeper-srvr", fixed(b"srvr"), ("zookeeper",), ports=(2181, 2182), rank=15, after=("closes/closes",)),
+    Probe(
+        "zookeeper-srvr",
+        fixed(b"srvr"),
+        ("zookeeper",),
+        ports=(2181, 2182),
+        rank=15,
+        in_tls=False,
+        after=("closes/closes",),
+    ),
 )
 
 _VERSION = re.compile(rb"(Zookeeper|ClickHouse Keeper) version: v?(\d[\w.]*)[^\n]*\n")
