@@ -67,8 +67,8 @@ def change(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("tacacs", start, ("tacacs",), ports=(49,), rank=77, in_tls=False),
-    Probe("diameter", capabilities, ("diameter",), ports=(3868, 5868), rank=78),
+    Probe("tacacs", start, ("tacacs",), ports=(49,), rank=77, in_tls=False, after=("closes", "resets")),
+    Probe("diameter", capabilities, ("diameter",), ports=(3868, 5868), rank=78, after=("closes/closes",)),
     Probe("kpasswd", change, ("kpasswd",), "udp", (464,), rank=82, in_tls=False),
 )
 

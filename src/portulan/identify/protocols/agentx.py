@@ -23,7 +23,9 @@ def ping(nonce: bytes) -> bytes:
     return _HEAD.pack(1, _PING, _BIG_ENDIAN, nonce[:4], nonce[4:8], nonce[8:12], 0)
 
 
-PROBES = (Probe("agentx", ping, ("agentx",), ports=(705,), rank=88, in_tls=False),)
+PROBES = (
+    Probe("agentx", ping, ("agentx",), ports=(705,), rank=88, in_tls=False, after=("silent/silent", "closes/closes")),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -36,6 +36,7 @@ _NX = re.compile(rb"HELLO NXSERVER - Version (\d[\w.-]{0,20})")
 _ICA = b"\x7f\x7fICA\0"
 _XPRA_HEAD = struct.Struct(">cBBBI")  # "P", flags, compression, index of the chunk, length
 _XPRA_DISCONNECT = re.compile(rb"disconnect: (?:[a-z ]{1,40}, )?invalid packet [ -~]{0,200}\n?")
+_XPRA_SERVER = b"\r\nServer: Xpra-"
 _XPRA_WORDS = (b"disconnect", b"invalid packet", b"challenge", b"hello")
 
 
@@ -54,6 +55,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
         yield Match("guacamole", CERTAIN, "Guacamole's names of arguments", "guacd", facts=facts)
     elif _GUACAMOLE_ERROR.match(data):
         yield Match("guacamole", LIKELY, "Guacamole error", "guacd")
+    elif data.startswith(b"HTTP/1.") and _XPRA_SERVER in data[:400]:
+        yield Match("xpra", CERTAIN, "a web server that names Xpra", "Xpra", over=("http",))
     elif _XPRA_DISCONNECT.fullmatch(data):
         yield Match("xpra", 0.85, "Xpra's words to what is none", "Xpra", over=("http",))
     elif len(data) > _XPRA_HEAD.size and data.startswith(b"P"):

@@ -48,7 +48,7 @@ def ws_probe(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("slp-udp", service_types, ("slp",), "udp", (427,), rank=56, in_tls=False),
-    Probe("slp", service_types, ("slp",), ports=(427,), rank=83, in_tls=False),
+    Probe("slp", service_types, ("slp",), ports=(427,), rank=83, in_tls=False, after=("silent", "closes")),
     Probe("ws-discovery", ws_probe, ("ws-discovery",), "udp", (3702,), rank=47, in_tls=False),
 )
 

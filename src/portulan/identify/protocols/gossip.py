@@ -44,9 +44,17 @@ def handshake(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("memberlist", ping, ("memberlist",), ports=(7946, 8301, 8302, 4648, 9094), rank=71, in_tls=False),
+    Probe(
+        "memberlist",
+        ping,
+        ("memberlist",),
+        ports=(7946, 8301, 8302, 4648, 9094),
+        rank=71,
+        in_tls=False,
+        after=("closes/closes",),
+    ),
     Probe("memberlist-udp", ping, ("memberlist",), "udp", (7946, 8301, 8302, 4648, 9094), rank=68, in_tls=False),
-    Probe("serf", handshake, ("serf",), ports=(7373,), rank=92, in_tls=False),
+    Probe("serf", handshake, ("serf",), ports=(7373,), rank=92, in_tls=False, after=("closes/closes",)),
 )
 
 

@@ -66,7 +66,7 @@ def tuya_heartbeat(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("cast", cast_status, ("castv2",), ports=(8009, 8008), rank=64),
-    Probe("tuya", tuya_heartbeat, ("tuya",), ports=(6668,), rank=90, in_tls=False),
+    Probe("tuya", tuya_heartbeat, ("tuya",), ports=(6668,), rank=90, in_tls=False, after=("silent", "closes")),
     Probe("lifx", lifx_service, ("lifx",), "udp", (56700,), rank=80, in_tls=False),
 )
 

@@ -23,7 +23,7 @@ def auth_list(nonce: bytes) -> bytes:
     return _HEAD.pack(_HEAD.size, _PROGRAM, _VERSION, _AUTH_LIST, _CALL, nonce[:4], 0)
 
 
-PROBES = (Probe("libvirt", auth_list, ("libvirt",), ports=(16509, 16514), rank=79, after=("closes", "silent")),)
+PROBES = (Probe("libvirt", auth_list, ("libvirt",), ports=(16509, 16514), rank=79, after=("resets/resets",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -43,9 +43,24 @@ def edonkey_hello(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("monero", levin_ping, ("monero-p2p",), ports=(18080, 28080, 38080), rank=85, in_tls=False),
-    Probe("edonkey", edonkey_hello, ("edonkey",), ports=(4662,), rank=84, in_tls=False),
-    Probe("gnutella", fixed(b"GNUTELLA CONNECT/0.6\r\n\r\n"), ("gnutella",), ports=(6346, 6347), rank=93),
+    Probe(
+        "monero",
+        levin_ping,
+        ("monero-p2p",),
+        ports=(18080, 28080, 38080),
+        rank=85,
+        in_tls=False,
+        after=("closes/closes",),
+    ),
+    Probe("edonkey", edonkey_hello, ("edonkey",), ports=(4662,), rank=84, in_tls=False, after=("closes/closes",)),
+    Probe(
+        "gnutella",
+        fixed(b"GNUTELLA CONNECT/0.6\r\n\r\n"),
+        ("gnutella",),
+        ports=(6346, 6347),
+        rank=93,
+        after=("closes", "answers"),
+    ),
 )
 
 _GNUTELLA = re.compile(rb"GNUTELLA/(0\.[46]) (\d{3}) ")
@@ -67,7 +82,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
         yield Match("gnutella", CERTAIN, "Gnutella status line", product, version, said)
     elif len(data) >= _LEVIN.size and data[:8] == _SIGNATURE.to_bytes(8, "little"):
         _, size, _, command, _, flags, version = _LEVIN.unpack_from(data)
-        if size < _LARGEST and flags in {_REQUEST, _RESPONSE} and version == 1 and data != answer.sent:
+        if size < _LARGEST and flags == _RESPONSE and version == 1:
             yield Match("monero-p2p", CERTAIN, "Levin message", facts=(("command", str(command)),))
     elif len(data) > _EDONKEY.size + _HASH and answer.probe == "edonkey":
         mark, size, command = _EDONKEY.unpack_from(data)

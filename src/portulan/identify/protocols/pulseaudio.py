@@ -30,7 +30,9 @@ def server_info(nonce: bytes) -> bytes:
     return _FRAME.pack(len(body), _CONTROL, 0, 0, 0) + body
 
 
-PROBES = (Probe("pulseaudio", server_info, ("pulseaudio",), ports=(4713,), rank=86, in_tls=False),)
+PROBES = (
+    Probe("pulseaudio", server_info, ("pulseaudio",), ports=(4713,), rank=86, in_tls=False, after=("resets/resets",)),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -29,7 +29,7 @@ def rpyc_ping(nonce: bytes) -> bytes:
     return _FRAME.pack(len(message), 0) + message + b"\n"
 
 
-PROBES = (Probe("rpyc", rpyc_ping, ("rpyc",), ports=(18812, 18821), rank=83, after=("closes", "silent")),)
+PROBES = (Probe("rpyc", rpyc_ping, ("rpyc",), ports=(18812, 18821), rank=83, after=("silent/silent",)),)
 
 _PRODUCTS = {47: "Pyro4", 48: "Pyro4", 501: "Pyro5", 502: "Pyro5"}
 _HEAD = 24

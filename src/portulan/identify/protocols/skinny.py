@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 _MESSAGE = struct.Struct("<III")  # length of what follows the first two, the version, what it is
 _KEEP_ALIVE, _KEEP_ALIVE_ANSWER = 0, 0x100
-PROBES = (Probe("skinny", fixed(_MESSAGE.pack(4, 0, _KEEP_ALIVE)), ("skinny",), ports=(2000, 2443), rank=86),)
+PROBES = (
+    Probe(
+        "skinny",
+        fixed(_MESSAGE.pack(4, 0, _KEEP_ALIVE)),
+        ("skinny",),
+        ports=(2000, 2443),
+        rank=86,
+        after=("silent", "closes"),
+    ),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

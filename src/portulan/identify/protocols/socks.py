@@ -28,6 +28,7 @@ SOCKS4 = Probe(
     ("socks4",),
     ports=(1080,),
     rank=95,
+    after=("closes", "silent"),
 )
 PROBES = (METHODS, SOCKS4)
 

@@ -23,7 +23,7 @@ def hello(nonce: bytes) -> bytes:
     return _HANDSHAKE + struct.pack(">2sHI12xI", nonce[:2], _PROTOCOL, 0x0500, 0)
 
 
-PROBES = (Probe("xrootd", hello, ("xrootd",), ports=(1094, 1095), rank=87, in_tls=False),)
+PROBES = (Probe("xrootd", hello, ("xrootd",), ports=(1094, 1095), rank=87, in_tls=False, after=("resets/resets",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
