@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from portulan.model import Transport
 
 RECORDED = transcripts()
-LARGE = {"quic": 1_200, "rtmp": 1_537}
-"""Probes whose size is the protocol's: RFC 9000, section 14.1; RTMP 1.0, section 5.2."""
+LARGE = {"nrpe-2": 1_036, "quic": 1_200, "rtmp": 1_537}
+"""Probes whose size is the protocol's: NRPE's packet of version 2; RFC 9000, section 14.1; RTMP 1.0, section 5.2."""
 PROBE_NAMES = ["", "tls", *probes()]
 
 

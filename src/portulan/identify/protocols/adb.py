@@ -24,7 +24,15 @@ def _connect() -> bytes:
 
 
 DEVICE = Probe("adb", fixed(_connect()), ("adb",), ports=(5555,), rank=68, in_tls=False)
-SERVER = Probe("adb-server", fixed(b"000chost:version"), ("adb-server",), ports=(5037,), rank=91, in_tls=False)
+SERVER = Probe(
+    "adb-server",
+    fixed(b"000chost:version"),
+    ("adb-server",),
+    ports=(5037,),
+    rank=91,
+    in_tls=False,
+    after=("closes/closes",),
+)
 PROBES = (DEVICE, SERVER)
 
 _ANSWERS = {b"CNXN": "open", b"AUTH": "a key is asked for", b"STLS": "TLS is asked for"}
@@ -35,7 +43,7 @@ _VERSION = re.compile(rb"OKAY0004([0-9a-f]{4})")
 def recognise(answer: Answer) -> Iterator[Match]:
     """Say adb of a message whose command fits its complement, adb-server of a version."""
     data = answer.data
-    if len(data) >= _MESSAGE.size and data[:4] in _ANSWERS and data != answer.sent:
+    if len(data) >= _MESSAGE.size and data[:4] in _ANSWERS and data[:8] != answer.sent[:8]:
         command, *_, size, _, magic = _MESSAGE.unpack_from(data)
         if magic == int.from_bytes(command, "little") ^ _FULL and size <= len(data) - _MESSAGE.size:
             names = [(text_of(key), text_of(value)) for key, value in _NAMES.findall(data)]

@@ -1,7 +1,8 @@
 """Debuggers: DAP and LSP over Content-Length frames, Java's JDWP, DBGp. All but JDWP speak first.
 
 DAP: microsoft.github.io/debug-adapter-protocol, "Base Protocol". LSP: its specification, "Base Protocol". JDWP: Oracle,
-"Java Debug Wire Protocol". DBGp: xdebug.org/docs/dbgp. Foreign bytes harm them, so what is sent to JDWP needs consent.
+"Java Debug Wire Protocol". DBGp: xdebug.org/docs/dbgp. GDB: its manual, "Remote Protocol", an answer of a stub. Foreign
+bytes harm them, so what is sent to JDWP needs consent.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def jdwp_version(nonce: bytes) -> bytes:
 PROBES = (Probe("jdwp", jdwp_version, ("jdwp",), ports=(5005, 8000, 8787), rank=58, risk="consent", in_tls=False),)
 
 _FRAME = re.compile(rb"(?:Content-Type: [^\r\n]{1,100}\r\n)?Content-Length: (\d{1,5})\r\n(?:[!-~]+: [^\r\n]*\r\n)*\r\n")
+_GDB_PACKET = re.compile(rb"[+-]{0,4}\$([^$#]{0,2000})#([0-9a-f]{2})[+-]{0,2}")
 _DBGP = re.compile(rb'\d{2,5}\0<\?xml version="1.0"[^>]*\?>\s*<init\s[^>]*fileuri=')
 
 
@@ -46,6 +48,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
         if number == answer.nonce[:4] and flags == _REPLY and error == [0, 0]:
             facts = (("description", text_of(_string(data, len(HANDSHAKE) + _PACKET.size))),)
             yield Match("jdwp", CERTAIN, "JDWP answer to our number", facts=facts)
+    elif (packet := _GDB_PACKET.fullmatch(data)) is not None and sum(packet[1]) % 256 == int(packet[2], 16):
+        yield Match("gdb-remote", LIKELY, "a packet of GDB whose sum is right")
     elif _DBGP.match(data):
         yield Match("dbgp", CERTAIN, "DBGp init packet")
 

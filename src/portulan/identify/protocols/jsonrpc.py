@@ -40,7 +40,7 @@ def server_version(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("json-rpc", call, ("json-rpc",), rank=76),
-    Probe("ovsdb", list_databases, ("ovsdb",), ports=(6640,), rank=86),
+    Probe("ovsdb", list_databases, ("ovsdb",), ports=(6640,), rank=86, after=("closes",)),
     Probe("electrum", server_version, ("electrum",), ports=(50001, 50002), rank=89),
 )
 

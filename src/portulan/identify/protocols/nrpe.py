@@ -1,4 +1,4 @@
-"""NRPE of Nagios (nrpe's docs/NRPE protocol, and common.h): which version it is, asked as version 2, 3 and 4 ask it."""
+"""NRPE of Nagios (nrpe's docs/NRPE protocol, and common.h): which version it is, asked as version 4 and 2 ask it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,24 @@ _NAMED = re.compile(rb"NRPE v(\d[\w.-]{0,20})")
 
 
 def query() -> bytes:
-    """Return a query of version 3: the head, an alignment, a length, and the command (nrpe's _v3_packet)."""
-    text = _COMMAND + bytes(32 - len(_COMMAND))
-
-    def packet(checksum: int) -> bytes:
-        return _HEAD.pack(3, _QUERY, checksum, 0) + struct.pack(">hI", 0, len(text)) + text + bytes(3)
-
-    return packet(zlib.crc32(packet(0)))
+    """Return a query of version 4: the head, an alignment, a length, and the command."""
+    return _packet(4, struct.pack(">hI", 0, len(_COMMAND) + 1) + _COMMAND + b"\0")
 
 
-PROBES = (Probe("nrpe", fixed(query()), ("nrpe",), ports=(5666,), rank=80, after=("closes", "resets")),)
+def old_query() -> bytes:
+    """Return a query of version 2, which all later servers take as well: the command in 1,024 bytes."""
+    return _packet(2, _COMMAND.ljust(1024, b"\0") + bytes(2))
+
+
+def _packet(version: int, body: bytes) -> bytes:
+    blank = _HEAD.pack(version, _QUERY, 0, 0) + body
+    return _HEAD.pack(version, _QUERY, zlib.crc32(blank), 0) + body
+
+
+PROBES = (
+    Probe("nrpe", fixed(query()), ("nrpe",), ports=(5666,), rank=80, after=("closes", "resets")),
+    Probe("nrpe-2", fixed(old_query()), ("nrpe",), ports=(5666,), rank=97, after=("closes", "resets")),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from portulan.identify.answers import CERTAIN, HINT, Match, Probe, fixed
+from portulan.identify.answers import CERTAIN, HINT, LIKELY, Match, Probe, fixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ PROBES = (
 _CONFIRM = bytes.fromhex("030000130ed0")
 _NEGOTIATION = struct.Struct("<BxHI")
 _PLAIN_CONFIRM = bytes.fromhex("0300000b06d0")
+_OLD_CONFIRM = _PLAIN_CONFIRM + bytes.fromhex("0000123400")  # without a choice, and with its one reference
 _SELECTED, _FAILED = 2, 3
 _SECURITY = {0: "RDP", 1: "TLS", 2: "CredSSP", 4: "RDSTLS", 8: "CredSSP with early authorization", 16: "RDS AAD"}
 _FAILURES = {1: "TLS required", 2: "TLS not allowed", 3: "no certificate", 5: "CredSSP required", 6: "TLS required"}
@@ -47,6 +48,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
             yield _match("security", _SECURITY[chosen])
         elif length == _NEGOTIATION.size and kind == _FAILED and chosen in _FAILURES:
             yield _match("refusal", _FAILURES[chosen])
+    elif answer.probe == "rdp" and data == _OLD_CONFIRM:
+        yield Match("rdp", LIKELY, "X.224 connection confirmed as Windows does", service_names=("ms-wbt-server",))
     elif answer.probe == "rdp" and data.startswith(_PLAIN_CONFIRM) and len(data) == _PLAIN_CONFIRM[3]:
         yield Match("rdp", HINT, "X.224 connection confirmed")
 

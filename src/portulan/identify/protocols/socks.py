@@ -28,6 +28,7 @@ SOCKS4 = Probe(
     ("socks4",),
     ports=(1080,),
     rank=95,
+    after=("closes", "silent"),
 )
 PROBES = (METHODS, SOCKS4)
 
@@ -45,7 +46,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
     elif len(data) == 2 and data[0] == 5 and answer.transport == "tcp":  # noqa: PLR2004  # version and method
         if answer.probe == METHODS.name and data[1] in _METHODS:
             facts = (("authentication", _METHODS[data[1]]),)
-            yield Match("socks5", 0.85, "SOCKS 5 method", facts=facts, service_names=("socks",))
+            yield Match("socks5", 0.85, "SOCKS 5 method", facts=facts, over=("socks4",), service_names=("socks",))
         elif data[1] == _NONE:
             yield Match("socks5", HINT, "SOCKS 5 refusal", confirm=METHODS, again=True)
     elif answer.probe == SOCKS4.name and len(data) == 8 and data[0] == 0 and data[1] in _CODES:  # noqa: PLR2004  # a reply

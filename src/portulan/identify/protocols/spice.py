@@ -1,21 +1,23 @@
-"""SPICE (spice-space.org, "SPICE protocol", section on the link): a link message, and the server's with its key."""
+"""SPICE (spice-space.org, "SPICE protocol", section on the link): a server answers anything with its own link."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING
 
-from portulan.identify.answers import CERTAIN, Match, Probe, fixed
+from portulan.identify.answers import CERTAIN, Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from portulan.identify.answers import Answer
+    from portulan.identify.answers import Answer, Probe
+
+PROBES: tuple[Probe, ...] = ()
 
 MAGIC = b"REDQ"
 _HEAD = struct.Struct("<4sIII")  # magic, version, length of what follows
-_LINK = struct.pack("<IBBIII", 0, 1, 0, 0, 0, 18)  # a new session, the main channel, no capabilities
-PROBES = (Probe("spice", fixed(_HEAD.pack(MAGIC, 2, 2, len(_LINK)) + _LINK), ("spice",), ports=(5900, 5930), rank=84),)
+_MINOR, _LARGEST = 16, 1 << 14
+"""More than there are of versions, and than a link is long."""
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
@@ -23,5 +25,5 @@ def recognise(answer: Answer) -> Iterator[Match]:
     data = answer.data
     if len(data) >= _HEAD.size and data.startswith(MAGIC) and data[:20] != answer.sent[:20]:
         _, major, minor, size = _HEAD.unpack_from(data)
-        if major in {1, 2} and minor < 16 and size < 1 << 14:  # noqa: PLR2004  # the versions that there are
+        if major in {1, 2} and minor < _MINOR and size < _LARGEST:
             yield Match("spice", CERTAIN, "SPICE link reply", facts=(("protocol version", f"{major}.{minor}"),))
