@@ -187,7 +187,7 @@ def test_who_takes_no_more_connections_is_left() -> None:
 
 
 def test_who_serves_one_at_a_time_is_named() -> None:
-    """A server that is busy with a frame which never comes is named when the connection that holds it is ended."""
+    """A server that waits on one connection for what never comes is named when no more is said there, and left then."""
 
     def one(connection: socket.socket) -> None:
         data = connection.recv(4096)
@@ -197,7 +197,10 @@ def test_who_serves_one_at_a_time_is_named() -> None:
             silent(connection)
 
     with serving(one, serial=True) as server:
-        assert asked(server).protocol == "http"
+        found = asked(server)
+    assert found.protocol == "http"
+    assert found.cost is not None
+    assert found.cost.connections == 2
 
 
 def test_a_reader_of_frames_is_not_starved() -> None:

@@ -47,6 +47,7 @@ class Talk:
         self.shaken = False  # a handshake was finished that was not reported
         self.tls: Tls | None = None
         self._ended = False
+        self._said_all = False
 
     def say(self, probe: Probe) -> None:
         """Send a probe. What came until now is `before`."""
@@ -55,6 +56,11 @@ class Talk:
         self.data.clear()
         self.sent = probe.payload(self.nonce)
         self._send(self.sent)
+
+    def say_no_more(self) -> None:
+        """End our direction of the connection. If the service ends the other then, that is our doing."""
+        self._said_all = True
+        self._send_end()
 
     def hang_up(self) -> None:
         """End the connection at once; that is not the service's doing."""
@@ -69,6 +75,9 @@ class Talk:
     def _send(self, data: bytes) -> None:
         raise NotImplementedError
 
+    def _send_end(self) -> None:
+        """Tell the other side that nothing more comes, where there is a way to."""
+
     def _abort(self) -> None:
         raise NotImplementedError
 
@@ -81,6 +90,7 @@ class Talk:
         self._note()
 
     def _finish(self, end: End) -> None:
+        self._ended = self._ended or self._said_all
         if self.alive:
             self.end = end
             self._note()
@@ -122,6 +132,10 @@ class Stream(Talk, asyncio.BufferedProtocol):
     def _send(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+
+    def _send_end(self) -> None:
+        if self._transport is not None and self._transport.can_write_eof() and not self._transport.is_closing():
+            self._transport.write_eof()
 
     def _abort(self) -> None:
         if self._transport is not None:
@@ -211,6 +225,8 @@ class Line:
         self.asked.note(step, answers, still_open=tuple([talk.alive for talk in self._talks]))
 
     async def _carry_out(self, step: Step) -> tuple[Answer, ...]:
+        if step.say_no_more:
+            next(talk for talk in self._talks if talk.alive).say_no_more()
         if step.hang_up:
             next(talk for talk in self._talks if talk.alive).hang_up()
         if step.fresh:

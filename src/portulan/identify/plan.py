@@ -94,7 +94,8 @@ class Step(Value):
     """One thing to do: say `probe` (None: nothing) on a new connection or the latest one, then listen for so long.
 
     `inside`: the new connection finishes a TLS handshake first, and offers these protocols. `hang_up`: end the oldest
-    connection that is still open before. The listening ends with the first answer, on whatever connection.
+    connection that is still open before. `say_no_more`: end only our direction of that, and listen on. The listening
+    ends with the first answer, on whatever connection.
     """
 
     probe: Probe | None
@@ -102,6 +103,7 @@ class Step(Value):
     wait_s: float
     inside: tuple[str, ...] | None = None
     hang_up: bool = False
+    say_no_more: bool = False
 
 
 class Asked(Findings):
@@ -207,7 +209,9 @@ def _is_turned_away(asked: Asked) -> bool:
 def _opening(case: Case, asked: Asked) -> Step | None:
     """Ask what most services answer to: a ClientHello, then a GET. HTTP is asked even where it is known, for more."""
     wait_s, hello = case.limits.answer_s, asked.has_asked(HELLO, inside=False)
-    if asked.has_asked(GET, inside=False) or asked.name not in {None, "http"}:
+    if asked.has_asked(GET, inside=False):
+        return _make_way(case, asked)
+    if asked.name not in {None, "http"}:
         return None
     if not asked.spoke and not hello:
         likely = (probe for probe in _order(case, asked, inside=False, likely=True) if probe not in {HELLO, GET})
@@ -217,6 +221,18 @@ def _opening(case: Case, asked: Asked) -> Step | None:
     if asked.spoke_first and any(match.confirm is not None for match in asked.matches):
         return None  # its own words suggest a better question
     return _afford(case, asked, Step(GET, fresh=True, wait_s=wait_s))
+
+
+def _make_way(case: Case, asked: Asked) -> Step | None:
+    """Say no more on the connection with the ClientHello, where the GET was not answered either.
+
+    Some servers of HTTP serve one connection at a time, and wait there for the end of a line that never comes. Who is
+    only late can still speak.
+    """
+    silent = not asked.spoke and len(asked.open) == 2 and all(asked.open)  # noqa: PLR2004  # that one, and the GET's
+    if not silent or asked.steps[-1].probe != GET:
+        return None
+    return Step(None, fresh=False, wait_s=case.limits.hang_up_s, say_no_more=True)
 
 
 def _secure(case: Case, asked: Asked) -> Step | None:
