@@ -4,8 +4,8 @@
     ip netns exec NAME bench/yields.py RUNNING/endpoints.json
 
 Every server that neither its own words nor a ClientHello nor a GET names is sent every probe, each on a connection of
-its own. Printed are, for each reaction to the ClientHello and the GET, the probes in the order in which each names most that no
-earlier one does; and for each probe the reactions of the services that it names. Servers get far more connections than
+its own. Printed are, for each reaction to the ClientHello and the GET, the probes in the order in which each names most
+that no earlier one does; and for each probe the reactions of the services that it names. Servers get far more than
 `portulan identify` makes.
 """
 

@@ -61,9 +61,9 @@ NEAR = Limits()
 """For this machine, where an answer takes no way."""
 FAR = Limits(duration_s=20.0, listen_s=2.5, answer_s=1.5, quiet_s=0.4, patience_s=17.0, hang_up_s=0.3)
 """For others."""
-NEAR_UDP = Limits(connections=60, listen_s=0.0, answer_s=0.1, patience_s=4.0)
+NEAR_UDP = Limits(connections=120, bytes_sent=8_192, listen_s=0.0, answer_s=0.1, patience_s=4.0)
 """A datagram needs no connection, and a socket costs nobody anything but us."""
-FAR_UDP = Limits(connections=60, duration_s=12.0, listen_s=0.0, answer_s=0.3, patience_s=10.0)
+FAR_UDP = Limits(connections=120, bytes_sent=8_192, duration_s=12.0, listen_s=0.0, answer_s=0.3, patience_s=10.0)
 
 
 class Case(Value):
