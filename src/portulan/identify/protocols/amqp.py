@@ -21,36 +21,49 @@ FRAME = struct.Struct(">BHI")  # 4.2.3: type, channel, size
 METHOD, END = 1, 0xCE
 START = struct.pack(">HHBB", 10, 10, 0, 9)  # connection.start, version 0-9
 PROBE = Probe(
-    "amqp",
-    fixed(b"AMQP\0\0\x09\1"),
+    "amqp", fixed(b"AMQP\0\0\x09\1"), ("amqp",), ports=(5672, 5671), rank=60, after=("answers", "closes/closes")
+)
+# By this header of 1.0 (section 5.3) a client asks how to log in. Who speaks another version sends its own header.
+SASL = Probe(
+    "amqp-sasl",
+    fixed(b"AMQP\3\1\0\0"),
     ("amqp",),
     ports=(5672, 5671),
-    rank=60,
-    after=("answers", "closes"),
+    rank=28,
+    after=("closes/closes", "closes/answers", "silent/silent"),
 )
-PROBES = (PROBE,)
+PROBES = (PROBE, SASL)
 
 _HEADER = re.compile(rb"AMQP(?:\0\0\x09\x01|\x01\x01(?:\0\x0a|\0\x09|\x08\0|\x09\x01)|[\0\x02\x03]\x01\0\0)")
+MECHANISMS = b"\0S@"  # sasl-mechanisms, behind a frame's head (1.0, section 5.3.3.1)
+_WORDS = re.compile(rb"[A-Z][A-Z0-9-]{3,19}")
 _TELLS = ("product", "version", "platform", "cluster_name")
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
-    """Say amqp of a protocol header and of connection.start."""
+    """Say amqp of a protocol header, of how to log in by 1.0, and of connection.start."""
     data = answer.data
     header = _HEADER.match(data)
     if header is not None and data != answer.sent:
-        version = ".".join(map(str, header[0][5:]))
-        asked = answer.probe == PROBE.name
-        facts = (("protocol version", "1.0" if header[0][5:] == b"\1\0\0" else version.replace(".", "-")),)
-        if b"\0\0\x09\1" in header[0] and not asked:  # to its own header it says who it is
-            yield Match("amqp", 0.9, "AMQP protocol header", facts=facts, confirm=PROBE, again=True)
-        else:
-            yield Match("amqp", CERTAIN, "AMQP protocol header", facts=facts)
+        yield _header(answer, header[0])
     elif len(data) > FRAME.size + len(START) + 4 and data[:3] == b"\1\0\0":
         size = FRAME.unpack_from(data)[2]
         body = data[FRAME.size : FRAME.size + size]
         if body.startswith(START) and (len(body) < size or data[FRAME.size + size : FRAME.size + size + 1] == b"\xce"):
             yield _start(body[len(START) :])
+
+
+def _header(answer: Answer, header: bytes) -> Match:
+    """Read the header of a server, and what is behind it. RabbitMQ says who it is to the header of 0-9-1."""
+    old = header[4:] == b"\0\0\x09\1"
+    version = "1.0" if header[5:] == b"\1\0\0" else "-".join(map(str, header[5:]))
+    facts = [("protocol version", version)]
+    mechanisms = _WORDS.findall(answer.data, HEADER) if answer.data[HEADER + 8 :].startswith(MECHANISMS) else []
+    if mechanisms:
+        facts.append(("mechanisms", text_of(b" ".join(mechanisms))))
+    more = answer.probe != PROBE.name and (old or b"AMQPLAIN" in mechanisms)
+    strength, confirm = (0.9, PROBE) if more else (CERTAIN, None)
+    return Match("amqp", strength, "AMQP protocol header", None, None, tuple(facts), (), confirm, again=True)
 
 
 def _start(body: bytes) -> Match:

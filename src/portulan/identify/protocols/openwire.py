@@ -22,13 +22,13 @@ PROBES = (Probe("openwire", fixed(_INFO), ("openwire",), ports=(61616, 61617), r
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
-    """Say openwire of WireFormatInfo, which ActiveMQ sends first and Artemis as an answer."""
+    """Say openwire of WireFormatInfo with properties, which ActiveMQ sends first and Artemis as an answer."""
     data = answer.data
     if len(data) < HEAD.size or data.startswith(answer.sent or b"-"):
         return
     size, kind, magic, version, more = HEAD.unpack_from(data)
     whole = HEAD.size - 4 <= size <= len(data) - 4
-    if whole and (kind, magic) == (WIRE_FORMAT_INFO, MAGIC) and version <= 0xFF and more <= 1:  # noqa: PLR2004  # versions are small
+    if whole and (kind, magic) == (WIRE_FORMAT_INFO, MAGIC) and version <= 0xFF and more == 1:  # noqa: PLR2004  # versions are small
         name, number = _string(data, b"ProviderName"), _string(data, b"ProviderVersion")
         platform = _string(data, b"PlatformDetails")
         facts = [("OpenWire version", str(version))] + ([("platform", platform)] if platform else [])
