@@ -29,7 +29,7 @@ SASL = Probe(
     fixed(b"AMQP\3\1\0\0"),
     ("amqp",),
     ports=(5672, 5671),
-    rank=28,
+    rank=43,
     after=("closes/closes", "closes/answers", "silent/silent"),
 )
 PROBES = (PROBE, SASL)
