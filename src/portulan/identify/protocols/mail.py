@@ -24,6 +24,7 @@ PROBES: tuple[Probe, ...] = (EHLO, LHLO)
 _GREETINGS = (b"220", b"421", b"554")
 _UNASKED = frozenset({"", "tls", "http-get", "random"})
 """What may be on its way already when a late greeting comes; then errors follow it."""
+_ERRORS = frozenset({b"500", b"501", b"502", b"503", b"221", b"421"})
 _LINE = re.compile(rb"(\d\d\d)[ -][^\r\n]*\r?\n|(\d\d\d)\r?\n")  # RFC 5321, section 4.2
 _EXTENSION = re.compile(rb"^250[- ]([A-Z0-9][A-Z0-9-]{1,20})(?:[ =]([^\r\n]*))?\r?$", re.MULTILINE | re.IGNORECASE)
 _EXTENSIONS = frozenset(
@@ -82,10 +83,10 @@ def recognise(answer: Answer) -> Iterator[Match]:
     if codes and data[:3].isdigit():
         if answer.probe in {EHLO.name, LHLO.name}:
             yield from _answered(answer, codes)
-        elif (
-            answer.probe in _UNASKED and codes[0] in _GREETINGS and set(codes[1:]) <= {codes[0], b"500", b"501", b"502"}
-        ):
-            yield from _greeted(data)
+        elif codes[0] in _GREETINGS and set(codes[1:]) <= {codes[0], *_ERRORS}:
+            greeting = data[: data.index(b"\n")]
+            if answer.probe in _UNASKED or b"SMTP" in greeting.upper():  # which comes late, and to whatever was asked
+                yield from _greeted(data)
     elif answer.probe and (found := _QMQP.fullmatch(data)) and int(found[1]) == len(found[2]):
         named = b"QMQP" in data or b"netstring" in data
         facts = (("answer", text_of(found[2])),)
