@@ -24,6 +24,7 @@ PROBES = (
         ("aerospike",),
         ports=(3000, 3002, 3003),
         rank=71,
+        after=("closes/closes",),
     ),
 )
 

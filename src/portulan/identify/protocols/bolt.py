@@ -38,12 +38,14 @@ def hello() -> bytes:
 
 HELLO = Probe("bolt-hello", fixed(hello()), ("bolt",), ports=(7687,), rank=97)
 PROBES = (
-    Probe("bolt", fixed(MAGIC + _VERSIONS), ("bolt",), ports=(7687,), rank=42, after=("closes", "answers")),
+    Probe(
+        "bolt", fixed(MAGIC + _VERSIONS), ("bolt",), ports=(7687,), rank=42, after=("closes/answers", "closes/closes")
+    ),
     HELLO,
 )
 
-_SERVER = re.compile(rb"\x86server[\x80-\x8f\xd0](?:.)?([A-Za-z][\w .-]{1,30})/v?(\d[\w.+-]{0,30})", re.DOTALL)
-_NEO4J_CODE = re.compile(rb"\x84code[\x80-\x8f\xd0].?((?:Neo|Memgraph)\.[A-Za-z.]{1,80})", re.DOTALL)
+_SERVER = re.compile(rb"\x86server(?:[\x80-\x8f]|\xd0.)([A-Za-z][\w .-]{1,30})/v?(\d[\w.+-]{0,30})", re.DOTALL)
+_NEO4J_CODE = re.compile(rb"\x84code(?:[\x80-\x8f]|\xd0.)((?:Neo|Memgraph)\.[A-Za-z.]{1,80})", re.DOTALL)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

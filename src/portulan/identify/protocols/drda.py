@@ -38,7 +38,9 @@ def exchange(_nonce: bytes) -> bytes:
     return HEAD.pack(size + 6, MAGIC, REQUEST, 1, size, EXCSAT) + values
 
 
-PROBE = Probe("drda", exchange, ("drda",), ports=(50000, 1527, 446, 523, 9089), rank=46, after=("answers", "closes"))
+PROBE = Probe(
+    "drda", exchange, ("drda",), ports=(50000, 1527, 446, 523, 9089), rank=46, after=("answers", "closes/closes")
+)
 PROBES = (PROBE,)
 
 _DERBY = re.compile(r"CSS\d{5}/(\d+\.\d+\.\d+(?:\.\d+)?)")

@@ -22,6 +22,7 @@ _VERSIONS = (10, FLAG | 11, FLAG | 12, FLAG | 13)
 _GENERIC, _REMOTE, _DEFERRED = 1, 2, 5  # architecture; the least and the most that a connection can do
 _ERROR = 1  # of a status vector: a code follows
 _FACILITY = 0x14  # of the codes
+_SHORTEST, _ARCHITECTURES = 16, 50
 
 
 def _string(data: bytes) -> bytes:
@@ -35,27 +36,31 @@ def connect(_nonce: bytes) -> bytes:
     return head + struct.pack(">I", len(offers)) + _string(b"") + b"".join(offers)
 
 
-PROBES = (Probe("firebird", connect, ("firebird",), ports=(3050, 3051), rank=38, after=("closes",)),)
+PROBE = Probe("firebird", connect, ("firebird",), ports=(3050, 3051), rank=38, after=("closes/closes",))
+PROBES = (PROBE,)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
-    """Say firebird of an accepted version, of the wish to go on with a login, and of an error."""
+    """Say firebird of an accepted version, of the wish to go on with a login, and of an error to anything."""
     data = answer.data
-    if len(data) < 16 or len(data) % 4:  # noqa: PLR2004  # the shortest of them, and all is XDR
+    if len(data) < _SHORTEST or len(data) % 4:
         return
     operation, version, architecture, kind = struct.unpack_from(">4I", data)
-    accepted = operation == ACCEPT and len(data) == 16  # noqa: PLR2004  # these four
-    if accepted or operation in {ACCEPT_DATA, CONDITIONAL_ACCEPT}:
+    asked = answer.probe == PROBE.name
+    if (operation == ACCEPT and len(data) == _SHORTEST) or operation in {ACCEPT_DATA, CONDITIONAL_ACCEPT}:
         version = (version & 0xFFFF) if version >> 16 in {0, 0xFFFF} else 0  # a short one, with its sign
-        if version in _VERSIONS and architecture < 50 and 0 < kind & 0xFF <= _DEFERRED:  # noqa: PLR2004  # architectures
+        if asked and version in _VERSIONS and architecture < _ARCHITECTURES and 0 < kind & 0xFF <= _DEFERRED:
             yield _named("Firebird accepts a protocol", version)
-    elif operation == CONTINUE and answer.probe == "firebird" and _are_strings(data[4:], 4):
+    elif operation == CONTINUE and asked and _are_strings(data[4:], 4):
         yield _named("Firebird wants to go on with a login", FLAG | 13)
-    elif operation == RESPONSE and answer.probe == "firebird" and len(data) >= 32 and not any(data[4:16]):  # noqa: PLR2004  # up to a code
+    elif operation == RESPONSE and not any(data[4:_SHORTEST]):
         size = int.from_bytes(data[16:20], "big")
         status = data[20 + size + -size % 4 :]
         if status[:5] == struct.pack(">IB", _ERROR, _FACILITY) and status.endswith(bytes(4)):
-            yield Match("firebird", CERTAIN, "Firebird error", service_names=("gds-db",))
+            confirm = None if asked else PROBE
+            strength = CERTAIN if asked else 0.9
+            names = ("gds-db",)
+            yield Match("firebird", strength, "Firebird error", confirm=confirm, again=True, service_names=names)
 
 
 def _are_strings(data: bytes, count: int) -> bool:

@@ -29,7 +29,16 @@ def forward(nonce: bytes) -> bytes:
     return b"\x93\xa8portulan\x90\x81\xa5chunk" + _chunk(nonce)
 
 
-PROBES = (Probe("fluentd", forward, ("fluentd-forward",), ports=(24224, 24284), rank=79, after=("silent", "closes")),)
+PROBES = (
+    Probe(
+        "fluentd",
+        forward,
+        ("fluentd-forward",),
+        ports=(24224, 24284),
+        rank=79,
+        after=("silent/silent", "closes/closes"),
+    ),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from portulan.identify.answers import Answer
 
 _PACKET = struct.Struct("<IQH8sI")  # length of the rest, version, port, connection, address
-_MAGIC = 0x0FDB00B  # the upper bits of every version since 2.0
+_MAGIC = {0x0FDB00A, 0x0FDB00B}  # the upper bits of every version since 2.0
 _VERSION = 0x0FDB00B063010001
 _SHIFT = 36
 
@@ -23,7 +23,11 @@ def connect(nonce: bytes) -> bytes:
     return _PACKET.pack(_PACKET.size - 4, _VERSION, 0, nonce[:8], 0)
 
 
-PROBES = (Probe("foundationdb", connect, ("foundationdb",), ports=(4500, 4501), rank=96, in_tls=False),)
+PROBES = (
+    Probe(
+        "foundationdb", connect, ("foundationdb",), ports=(4500, 4501), rank=96, in_tls=False, after=("closes/closes",)
+    ),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
@@ -32,6 +36,6 @@ def recognise(answer: Answer) -> Iterator[Match]:
     if len(data) < _PACKET.size or data[12:22] == answer.sent[12:22]:
         return
     length, version, *_ = _PACKET.unpack_from(data)
-    if version >> _SHIFT == _MAGIC and _PACKET.size - 4 <= length <= 64:  # noqa: PLR2004  # with flags and an IPv6 address
-        number = f"{version >> 24 & 0xF}.{version >> 20 & 0xF}"
+    if version >> _SHIFT in _MAGIC and _PACKET.size - 4 <= length <= 64:  # noqa: PLR2004  # with flags and an IPv6 address
+        number = f"{version >> 28 & 0xF}.{version >> 24 & 0xF}"
         yield Match("foundationdb", CERTAIN, "FoundationDB's version", "FoundationDB", None, (("protocol", number),))

@@ -22,7 +22,7 @@ def locate(nonce: bytes) -> bytes:
     return _HEAD.pack(b"GIOP", 1, 0, 0, LOCATE_REQUEST, len(body)) + body
 
 
-PROBES = (Probe("giop", locate, ("iiop",), ports=(683, 2809, 1050, 3528, 2001), rank=74),)
+PROBES = (Probe("giop", locate, ("iiop",), ports=(683, 2809, 1050, 3528, 2001), rank=74, after=("closes/closes",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -26,7 +26,9 @@ def dump(nonce: bytes) -> bytes:
     return struct.pack(">I", LAST | len(call)) + call
 
 
-PROBE = Probe("glusterfs", dump, ("glusterfs",), ports=(24007, 24008, 49152), rank=83, in_tls=False, after=("closes",))
+PROBE = Probe(
+    "glusterfs", dump, ("glusterfs",), ports=(24007, 24008, 49152), rank=83, in_tls=False, after=("closes/resets",)
+)
 PROBES = (PROBE,)
 
 _NAME = re.compile(rb"\0\0\0\x01\0\0\0.((?:Glus|GF-|GLUS)[ -~]{1,60})", re.DOTALL)

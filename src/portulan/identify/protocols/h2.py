@@ -19,19 +19,22 @@ if TYPE_CHECKING:
 
 PROBES = (
     # A start of a session for ODBC that does not say for which database.
-    Probe("hsqldb", fixed(b"\0\0\0\x09\0\3\0\0\0"), ("hsqldb",), ports=(9001,), rank=72, after=("closes",)),
+    Probe("hsqldb", fixed(b"\0\0\0\x09\0\3\0\0\0"), ("hsqldb",), ports=(9001,), rank=72, after=("closes/closes",)),
 )
 
 _ERROR = bytes(4) + struct.pack(">I", 5) + "90047".encode("utf-16-be")  # DRIVER_VERSION_ERROR_2
 _VERSION = re.compile(r'"(\d{1,3})"\Z')
-_NOT_IDENTIFIED = b"E\0\0\0\x33SFATAL\0C08006\0MTarget database not identified\0\0"
+_FOR_ODBC = re.compile(
+    rb"E\0\0\0.SFATAL\0C08006\0M(Target database not identified|Bad length for \xc0\x80 packet\.[ \d]+extra bytes)\0\0",
+    re.DOTALL,
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
-    """Say h2 of the error about the version, hsqldb of the database that it misses."""
+    """Say h2 of the error about the version, hsqldb of those of its emulation of PostgreSQL."""
     data = answer.data
-    if data == _NOT_IDENTIFIED:
-        yield Match("hsqldb", CERTAIN, "HSQLDB misses a database", "HSQLDB", over=("postgresql",))
+    if _FOR_ODBC.fullmatch(data):
+        yield Match("hsqldb", CERTAIN, "HSQLDB's error for ODBC", "HSQLDB", over=("postgresql",))
     elif data.startswith(_ERROR):
         start = len(_ERROR) + 4
         message = data[start : start + 2 * int.from_bytes(data[start - 4 : start], "big")]

@@ -23,7 +23,7 @@ PROBES = (
         ("hbase-rpc",),
         ports=(16000, 16020, 60000, 60020),
         rank=87,
-        after=("closes",),
+        after=("closes/closes",),
     ),
 )
 

@@ -28,7 +28,7 @@ def ping(nonce: bytes) -> bytes:
     return PROTOCOL + _FRAME.pack(_FRAME.size + len(body), _UNFRAGMENTED | _FINAL) + body
 
 
-PROBES = (Probe("hazelcast", ping, ("hazelcast",), ports=(5701, 5702, 5703), rank=65, after=("closes",)),)
+PROBES = (Probe("hazelcast", ping, ("hazelcast",), ports=(5701, 5702, 5703), rank=65, after=("closes/closes",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

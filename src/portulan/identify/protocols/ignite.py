@@ -19,7 +19,12 @@ HANDSHAKE, THIN = 1, 2
 _BODY = struct.pack("<BHHHB", HANDSHAKE, 0, 0, 0, THIN)
 PROBES = (
     Probe(
-        "ignite", fixed(struct.pack("<i", len(_BODY)) + _BODY), ("ignite",), ports=(10800,), rank=69, after=("closes",)
+        "ignite",
+        fixed(struct.pack("<i", len(_BODY)) + _BODY),
+        ("ignite",),
+        ports=(10800,),
+        rank=69,
+        after=("closes/closes",),
     ),
 )
 

@@ -25,7 +25,7 @@ PROBES = (
         ports=(3205,),
         rank=81,
         in_tls=False,
-        after=("silent",),
+        after=("silent/silent",),
     ),
 )
 

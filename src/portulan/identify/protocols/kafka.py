@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 API_VERSIONS, UNSUPPORTED_VERSION = 18, 35
 _HEAD = struct.Struct(">i4shi")  # size, correlation, error, how many
 _ENTRY = struct.Struct(">hhh")  # which request, the first and the last version
-_CLIENT = b"portulan"
+_CLIENT = b"portulan-recognise"  # with a length that means something to Firebird, see below
 
 
 def api_versions(nonce: bytes) -> bytes:
@@ -24,12 +24,13 @@ def api_versions(nonce: bytes) -> bytes:
     return struct.pack(">i", len(body)) + body
 
 
-# PostgreSQL reads the first eight bytes as a start with version 18.0, and says that there is none.
+# PostgreSQL reads the first eight bytes as a start with version 18.0, and says that there is none. Firebird reads the
+# first four, 28, as op_release, and says that there is no such request.
 PROBES = (
     Probe(
         "kafka",
         api_versions,
-        ("kafka", "postgresql"),
+        ("kafka", "postgresql", "firebird"),
         ports=(9092, 9093, 9094),
         rank=17,
         after=("closes/closes",),

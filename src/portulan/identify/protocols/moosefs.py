@@ -24,7 +24,7 @@ PROBES = (
         ports=(9419, 9420, 9421, 9422),
         rank=85,
         in_tls=False,
-        after=("closes",),
+        after=("closes/closes",),
     ),
 )
 

@@ -30,7 +30,7 @@ PROBES = (
         ports=(564, 5640),
         rank=75,
         in_tls=False,
-        after=("closes",),
+        after=("closes/closes",),
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portulan.identify.answers import CERTAIN, HINT, Match, Probe, fixed, text_of
+from portulan.identify.answers import CERTAIN, HINT, LIKELY, Match, Probe, fixed, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ SSL_REQUEST = Probe(
 )
 PROBES = (SSL_REQUEST, STARTUP)
 
+_BARE = 8  # the length of a request that has no more than a method
 _YES, _NO = b"S", b"N"
 _ERROR, _AUTHENTICATION = b"E", b"R"
 _FIELDS = frozenset(b"SVCMDHPpqWstcdnFLR")  # "Error and Notice Message Fields"
@@ -50,11 +51,14 @@ def recognise(answer: Answer) -> Iterator[Match]:
         yield Match("postgresql", HINT, reason, facts=facts, confirm=STARTUP, again=data == _YES)
     elif data[:1] == _ERROR:
         yield from _error(data)
-    elif answer.probe == STARTUP.name and data[:1] == _AUTHENTICATION and len(data) > 8:  # noqa: PLR2004  # type, length, method
+    elif data[:1] == _AUTHENTICATION and len(data) > 8:  # noqa: PLR2004  # type, length, method
         method = int.from_bytes(data[5:9], "big")
-        if 8 <= int.from_bytes(data[1:5], "big") < len(data) and method in _METHODS:  # noqa: PLR2004  # length, method
+        length = int.from_bytes(data[1:5], "big")
+        whole = length == len(data) - 1 or (method == 0 and length == _BARE < len(data))  # then parameters follow
+        if whole and method in _METHODS:  # length, method
             facts = (("authentication", _METHODS[method]),)
-            yield Match("postgresql", CERTAIN, "PostgreSQL asks to authenticate", facts=facts)
+            strength = CERTAIN if answer.probe == STARTUP.name else LIKELY
+            yield Match("postgresql", strength, "PostgreSQL asks to authenticate", facts=facts)
 
 
 def _error(data: bytes) -> Iterator[Match]:

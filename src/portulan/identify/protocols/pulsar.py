@@ -27,7 +27,7 @@ PROBES = (
         ("pulsar",),
         ports=(6650, 6651),
         rank=61,
-        after=("closes",),
+        after=("closes/closes",),
     ),
 )
 

@@ -33,6 +33,7 @@ _REFUSALS = frozenset({b"NOAUTH", b"DENIED", b"ERR", b"WRONGPASS", b"LOADING", b
 _WORDS = re.compile(rb"\$\d+\r\n([^\r\n]{0,200})\r\n|:(-?\d{1,18})\r\n")
 _HELLO_BEGINS = re.compile(rb"[*%]\d{1,2}\r\n\$6\r\nserver\r\n")
 _PRODUCTS = {"redis": "Redis", "valkey": "Valkey", "keydb": "KeyDB", "dragonfly": "Dragonfly", "kvrocks": "Kvrocks"}
+_UNKNOWN = re.compile(rb"(?:-ERR unknown command ['`][^\r\n]{0,300}\r\n)+")
 # To a GET: that it has two arguments and not one, before the guard against web browsers ends it (Redis before 3.2.7).
 _TO_GET = b"-ERR wrong number of arguments for 'get' command\r\n"
 
@@ -46,7 +47,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
         yield from _named(data)
     elif data.startswith(b"-DENIED Redis is running in protected mode"):
         yield Match("redis", CERTAIN, "the refusal of protected mode", "Redis", facts=(("refusal", text_of(data)),))
-    elif data.startswith(_TO_GET):
+    elif data.startswith(_TO_GET) or (_UNKNOWN.fullmatch(data) and answer.probe not in {PING.name, HELLO.name}):
         yield Match("redis", LIKELY, "a RESP error", confirm=PING, again=True)
     elif answer.probe in {PING.name, HELLO.name}:
         yield from _refused(answer)

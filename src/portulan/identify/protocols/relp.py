@@ -19,7 +19,7 @@ OPEN = Probe(
     ("relp",),
     ports=(20514, 2514),
     rank=96,
-    after=("answers",),
+    after=("answers/answers",),
 )
 PROBES = (OPEN,)
 

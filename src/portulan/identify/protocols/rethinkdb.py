@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from portulan.identify.answers import Answer
 
 V1_0 = bytes.fromhex("c3bdc234")
-PROBES = (Probe("rethinkdb", fixed(V1_0), ("rethinkdb",), ports=(28015,), rank=73),)
+PROBES = (Probe("rethinkdb", fixed(V1_0), ("rethinkdb",), ports=(28015,), rank=73, after=("answers",)),)
 
 _UNSUPPORTED = re.compile(rb"[^\0]{0,100}This port is for RethinkDB queries\.[^\0]{0,200}\0?")
 _CLUSTER = re.compile(rb"RethinkDB (?:(\d[\w.]*) )?cluster\n")

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 GET_SERVER_INFO, SERVER_INFO = 7, 8
 PROBES = (
     Probe(
-        "riak", fixed(b"\0\0\0\1" + bytes([GET_SERVER_INFO])), ("riak-pb",), ports=(8087,), rank=77, after=("closes",)
+        "riak",
+        fixed(b"\0\0\0\1" + bytes([GET_SERVER_INFO])),
+        ("riak-pb",),
+        ports=(8087,),
+        rank=77,
+        after=("closes/closes", "silent/silent"),
     ),
 )
 

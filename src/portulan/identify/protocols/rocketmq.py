@@ -31,7 +31,7 @@ def request(nonce: bytes) -> bytes:
     return struct.pack(">II", len(header) + 4, len(header)) + header
 
 
-PROBES = (Probe("rocketmq", request, ("rocketmq",), ports=(9876, 10911, 10909), rank=63, after=("closes", "silent")),)
+PROBES = (Probe("rocketmq", request, ("rocketmq",), ports=(9876, 10911, 10909), rank=63, after=("closes/closes",)),)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

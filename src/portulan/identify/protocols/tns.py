@@ -32,7 +32,16 @@ def ping(_nonce: bytes) -> bytes:
     return HEAD.pack(HEAD.size + len(body), 0, CONNECT, 0, 0) + body
 
 
-PROBES = (Probe("tns", ping, ("oracle-tns",), ports=(1521, 1522, 1526, 2484), rank=37, after=("closes", "silent")),)
+PROBES = (
+    Probe(
+        "tns",
+        ping,
+        ("oracle-tns",),
+        ports=(1521, 1522, 1526, 2484),
+        rank=37,
+        after=("closes/closes", "silent/silent", "silent/closes"),
+    ),
+)
 
 _VSNNUM = re.compile(rb"\(VSNNUM=(\d{1,10})\)")
 _ERROR = re.compile(rb"\(ERR=(\d{1,6})\)")

@@ -38,7 +38,7 @@ def identify(nonce: bytes) -> bytes:
     return call + bytes([STRING, len(_CALL)]) + _CALL + _array(1) + _short(0)
 
 
-PROBES = (Probe("virtuoso", identify, ("virtuoso",), ports=(1111,), rank=67, after=("closes",)),)
+PROBES = (Probe("virtuoso", identify, ("virtuoso",), ports=(1111,), rank=67, after=("closes/closes",)),)
 
 _TEXT = re.compile(rb"\xb5.([!-~]{1,200})")
 
