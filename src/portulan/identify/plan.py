@@ -66,6 +66,10 @@ NEAR_UDP = Limits(connections=120, bytes_sent=8_192, listen_s=0.0, answer_s=0.1,
 FAR_UDP = Limits(connections=120, bytes_sent=8_192, duration_s=12.0, listen_s=0.0, answer_s=0.3, patience_s=10.0)
 
 
+ALL_ALIKE = 6
+"""After so many connections nobody is asked on who was silent to all of them, or reset them all."""
+
+
 class Case(Value):
     """What is asked, and what is known of it before.
 
@@ -149,6 +153,13 @@ class Asked(Findings):
         both = () if get is None else (f"{hello}/{get}",)
         others = [step.probe for step in self.steps if step.probe not in {None, HELLO, GET}]
         return (hello, *both, *[f"{probe.name}:{self._reaction_to(probe)}" for probe in others if probe is not None])
+
+    @property
+    def takes_all_alike(self) -> bool:
+        """Whether every question was met with silence, or every one with a reset: so it cannot tell them apart."""
+        return len({reaction.rpartition(":")[2].partition("/")[0] for reaction in self.reactions}) == 1 and (
+            self.reactions[1:2] in {("silent/silent",), ("resets/resets",)}
+        )
 
     def _reaction_to(self, probe: Probe) -> Reaction | None:
         if not any(step.probe == probe for step in self.steps):
@@ -273,6 +284,8 @@ def _doubt(case: Case, asked: Asked, *, inside: bool) -> Step | None:
 def _specific(case: Case, asked: Asked, *, inside: bool) -> Step | None:
     """Ask what single protocols need: what is likely here first, then by rank; of who spoke first the likely alone."""
     if (asked.match is not None and asked.name != HELLO.name) or (inside and asked.tls is None):
+        return None
+    if asked.connections >= ALL_ALIKE and asked.takes_all_alike:
         return None
     for probe in _order(case, asked, inside=inside, likely=asked.spoke_first):
         step = Step(probe, fresh=True, wait_s=case.limits.answer_s, inside=_offer(probe, asked))

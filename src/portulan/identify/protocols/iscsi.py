@@ -26,7 +26,9 @@ def login(nonce: bytes) -> bytes:
     return head + padded
 
 
-PROBES = (Probe("iscsi", login, ("iscsi",), ports=(3260, 860), rank=26, in_tls=False, after=("silent/silent",)),)
+PROBES = (
+    Probe("iscsi", login, ("iscsi",), ports=(3260, 860), rank=26, in_tls=False, after=("silent/silent", "ldap:resets")),
+)
 
 
 def recognise(answer: Answer) -> Iterator[Match]:

@@ -44,7 +44,7 @@ def search(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("ldap", search, ("ldap",), ports=(389, 636, 3268, 3269), rank=24, after=("silent/silent", "resets/resets")),
+    Probe("ldap", search, ("ldap",), ports=(389, 636, 3268, 3269), rank=24, after=("silent/silent",)),
     Probe("cldap", search, ("cldap",), "udp", (389,), rank=38, in_tls=False),
 )
 

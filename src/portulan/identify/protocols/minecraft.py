@@ -34,7 +34,7 @@ PROBES = (
         ports=(25565,),
         rank=36,
         in_tls=False,
-        after=("closes/silent",),
+        after=("closes/silent", "iscsi:closes"),
     ),
     Probe(
         "minecraft-bedrock",

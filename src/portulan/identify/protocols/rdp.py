@@ -20,7 +20,7 @@ PROBES = (
         fixed(REQUEST),
         ("rdp",),
         ports=(3389, 3388, 3390),
-        rank=26,
+        rank=23,
         in_tls=False,
         after=("resets", "closes/resets"),
     ),

@@ -23,7 +23,7 @@ PING = Probe(
     ("redis",),
     ports=(6379, 6380, 7000, 16379, 26379),
     rank=21,
-    after=("silent/closes", "resets/resets"),
+    after=("silent/closes",),
 )
 PROBES = (PING, HELLO)
 

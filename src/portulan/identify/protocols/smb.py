@@ -45,7 +45,7 @@ def negotiate_v2(nonce: bytes) -> bytes:
 
 
 PROBES = (
-    Probe("smb", negotiate, ("smb",), ports=(445, 139), rank=20, in_tls=False, after=("silent/silent",)),
+    Probe("smb", negotiate, ("smb",), ports=(445, 139), rank=15, in_tls=False, after=("silent/silent",)),
     Probe("smb2", negotiate_v2, ("smb",), ports=(445,), rank=68, in_tls=False, after=("silent",)),
 )
 

@@ -42,7 +42,7 @@ def prelogin(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe(
-        "tds", prelogin, ("tds",), ports=(1433, 1434, 2433), rank=27, in_tls=False, after=("resets", "closes/resets")
+        "tds", prelogin, ("tds",), ports=(1433, 1434, 2433), rank=24, in_tls=False, after=("resets", "closes/resets")
     ),
     # [MC-SQLR] 2.2.2: CLNT_UCAST_EX is one byte.
     Probe("ssrp", fixed(b"\x03"), ("ssrp",), "udp", (1434,), rank=40, in_tls=False),
