@@ -16,6 +16,7 @@ NONCE = bytes(range(16))
 BOUND_TO_US = {
     *("bacnet", "bittorrent-dht", "cldap", "coap", "dns", "enip", "ike", "ipmi", "iscsi", "kerberos", "l2tp", "mdns"),
     *("minecraft-bedrock", "msrpc", "mumble", "netbios-ns", "nfs", "ntp", "openvpn", "quic", "rpcbind", "snmp", "stun"),
+    *("glusterfs", "hazelcast", "iiop", "isns", "kafka", "moosefs", "rabbitmq-stream", "rocketmq", "virtuoso"),
 }
 
 

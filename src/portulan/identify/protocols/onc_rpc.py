@@ -41,7 +41,7 @@ PROBES = (
         ports=(111,),
         rank=22,
         in_tls=False,
-        after=("resets/resets", "silent/closes"),
+        after=("resets/resets", "silent/closes", "closes/resets"),
     ),
     Probe("nfs", _by_tcp(*PROGRAMS["nfs"]), ("nfs",), ports=(2049,), rank=80, in_tls=False, after=("resets", "silent")),
     Probe(
