@@ -85,6 +85,24 @@ def _target(address: str, port: int, transport: Transport, known: Known, *, cons
     return Target(address, port, transport, known, why_left_alone(case))
 
 
+def remembering(targets: Iterable[Target], earlier: Iterable[Observation]) -> list[Target]:
+    """Return targets that are asked first for what answered there earlier, at that address or in that place on any."""
+    there: dict[tuple[str, int, str], str] = {}
+    for seen in earlier:
+        if seen.identification is not None and seen.identification.protocol is not None:
+            for address in (seen.local.address, ""):
+                there.setdefault((address, seen.local.port, seen.transport), seen.identification.protocol)
+    found = []
+    for target in targets:
+        place = target.port, target.transport
+        name = there.get((target.address, *place)) or there.get(("", *place))
+        known = target.known
+        if name is not None:
+            known = replace(known, prior=tuple(dict.fromkeys((name, *known.prior))))
+        found.append(replace(target, known=known))
+    return found
+
+
 def known_of(port: int, transport: Transport, index: Index, observation: Observation | None = None) -> Known:
     """Return what is known of a port before it is asked: by the programs that hold it, the known uses, the map."""
     entry = index.entry(port)
@@ -97,6 +115,9 @@ def known_of(port: int, transport: Transport, index: Index, observation: Observa
         rows = index.executables(process.executable) if process.executable else ()
         products = {row.product for row in rows}
         speaks += [use.protocol for use in uses if use.product in products and use.protocol is not None]
+        speaks += [names.get(name, name) for row in rows if row.distinct == "own" for name in row.services]
+    if observation is not None and observation.unit and not speaks:  # whose program could not be read, perhaps
+        rows = index.executables_of_unit(observation.unit)
         speaks += [names.get(name, name) for row in rows if row.distinct == "own" for name in row.services]
     prior = [use.protocol for use in uses if use.protocol is not None and use.relation != "malicious"]
     assigned = [row.service_name for row in entry.on(transport).assignments if row.service_name]

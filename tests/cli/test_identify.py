@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,3 +197,35 @@ def test_a_wrong_protocol_is_noticed() -> None:
             os.waitpid(pid, 0)
     rules = {(one["rule"], one["attention"]) for one in document["verdicts"] if one["subject"]["local"]["port"] == 143}
     assert ("PT109", "investigate") in rules or ("PT108", "look") in rules
+
+
+def test_what_answered_earlier_is_asked_first(tmp_path: Path) -> None:
+    """With the answers of an earlier time at hand it takes one question to hear the same again; and they are judged."""
+    earlier = tmp_path / "earlier.json"
+    with serving(answering_cping) as server:
+        place = f"127.0.0.1:{server.port}"
+        first = portulan("identify", place, "--blind", "--json")
+        earlier.write_text(first.stdout, "utf-8")
+        again = json.loads(portulan("identify", place, "--history", str(earlier), "--json").stdout)["results"]
+    before = json.loads(first.stdout)["results"]
+    assert [found["protocol"] for found in (*before, *again)] == ["ajp", "ajp"]
+    assert again[0]["cost"]["connections"] < before[0]["cost"]["connections"]
+    judged = json.loads(portulan("observe", str(earlier), "--json").stdout)["verdicts"]
+    assert [verdict["subject"]["identification"]["protocol"] for verdict in judged] == ["ajp"]
+
+
+def test_a_history_that_is_none_is_an_error(tmp_path: Path) -> None:
+    """Who names a file that tells nothing is told so, and nobody is asked."""
+    nothing = tmp_path / "nothing"
+    nothing.write_bytes(b"\0\1\2")
+    with serving(saying(SSH)) as server:
+        done = portulan("identify", f"127.0.0.1:{server.port}", "--history", str(nothing))
+        assert server.connections == 0
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+
+
+def answering_cping(connection: socket.socket) -> None:
+    """Answer AJP's ping, and close what is anything else."""
+    if connection.recv(4096) == b"\x12\x34\0\1\x0a":
+        connection.sendall(b"AB\0\1\x09")

@@ -13,14 +13,16 @@ from portulan.cli.terminal import Style, clean, print_rows
 from portulan.document import plain
 from portulan.errors import UsageError
 from portulan.model import Incomplete, Value, replace
-from portulan.probed import Target, probe, targets_at, targets_here
+from portulan.observe.readers import Origin, Reading, find_reader
+from portulan.observe.readers.source import open_source
+from portulan.probed import Target, probe, remembering, targets_at, targets_here
 from portulan.whom import addresses_of, is_here, is_private
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
 
-    from portulan.model import Identification, Transport
+    from portulan.model import Identification, Observation, Transport
 
     Answers = list[tuple[Target, Identification]]
 
@@ -45,6 +47,8 @@ class Wish(Value):
 def run(flags: Namespace) -> int:
     """Ask what answers, print it, and return the exit code."""
     wish = _here(flags) if flags.target is None else _there(flags)
+    if flags.history is not None:
+        wish = replace(wish, targets=tuple(remembering(wish.targets, _earlier(flags.history))))
     if flags.target is None and not flags.yes:
         _show_plan(wish)
         if not _agreed(len(wish.targets)):
@@ -99,6 +103,15 @@ def _there(flags: Namespace) -> Wish:
         for target in targets_at(host, ports, transport, open_map(), consent=flags.consent, near=near)
     ]
     return Wish(flags.target, tuple(targets), near)
+
+
+def _earlier(path: str) -> Iterator[Observation]:
+    """Yield what a file says that answered earlier. Raises ReadError for one that tells nothing."""
+    source = open_source(path)
+    reading = Reading([Origin.of(source, find_reader(source))])
+    yield from reading
+    for refused in reading.incomplete:
+        say_incomplete(refused)
 
 
 def _known_here(flags: Namespace) -> dict[tuple[int, str], Target]:

@@ -57,6 +57,7 @@ watch
 
 identify
   --udp PORTS   --blind          ask these by UDP; use nothing that this machine or the map knows
+  --history FILE                 ask first for what answered earlier, as identify, scan or nmap wrote it down
   --yes   --consent              ask without showing the plan; also what can disturb (printers, controllers ...)
   --transcript                   show what was said, byte by byte
   --i-am-allowed                 ask also hosts outside of private networks
@@ -242,6 +243,7 @@ def run_identify(words: list[str]) -> int:
     )
     parser.add_argument("--consent", action="store_true", help="also ask what can disturb: printers, controllers ...")
     parser.add_argument("--yes", action="store_true", help="ask this machine's listeners without showing the plan")
+    parser.add_argument("--history", metavar="FILE", help="ask first for what answered earlier: identify's or nmap's")
     parser.add_argument("--transcript", action="store_true", help="show what was said, byte by byte")
     parser.add_argument("--i-am-allowed", action="store_true", help="ask also hosts outside of private networks")
     flags = parser.parse_args(words)

@@ -42,6 +42,16 @@ def observation_of(document: object) -> Observation:
     return _observation(document)
 
 
+def identification_of(document: object) -> Identification:
+    """Return the answer that an element of an identification's results describes; what it was at is not in it.
+
+    Raises ValueError as `observation_of` does.
+    """
+    if isinstance(document, dict):
+        document = {key: value for key, value in document.items() if key not in {"address", "schema"}}
+    return _identification(document)
+
+
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value

@@ -44,7 +44,7 @@ _portulan() {
             search) options+=' --limit' ;;
             lookup) ;;
             observe) options+=' --from --host --at --to' ;;
-            identify) options+=' --udp --blind --consent --yes --transcript --i-am-allowed' ;;
+            identify) options+=' --udp --blind --consent --yes --history --transcript --i-am-allowed' ;;
             scan) options+=' --ports --exclude --connect --rate --resume --probe --consent --yes --i-am-allowed' ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;

@@ -55,6 +55,7 @@ complete -c portulan -n "$identify" -l udp -x -d 'Ports to ask by UDP'
 complete -c portulan -n "$identify" -l blind -d 'Use nothing that is known before'
 complete -c portulan -n "$identify" -l consent -d 'Also ask what can disturb'
 complete -c portulan -n "$identify" -l yes -d 'Ask without showing the plan'
+complete -c portulan -n "$identify" -l history -r -d 'What answered earlier'
 complete -c portulan -n "$identify" -l transcript -d 'Show what was said'
 complete -c portulan -n "$identify" -l i-am-allowed -d 'Ask also hosts outside of private networks'
 
