@@ -7,8 +7,7 @@ import json
 import os
 import socket
 from contextlib import closing
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +15,9 @@ from portulan.cli.targets import parse_ports, split_target
 from portulan.errors import UsageError
 from tests.cli.door import portulan
 from tests.identify.servers import Server, http, saying, serving, silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SSH = b"SSH-2.0-Trial_1.5 test\r\n\x1b[31mred"
 

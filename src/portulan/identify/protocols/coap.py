@@ -31,6 +31,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
     data = answer.data
     if answer.transport != "udp" or len(data) < 4 or not any(answer.nonce):  # noqa: PLR2004  # the header
         return
+    if data[2:] == answer.sent[2:]:
+        return  # our own message with another head
     if data[4 : 4 + _TOKEN] == answer.nonce[:_TOKEN] and data[0] & 0xCF == _VERSION | _TOKEN:
         kind, detail = divmod(data[1], 32)
         if kind in _CLASSES:

@@ -49,6 +49,8 @@ _PLAIN = re.compile(
     rb"Synology FTP|FRITZ!Box|Gene6 FTP Server|Rebex FTP Server|oftpd|WarFTPd|SlimFTPd|GuildFTPd)\b(?: v?(\d[\w.]*))?"
 )
 
+_NAMED = re.compile(rb"\bS?FTP", re.IGNORECASE)
+
 
 def recognise(answer: Answer) -> Iterator[Match]:
     """Say ftp of a greeting, and of the answers to FEAT and SYST."""
@@ -70,7 +72,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
         facts.append(("system", text_of(found[1])))
         yield Match("ftp", CERTAIN, "FTP's answer to SYST", product, version, tuple(facts))
     elif answer.probe in {"", "tls", "http-get", "random"} and _GREETING.match(data):
-        named = product is not None or (b"FTP" in data.upper() and b"SMTP" not in data.upper())
+        named = product is not None or (_NAMED.search(data) and b"SMTP" not in data.upper())
         if named or data.startswith(b"220"):
             strength = LIKELY if named else HINT
             yield Match("ftp", strength, "FTP greeting", product, version, tuple(facts), confirm=FEAT)

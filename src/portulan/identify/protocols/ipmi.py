@@ -62,9 +62,9 @@ def recognise(answer: Answer) -> Iterator[Match]:
             ours = body[1] == nonce[0] & 0xFC and body[2] == _CAPABILITIES
             facts = (("completion", f"{body[3]:#04x}"), *_facts(body[4:-1]))
             yield Match("ipmi", CERTAIN if ours else LIKELY, "IPMI response", facts=facts, service_names=("asf-rmcp",))
-    elif data.startswith(_ASF_CLASS + _ENTERPRISE + bytes([_PONG, nonce[0] & 0x7F])) and len(data) >= _PONG_SIZE:
-        name = "ipmi" if data[20] & _IPMI_SUPPORTED else "rmcp"
-        yield Match(name, CERTAIN, "RMCP presence pong", service_names=("asf-rmcp",))
+    elif data.startswith(_ASF_CLASS + _ENTERPRISE + bytes([_PONG, nonce[0] & 0x7F])) and len(data) == _PONG_SIZE:
+        name, over = ("ipmi", ("rmcp",)) if data[20] & _IPMI_SUPPORTED else ("rmcp", ())
+        yield Match(name, CERTAIN, "RMCP presence pong", over=over, service_names=("asf-rmcp",))
 
 
 def _facts(told: bytes) -> tuple[tuple[str, str], ...]:

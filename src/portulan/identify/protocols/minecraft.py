@@ -86,8 +86,8 @@ def _bedrock(answer: Answer) -> Iterator[Match]:
     if (kind, time, magic) == (_PONG, answer.nonce[:8], _OFFLINE) and len(text) == length:
         parts = text_of(text).split(";")
         facts = tuple(zip(("edition", "name", "protocol version", "game version"), parts, strict=False))
-        name = "minecraft-bedrock" if parts[0] in {"MCPE", "MCEE"} else "raknet"
-        yield Match(name, CERTAIN, "RakNet pong with our time", facts=facts)
+        name, over = ("minecraft-bedrock", ("raknet",)) if parts[0] in {"MCPE", "MCEE"} else ("raknet", ())
+        yield Match(name, CERTAIN, "RakNet pong with our time", facts=facts, over=over)
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:

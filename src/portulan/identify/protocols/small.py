@@ -64,7 +64,7 @@ _DAYTIME = re.compile(
 _YEARS = range(3_913_056_000, 4_260_211_200)
 """Seconds since 1900 that a clock of today may show: from 2024 to 2034."""
 _QUOTE = re.compile(
-    rb"\s*(?:\"[^\"\0]{10,480}\"\s*[^\"\0]{0,100}|[A-Z][^\0]{20,400}\r?\n\s*-- ?[A-Z][^\r\n\0]{2,80})\s*"
+    rb"\s*(?:\"[\s!#-~]{10,480}\"\s*[\s!#-~]{0,100}|[A-Z][\s!-~]{20,400}\r?\n\s*-- ?[A-Z][ !-~]{2,80})\s*"
 )
 _CHARGEN_LINES = 3
 _FINGER = (

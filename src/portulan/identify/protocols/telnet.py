@@ -54,7 +54,8 @@ def recognise(answer: Answer) -> Iterator[Match]:
     facts += [("text", text_of(rest.strip()))] if rest.strip() and is_text else []
     if options and is_text:
         sure = commands > 1 or prompt is not None
-        yield Match("telnet", CERTAIN if sure else LIKELY, "Telnet commands", product, version, tuple(facts))
+        strength = CERTAIN if sure else LIKELY if rest.isascii() else HINT
+        yield Match("telnet", strength, "Telnet commands", product, version, tuple(facts))
     elif prompt is not None and is_text and not answer.before:
         named = product is not None or re.search(rb"login: *\Z", rest) is not None
         strength = LIKELY if named and answer.probe == "" else HINT

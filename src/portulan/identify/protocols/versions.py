@@ -54,7 +54,7 @@ PROBES = (
 _PACKET = re.compile(rb"([0-9a-f]{4})(?:ERR ([^\0]*)|[0-9a-f]{40}(?:[0-9a-f]{24})? [!-~]{1,200}\0)", re.DOTALL)
 _CVS = re.compile(rb"(?:(?:E [^\n]*|cvs [^\n]*|error [^\n]*|/portulan-[^\n]*)\n)*I (?:HATE|LOVE) YOU\n")
 _CVS_ERROR = re.compile(
-    rb"(?:E |cvs (?:\[?pserver[^\n]*\]?|server): )[^\n]*(?:bad auth protocol|repository|login)[^\n]*\n"
+    rb"^(?:E |cvs (?:\[?pserver[^\n]*\]?|server): )[^\n]*(?:bad auth protocol|repository|login)[^\n]*\n", re.MULTILINE
 )
 _SERVER = re.compile(rb"\bserver2?\x00\x02\x00\x00\x00(\d\d)\0")
 
