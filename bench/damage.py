@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -28,6 +28,9 @@ from portulan.identify.protocols import probes
 from portulan.model import replace
 from tests.identify.test_transcripts import names_of
 from tests.identify.transcripts import answers_of, transcripts
+
+if TYPE_CHECKING:
+    from portulan.model import Transport
 
 LARGEST = 16_384
 SHOWN = 20
@@ -92,7 +95,7 @@ def one(
     data = answer.data
     if kind == "random":
         size = random.choice((16, 64, 256, 1_024, LARGEST)) if random.randrange(10) == 0 else random.randrange(1, 200)
-        transport = random.choice(("tcp", "udp"))
+        transport: Transport = random.choice(("tcp", "udp"))
         return set(), Answer(random.choice(names), b"", random.randbytes(size), transport, random.randbytes(16))
     if kind == "cut":
         return sources, replace(answer, data=data[: random.randrange(len(data))])

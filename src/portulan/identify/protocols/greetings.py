@@ -32,7 +32,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-from portulan.identify.answers import CERTAIN, LIKELY, Match, Probe, fixed, text_of
+from portulan.identify.answers import CERTAIN, Match, Probe, fixed, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,4 +159,4 @@ _STRUCTURES: tuple[Callable[[bytes], Iterator[Match]], ...] = (_gpsd, _hpfeeds, 
 def _nsca(data: bytes) -> Iterator[Match]:
     """Read NSCA's first packet: 128 random bytes and the time."""
     if len(data) == 132 and len(set(data)) > 75 and int.from_bytes(data[128:], "big") in _YEARS:  # noqa: PLR2004  # 128 and four; of random bytes about 100 differ
-        yield Match("nsca", LIKELY, "NSCA's first packet: random bytes and the time")
+        yield Match("nsca", HINT, "NSCA's first packet: random bytes and the time")
