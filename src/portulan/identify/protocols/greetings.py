@@ -32,7 +32,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-from portulan.identify.answers import CERTAIN, Match, Probe, fixed, text_of
+from portulan.identify.answers import CERTAIN, HINT, Match, Probe, fixed, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
