@@ -119,6 +119,11 @@ class Findings:
         """Whether we were given back what we sent."""
         return any(map(is_echo, self.heard))
 
+    @property
+    def answered_nothing(self) -> bool:
+        """Whether something was asked on the layer that counts, and nothing came."""
+        return any(answer.sent for answer in self.heard) and not self.spoke
+
     def answered(self, probe: str) -> bool:
         """Whether there are bytes in answer to a probe."""
         return any(answer.probe == probe and answer.data for answer in self.heard)
@@ -227,6 +232,8 @@ def conclude(
         reasons.insert(0, match.reason + (" inside TLS" if tls is not None else ""))
     elif tls is not None:
         promised = _PROMISED.get(tls.alpn or "")
+        if promised == "http" and findings.answered_nothing:  # then it was none: coturn, too, chooses it
+            promised = None
         name, strength = promised or "tls", CERTAIN if promised is None else ENOUGH
         inside = ("tls",) if promised else ()
         reasons.insert(0, f"the server chose {tls.alpn} by ALPN" if promised else "a TLS handshake was finished")

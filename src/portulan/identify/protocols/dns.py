@@ -11,7 +11,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-from portulan.identify.answers import CERTAIN, LIKELY, Match, Probe, text_of
+from portulan.identify.answers import CERTAIN, HINT, LIKELY, Match, Probe, text_of
 from portulan.model import Value
 
 if TYPE_CHECKING:
@@ -80,7 +80,10 @@ def recognise(answer: Answer) -> Iterator[Match]:
     if message.question == _VERSION:
         product, version, text = _software(message)
         told = facts if text is None else (*facts, ("version.bind", text))
-        yield Match("dns", CERTAIN, "DNS response", product, version, told, service_names=("domain",))
+        # With nothing but one bit turned, it might as well be what we sent.
+        turned = message.counts == (1, 0, 0, 0) and message.flags & ~RECURSION & 0x7FFF == 0
+        strength = HINT if turned else CERTAIN
+        yield Match("dns", strength, "DNS response", product, version, told, service_names=("domain",))
     elif message.question[:-4] == _SERVICES[:-4]:
         local = [owner for owner, kind, _ in message.answers if kind == PTR and owner.lower().endswith(b"local")]
         services = tuple([("service", text_of(labels(data, 0)[0])) for _, kind, data in message.answers if kind == PTR])

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from portulan.identify.answers import Answer
 
 EHLO = Probe("smtp-ehlo", fixed(b"EHLO portulan.invalid\r\n"), ("smtp",), ports=(25, 465, 587, 2525), rank=85)
+HELO = Probe("smtp-helo", fixed(b"HELO portulan.invalid\r\n"), ("smtp",), rank=98)
 LHLO = Probe("lmtp-lhlo", fixed(b"LHLO portulan.invalid\r\n"), ("lmtp",), ports=(24,), rank=97)
-PROBES: tuple[Probe, ...] = (EHLO, LHLO)
+PROBES: tuple[Probe, ...] = (EHLO, HELO, LHLO)
 
 _GREETINGS = (b"220", b"421", b"554")
 _UNASKED = frozenset({"", "tls", "http-get", "random"})
@@ -81,7 +82,12 @@ def recognise(answer: Answer) -> Iterator[Match]:
         return
     codes = [found[1] or found[2] for found in _LINE.finditer(data)]
     if codes and data[:3].isdigit():
-        if answer.probe in {EHLO.name, LHLO.name}:
+        if answer.probe == HELO.name:
+            if codes == [b"250"] and answer.before.startswith(b"220"):
+                product, version = product_of(answer.before)
+                facts = (("greeting", text_of(answer.before.splitlines()[0])),)
+                yield Match("smtp", CERTAIN, "SMTP reply to HELO", product, version, facts)
+        elif answer.probe in {EHLO.name, LHLO.name}:
             yield from _answered(answer, codes)
         elif codes[0] in _GREETINGS and set(codes[1:]) <= {codes[0], *_ERRORS}:
             greeting = data[: data.index(b"\n")]
@@ -122,6 +128,9 @@ def _answered(answer: Answer, codes: list[bytes]) -> Iterator[Match]:
     if codes[0] == b"250" and (offered or before.startswith(b"220")):
         facts += _facts_of(offered)
         yield Match(name, CERTAIN, f"{name.upper()} reply to a greeting", product, version, tuple(facts))
+    elif answer.probe == EHLO.name and codes[0] in {b"500", b"502"} and before.startswith(b"220"):
+        # Before there were extensions (RFC 821); no other protocol knows HELO.
+        yield Match("smtp", HINT, "EHLO is not known", product, version, tuple(facts), confirm=HELO)
     elif _STARTTLS_FIRST.match(data):
         facts.append(("STARTTLS", "required"))
         yield Match(name, CERTAIN, "it wants STARTTLS first", product, version, tuple(facts))

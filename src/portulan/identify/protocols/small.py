@@ -59,7 +59,8 @@ _DAYTIME = re.compile(
     rb"(?:" + _DAYS + rb",? )?\d{1,2}[ -]" + _MONTHS + rb"[ -]\d{2,4} " + _CLOCK + _ZONE + rb"|"
     rb"(?:" + _DAYS + rb", )?" + _MONTHS + rb" \d{1,2}, \d{4} " + _CLOCK + _ZONE + rb"|"
     rb"\d{4}[-/.]\d\d[-/.]\d\d[ T]" + _CLOCK + _ZONE + rb"|" + _CLOCK + rb" \d{1,2}[/.]\d{1,2}[/.]\d{4}|"
-    rb"\d{5} \d\d-\d\d-\d\d " + _CLOCK + rb" \d\d \d \d [\d.]+ UTC\(NIST\) \*)\s*"
+    rb"\d{5} \d\d-\d\d-\d\d " + _CLOCK + rb" \d\d \d \d [\d.]+ UTC\(NIST\) \*)\s*",
+    re.IGNORECASE,
 )
 _YEARS = range(3_913_056_000, 4_260_211_200)
 """Seconds since 1900 that a clock of today may show: from 2024 to 2034."""
@@ -139,9 +140,13 @@ def _asked(answer: Answer) -> Iterator[Match]:
     yield from _menu(data)
     if any(pattern.search(data[:1_000]) for pattern in _FINGER):
         yield Match("finger", LIKELY, "finger's answer", confirm=LINE, again=True)
-    elif answer.probe in {"whois", "http-get"} and _WHOIS.search(data[:4_000]) and not data.startswith(b"HTTP/"):
+    elif (answer.probe in {"whois", "http-get"} or (answer.probe and data.startswith(b"%"))) and _is_of_whois(data):
         strength = LIKELY if answer.probe == "whois" or data.startswith(b"%") else HINT
         yield Match("whois", strength, "an answer of a WHOIS service", service_names=("nicname",))
+
+
+def _is_of_whois(data: bytes) -> bool:
+    return _WHOIS.search(data[:4_000]) is not None and not data.startswith(b"HTTP/")
 
 
 def _menu(data: bytes) -> Iterator[Match]:

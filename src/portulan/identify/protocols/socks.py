@@ -36,6 +36,7 @@ _NONE = 0xFF
 _METHODS = {0: "none", 2: "user name and password", _NONE: "none of what was offered"}
 _CODES = range(90, 94)
 _TOR = b"Tor is not an HTTP Proxy"
+_CONTROL = b"Tor ControlPort is not an HTTP proxy"
 
 
 def recognise(answer: Answer) -> Iterator[Match]:
@@ -43,6 +44,10 @@ def recognise(answer: Answer) -> Iterator[Match]:
     data = answer.data
     if data.startswith(b"HTTP/1.0 501 Tor") and _TOR in data:
         yield Match("socks5", CERTAIN, "Tor's words to a browser", "Tor", over=("http",), service_names=("socks",))
+    elif data.startswith(b"HTTP/1.0 501 Tor ") and _CONTROL in data:  # spec.torproject.org/control-spec
+        yield Match("tor-control", CERTAIN, "what Tor's control port says to a browser", "Tor", over=("http",))
+    elif data == b"514 Authentication required.\r\n":
+        yield Match("tor-control", HINT, "an error of Tor's control port")
     elif len(data) == 2 and data[0] == 5 and answer.transport == "tcp":  # noqa: PLR2004  # version and method
         if answer.probe == METHODS.name and data[1] in _METHODS:
             facts = (("authentication", _METHODS[data[1]]),)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 PROBES: tuple[Probe, ...] = ()
 
-# SSH-protoversion-softwareversion SP comments; lines may come before it, which do not begin with "SSH-".
-_IDENTIFICATION = re.compile(rb"(?:\A|\n)SSH-(1\.\d+|2\.0)-([!-,.-~]+)(?: ([ -~]*))?\r?\n")
+# SSH-protoversion-softwareversion SP comments; lines may come before it, which do not begin with "SSH-". A minus sign
+# is not allowed in the software's version, and found there all the same (TinySSH).
+_IDENTIFICATION = re.compile(rb"(?:\A|\n)SSH-(1\.\d+|2\.0)-([!-~]+)(?: ([ -~]*))?\r?\n")
+_OTHER_GREETINGS = re.compile(rb"^(?:\d\d\d[ -]|\* |\+OK|HTTP/|RFB )", re.MULTILINE)
 _LINES_BEFORE = 1_024
 _PRODUCTS = {"OpenSSH": "OpenSSH", "dropbear": "Dropbear", "libssh": "libssh", "AsyncSSH": "AsyncSSH", "Go": "Go SSH"}
 
@@ -23,7 +25,7 @@ _PRODUCTS = {"OpenSSH": "OpenSSH", "dropbear": "Dropbear", "libssh": "libssh", "
 def recognise(answer: Answer) -> Iterator[Match]:
     """Say ssh of an identification string."""
     found = _IDENTIFICATION.search(answer.data, 0, _LINES_BEFORE)
-    if found is None:
+    if found is None or _OTHER_GREETINGS.search(answer.data[: found.start()]):
         return
     protocol, software, comments = found.groups()
     name, _, version = text_of(software).partition("_")

@@ -45,7 +45,10 @@ def recognise(answer: Answer) -> Iterator[Match]:
     while found := _COMMAND.match(data, at):
         commands, at = commands + 1, found.end()
         options += [found[1][0]] if found[1] else []
+    later = list(_COMMAND.finditer(data, at))
     rest = _COMMAND.sub(b"", data[at:])
+    if commands == 0 and rest.isascii():  # some say a few words first
+        commands, options = len(later), [found[1][0] for found in later if found[1]]
     is_text = all(byte >= 0x20 or byte in b"\0\a\b\t\n\v\f\r\x1b\x7f" for byte in rest[:400])  # noqa: PLR2004  # a space
     product, version = _product(rest)
     names = [_NAMES.get(option, str(option)) for option in dict.fromkeys(options)]
