@@ -52,7 +52,14 @@ def _by_tcp(nonce: bytes) -> bytes:
 
 PROBES = (
     Probe("dns-udp", lambda nonce: nonce[:2] + _query(_VERSION), ("dns",), "udp", (53,), rank=10, in_tls=False),
-    Probe("dns", _by_tcp, ("dns",), ports=(53, 853), rank=16, after=("smb:resets", "smb:closes")),
+    Probe(
+        "dns",
+        _by_tcp,
+        ("dns",),
+        ports=(53, 853),
+        rank=16,
+        after=("smb:resets", "smb:closes", "closes/closes", "closes/silent"),
+    ),
     Probe("mdns", lambda nonce: nonce[:2] + _query(_SERVICES), ("mdns",), "udp", (5353,), rank=32, in_tls=False),
 )
 

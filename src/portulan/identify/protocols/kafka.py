@@ -33,7 +33,7 @@ PROBES = (
         ("kafka", "postgresql", "firebird"),
         ports=(9092, 9093, 9094),
         rank=17,
-        after=("closes/closes",),
+        after=("closes/closes", "zookeeper-srvr:silent"),
     ),
 )
 

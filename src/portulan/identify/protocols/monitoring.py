@@ -36,7 +36,7 @@ ZABBIX = Probe(
     ("zabbix-agent", "zabbix"),
     ports=(10050, 10051),
     rank=24,
-    after=("closes/closes",),
+    after=("closes/closes", "resets/closes"),
 )
 PROBES = (
     NUT_VERSION,

@@ -65,7 +65,13 @@ PROBES = (
     Probe("snmp-v2c-udp", description_v2c, ("snmp",), "udp", (161,), rank=44, in_tls=False),
     Probe("snmp-v1-udp", description_v1, ("snmp",), "udp", (161,), rank=66, in_tls=False),
     Probe(
-        "snmp-v3", discovery, ("snmp", "ldap"), ports=(161,), rank=19, in_tls=False, after=("closes/closes",)
+        "snmp-v3",
+        discovery,
+        ("snmp", "ldap"),
+        ports=(161,),
+        rank=19,
+        in_tls=False,
+        after=("closes/closes", "zookeeper-srvr:silent"),
     ),  # by TCP: RFC 3430
     Probe("snmp-v2c", description_v2c, ("snmp",), ports=(161,), rank=88, after=("closes",)),
 )
