@@ -246,3 +246,24 @@ def test_udp_repeats_once_and_then_waits() -> None:
         asked.note(step, (), still_open=(True,) * (asked.connections + step.fresh))
     assert all(said.count(name) <= 2 for name in said)
     assert all(probes()[name].transport == "udp" for name in said)
+
+
+def test_what_is_likely_the_web_is_greeted_in_tls_first() -> None:
+    """HTTP and HTTP/2 are asked for after the ClientHello, however likely: servers of TLS answer them in the clear."""
+    step = next_step(Case(443, prior=("http", "http2")), after(SILENCE), 1)
+    assert step is not None
+    assert step.probe == HELLO
+
+
+def test_three_datagrams_that_nobody_knows_are_enough() -> None:
+    """Who answers three questions by UDP with what nobody knows is asked no more."""
+    answers = [
+        (
+            Step(Probe(str(n), fixed(b"?"), ("x",), "udp"), fresh=True, wait_s=1),
+            (Answer(str(n), b"?", b"\1!", "udp"),),
+            (True,),
+        )
+        for n in range(3)
+    ]
+    assert next_step(Case(1, "udp"), after(*answers[:2]), 1) is not None
+    assert next_step(Case(1, "udp"), after(*answers), 1) is None

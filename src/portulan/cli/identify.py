@@ -135,8 +135,7 @@ def _show_plan(wish: Wish) -> None:
         said = "  ".join([text for text in (held, what) if text])
         lines.append(clean(f"  {target.port}/{target.transport:4} {target.address:16} {said}".rstrip()) + "\n")
     lines.append(
-        "Each gets at most 8 connections and 4 KiB, by UDP 8 KiB; it may write that into its log. "
-        "Nothing leaves this machine.\n"
+        "Each gets at most 8 connections and 4 KiB; it may write that into its log. Nothing leaves this machine.\n"
     )
     say("".join(lines))
 

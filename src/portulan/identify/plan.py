@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from portulan.identify.answers import Answer, Reaction
     from portulan.model import Transport
 
+_IN_TLS_TOO = frozenset({"tls", "http", "http2", "grpc"})
 NONCE = bytes(16)
 """As many bytes as a nonce has, to see how long a payload becomes."""
 RANDOM = Probe("random", lambda nonce: nonce, ("nothing",))
@@ -61,13 +62,17 @@ NEAR = Limits()
 """For this machine, where an answer takes no way."""
 FAR = Limits(duration_s=20.0, listen_s=2.5, answer_s=1.5, quiet_s=0.4, patience_s=17.0, hang_up_s=0.3)
 """For others."""
-NEAR_UDP = Limits(connections=120, bytes_sent=8_192, listen_s=0.0, answer_s=0.1, patience_s=4.0)
+NEAR_UDP = Limits(connections=60, listen_s=0.0, answer_s=0.1, patience_s=4.0)
 """A datagram needs no connection, and a socket costs nobody anything but us."""
-FAR_UDP = Limits(connections=120, bytes_sent=8_192, duration_s=12.0, listen_s=0.0, answer_s=0.3, patience_s=10.0)
+FAR_UDP = Limits(connections=60, duration_s=12.0, listen_s=0.0, answer_s=0.3, patience_s=10.0)
 
 
 ALL_ALIKE = 6
 """After so many connections nobody is asked on who was silent to all of them, or reset them all."""
+
+
+UNKNOWN = 3
+"""So many answers by UDP that nobody knows are enough: more questions would only be more to misunderstand."""
 
 
 class Case(Value):
@@ -225,9 +230,11 @@ def _opening(case: Case, asked: Asked) -> Step | None:
     if asked.name not in {None, "http"}:
         return None
     if not asked.spoke and not hello:
-        likely = (probe for probe in _order(case, asked, inside=False, likely=True) if probe not in {HELLO, GET})
+        # HTTP comes after the ClientHello in any case: some servers of TLS answer it in plain HTTP.
+        likely = (
+            probe for probe in _order(case, asked, inside=False, likely=True) if not _IN_TLS_TOO & {*probe.speaks}
+        )
         first = asked.connections == 1 and asked.may_go_on
-        # A plain GET comes after the ClientHello in any case: some servers of TLS answer it in plain HTTP.
         return Step(next(likely, HELLO) if first else HELLO, fresh=not first, wait_s=wait_s)
     if asked.spoke_first and any(match.confirm is not None for match in asked.matches):
         return None  # its own words suggest a better question
@@ -311,6 +318,8 @@ def _datagram(case: Case, asked: Asked, elapsed_s: float) -> Step | None:
         return None
     if asked.match is not None:
         return _doubt(case, asked, inside=False)
+    if len([answer for answer in asked.answers if answer.data]) >= UNKNOWN:
+        return None
     for rounds in (1, 2):
         for probe in _order(case, None, inside=False):
             said = len([step for step in asked.steps if step.probe is not None and step.probe.name == probe.name])

@@ -28,7 +28,7 @@ PROBES = (
         ("tftp",),
         "udp",
         (69,),
-        rank=40,
+        rank=17,  # before STUN, whose request looks like one for a file (RFC 1350, section 5)
         in_tls=False,
     ),
 )
