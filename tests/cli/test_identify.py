@@ -204,16 +204,16 @@ def test_a_wrong_protocol_is_noticed() -> None:
 def test_what_answered_earlier_is_asked_first(tmp_path: Path) -> None:
     """With the answers of an earlier time at hand it takes one question to hear the same again; and they are judged."""
     earlier = tmp_path / "earlier.json"
-    with serving(answering_cping) as server:
+    with serving(telling_its_mode) as server:
         place = f"127.0.0.1:{server.port}"
         first = portulan("identify", place, "--blind", "--json")
         earlier.write_text(first.stdout, "utf-8")
         again = json.loads(portulan("identify", place, "--history", str(earlier), "--json").stdout)["results"]
     before = json.loads(first.stdout)["results"]
-    assert [found["protocol"] for found in (*before, *again)] == ["ajp", "ajp"]
+    assert [found["protocol"] for found in (*before, *again)] == ["zookeeper", "zookeeper"]
     assert again[0]["cost"]["connections"] < before[0]["cost"]["connections"]
     judged = json.loads(portulan("observe", str(earlier), "--json").stdout)["verdicts"]
-    assert [verdict["subject"]["identification"]["protocol"] for verdict in judged] == ["ajp"]
+    assert [verdict["subject"]["identification"]["protocol"] for verdict in judged] == ["zookeeper"]
 
 
 def test_a_history_that_is_none_is_an_error(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_history_that_is_none_is_an_error(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: ")
 
 
-def answering_cping(connection: socket.socket) -> None:
-    """Answer AJP's ping, and close what is anything else."""
-    if connection.recv(4096) == b"\x12\x34\0\1\x0a":
-        connection.sendall(b"AB\0\1\x09")
+def telling_its_mode(connection: socket.socket) -> None:
+    """Answer ZooKeeper's word of four letters, and close what is anything else."""
+    if connection.recv(4096) == b"srvr":
+        connection.sendall(b"Zookeeper version: 3.8.0-1, built on 2024-12-29 17:54 UTC\nZxid: 0x0\nMode: standalone\n")
