@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from portulan.identify import Known, case_of, identify, why_left_alone
@@ -133,6 +134,7 @@ def _programs(executable: str | None, command_line: Sequence[str]) -> Iterator[s
             yield name.removesuffix(".py")
 
 
+@cache
 def _protocols(index: Index) -> dict[str, str]:
     """Return what we call the protocol of each of IANA's service names that we can ask for."""
     known = dict.fromkeys([name for probe in probes().values() for name in probe.speaks])

@@ -38,19 +38,24 @@ def is_private(address: str) -> bool:
 
 
 def is_here(address: str) -> bool:
-    """Tell whether an address is one of this machine: then a socket can be bound to it."""
+    """Tell whether an address is one of this machine: then what is sent to it would come from it.
+
+    That a socket can be bound to it proves nothing: it can to a group's, and to any with `ip_nonlocal_bind`.
+    """
     plain, _, zone = address.partition("%")
     at = ipaddress.ip_address(plain)
     if at.is_loopback:
         return True
+    if at.is_multicast or at.is_unspecified:
+        return False
     family = _socket.AF_INET6 if at.version == 6 else _socket.AF_INET  # noqa: PLR2004  # IPv6
-    bound = None
+    made = None
     try:
-        bound = _socket.socket(family, _socket.SOCK_DGRAM)
-        bound.bind((plain, 0, 0, _socket.if_nametoindex(zone)) if zone else (plain, 0))
+        made = _socket.socket(family, _socket.SOCK_DGRAM)
+        made.connect((plain, 9, 0, _socket.if_nametoindex(zone)) if zone else (plain, 9))  # it sends nothing
+        return bool(ipaddress.ip_address(made.getsockname()[0].partition("%")[0]) == at)
     except OSError:
         return False
     finally:
-        if bound is not None:
-            bound.close()
-    return True
+        if made is not None:
+            made.close()

@@ -231,3 +231,26 @@ def telling_its_mode(connection: socket.socket) -> None:
     """Answer ZooKeeper's word of four letters, and close what is anything else."""
     if connection.recv(4096) == b"srvr":
         connection.sendall(b"Zookeeper version: 3.8.0-1, built on 2024-12-29 17:54 UTC\nZxid: 0x0\nMode: standalone\n")
+
+
+def test_ipv6_is_asked_by_udp() -> None:
+    """A service at an address of IPv6 is asked by UDP like any other, and one where nobody is refuses."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as silent_one, socket.socket(socket.AF_INET6) as free:
+        silent_one.bind(("::1", 0))
+        free.bind(("::1", 0))
+        ports = f"{silent_one.getsockname()[1]},{free.getsockname()[1]}"
+        found = results("::1", "--udp", ports, "--blind")
+    assert [(one["protocol"], one["behaviour"]) for one in found if one["behaviour"]] == [(None, "silent")]
+    assert len(found) == 2
+
+
+def test_a_group_is_nobody_here() -> None:
+    """A multicast address is not this machine, though a socket can be bound to it: to ask a group needs leave."""
+    done = portulan("identify", "224.0.0.1:80")
+    assert done.returncode == 2
+    assert "--i-am-allowed" in done.stderr
+
+
+def test_an_empty_target_is_refused() -> None:
+    """An empty word asks nobody."""
+    assert portulan("identify", "").returncode == 2

@@ -19,13 +19,17 @@ from portulan.scan.targets import Host, Span
 if TYPE_CHECKING:
     from pathlib import Path
 
+FE80 = 0xFE80 << 112
 COUNTS = (("closed", 5), ("filtered", 0), ("unreachable", 0), ("silent", 1))
 LEFT = Left((9, 10, 12, 1), (3,), 1, (22, 80), COUNTS, 7)
 BEGUN = (
     Begun(Host("10.0.0.1", "db.example", alone=True), LEFT, over=False, why=None),
     Begun(Host("fe80::1%lo", None, alone=False), LEFT, over=True, why="it cannot be reached"),
 )
-SPANS = (Span(4, 0x0A000001, 0x0A000001, None, "db.example", alone=True), Span(6, 1 << 64, (1 << 64) + 9))
+SPANS = (
+    Span(4, 0x0A000001, 0x0A000001, None, "db.example", alone=True),
+    Span(6, FE80 + 1, FE80 + 1, "lo", None, alone=False),
+)
 STATE = State(SPANS, tuple(range(1, 3000)), 2, BEGUN, connect=True)
 
 
@@ -85,3 +89,17 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """A state that cannot be kept is an error, not a loss in silence."""
     with pytest.raises(WriteError):
         write_state(str(tmp_path / "nowhere" / "state.json"), STATE)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ports": ""},
+        {"taken": 10**30},
+        {"targets": [{"span": "127.0.0.1", "name": None, "alone": True}], "taken": 1},
+    ],
+)
+def test_a_state_that_goes_beyond_its_targets_is_refused(changes: dict[str, object]) -> None:
+    """No ports, more hosts than there are, or a host that is none of the targets: refused."""
+    with pytest.raises((ValueError, PortulanError)):
+        state_of({**document_of(STATE), **changes})

@@ -82,8 +82,9 @@ def _there(flags: Namespace) -> Wish:
     """Read a target, and see that it may be asked."""
     host, tcp = split_target(flags.target)
     udp = parse_ports(flags.udp) if flags.udp else ()
-    address = addresses_of(host)[0]
-    if not is_private(address) and not flags.i_am_allowed:
+    addresses = addresses_of(host)
+    address = addresses[0]
+    if not all(map(is_private, addresses)) and not flags.i_am_allowed:  # it may be any of them that answers
         message = f"{short(host)} is not on this machine or in a private network"
         raise UsageError(message, hint="ask only who agrees; if that is so: --i-am-allowed")
     near = is_here(address)
@@ -98,7 +99,7 @@ def _there(flags: Namespace) -> Wish:
         return Wish(flags.target, tuple([target for target in here if target.address == address]), near=True)
     known = _known_here(flags) if near else {}  # also blind: debuggers are left alone
     targets = [
-        replace(known.get((target.port, target.transport), target), address=host)
+        replace(_held(known.get((target.port, target.transport), []), address) or target, address=host)
         for transport, ports in wanted
         for target in targets_at(host, ports, transport, open_map(), consent=flags.consent, near=near)
     ]
@@ -114,12 +115,24 @@ def _earlier(path: str) -> Iterator[Observation]:
         say_incomplete(refused)
 
 
-def _known_here(flags: Namespace) -> dict[tuple[int, str], Target]:
+def _held(targets: list[Target], address: str) -> Target | None:
+    """Return the listener at an address, or else any; with the programs of all, for the sake of the debuggers."""
+    if not targets:
+        return None
+    mine = next((target for target in targets if target.address == address), targets[0])
+    programs = dict.fromkeys([name for target in targets for name in target.known.programs])
+    return replace(mine, known=replace(mine.known, programs=tuple(programs)))
+
+
+def _known_here(flags: Namespace) -> dict[tuple[int, str], list[Target]]:
     """Return what is known of the listeners of this machine."""
     from portulan.observe import survey  # noqa: PLC0415  # as above
 
     here = targets_here(survey(command_lines=True), open_map(), consent=flags.consent)
-    return {(target.port, target.transport): target for target in here}
+    found: dict[tuple[int, str], list[Target]] = {}
+    for target in here:
+        found.setdefault((target.port, target.transport), []).append(target)
+    return found
 
 
 # ----------------------------------------------------------------------------------------------------------- the plan

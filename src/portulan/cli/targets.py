@@ -11,6 +11,9 @@ MOST_DIGITS = 5
 
 def split_target(text: str) -> tuple[str, tuple[int, ...]]:
     """Split HOST[:PORTS], [IPV6]:PORTS, an IPv6 address, or PORTS of this machine."""
+    if not text.strip():
+        message = "the target is empty"
+        raise UsageError(message, hint="HOST:PORTS; without a target this machine is asked: portulan identify")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or not host or (rest and not rest.startswith(":")):

@@ -287,7 +287,8 @@ class Line:
         talk = Datagrams(self._limits.bytes_read, self._news, None if first else address)
         self._talks.append(talk)
         if first:
-            await loop.create_datagram_endpoint(lambda: talk, remote_addr=address)
+            zone = f"%{address[3]}" if len(address) > 3 and address[3] else ""  # noqa: PLR2004  # of IPv6; asyncio wants a pair
+            await loop.create_datagram_endpoint(lambda: talk, remote_addr=(f"{address[0]}{zone}", address[1]))
         else:
             local = "::" if ":" in address[0] else "0.0.0.0"
             await loop.create_datagram_endpoint(lambda: talk, local_addr=(local, 0))

@@ -62,14 +62,14 @@ PROXIES = frozenset({"caddy", "envoy", "nginx", "traefik"})
 SPEAK_FIRST = {
     "ssh": "RFC 4253, section 4.2",
     "ftp": "RFC 959, section 5.4",
-    "smtp": "RFC 5321, section 3.1",
     "pop3": "RFC 1939, section 4",
     "imap": "RFC 9051, section 7.1.5",
     "nntp": "RFC 3977, section 5.1",
     "sieve": "RFC 5804, section 1.7",
     "rfb": "RFC 6143, section 7.1.1",
 }
-"""Services whose server says the first word, by IANA's name, and where that is written."""
+"""Services whose server says the first word, by IANA's name, and where that is written. Mail servers do so as well, but
+many let a client wait before, to see whether it does."""
 NO_SUCH_WORD = frozenset({"silent", "echoes", "chatters"})
 """What is seen instead where a service is there that takes questions. To close a connection may be a refusal."""
 

@@ -76,13 +76,22 @@ def state_of(document: Any) -> State:  # noqa: ANN401  # whatever JSON has
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         message = f"it is no document of {SCHEMA}"
         raise ValueError(message)
-    return State(
+    state = State(
         tuple(map(_span, _list(document, "targets"))),
         _ports(document, "ports"),
         _count(document, "taken"),
         tuple(map(_begun, _list(document, "begun"))),
         _is(document, "connect", bool),
     )
+    if not state.ports or state.taken > sum([span.count for span in state.spans]):
+        message = "it has no ports, or more hosts behind it than there are"
+        raise ValueError(message)
+    for begun in state.begun:  # whoever may scan the targets may not therefore scan others
+        at = parse_target(begun.host.address, _nobody)
+        if not any(span.version == at.version and span.first <= at.first <= span.last for span in state.spans):
+            message = f"{begun.host.address} is none of its targets"
+            raise ValueError(message)
+    return state
 
 
 def _span(has: Any) -> Span:  # noqa: ANN401  # as above
