@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from portulan.cli import main
 from portulan.cli.targets import parse_ports, split_target
 from portulan.errors import UsageError
+from portulan.model import Identification
 from tests.cli.door import portulan
 from tests.identify.servers import Server, http, saying, serving, silent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from portulan.probed import Target
 
 SSH = b"SSH-2.0-Trial_1.5 test\r\n\x1b[31mred"
 
@@ -254,3 +259,15 @@ def test_a_group_is_nobody_here() -> None:
 def test_an_empty_target_is_refused() -> None:
     """An empty word asks nobody."""
     assert portulan("identify", "").returncode == 2
+
+
+def test_an_interruption_loses_no_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was answered before somebody interrupts is printed, and the exit code says that it is not all."""
+
+    def interrupted(targets: Sequence[Target], *_: object, **__: object) -> Iterator[tuple[Target, Identification]]:
+        yield targets[0], Identification(22, "tcp", "ssh", ("tcp", "ssh"), None, None, None, 0.95, (), None, None, None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("portulan.cli.identify.probe", interrupted)
+    assert main(["identify", "127.0.0.1:22,23", "--blind", "--json"]) == 130
+    assert [one["protocol"] for one in json.loads(capsys.readouterr().out)["results"]] == ["ssh"]

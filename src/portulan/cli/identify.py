@@ -53,14 +53,21 @@ def run(flags: Namespace) -> int:
         _show_plan(wish)
         if not _agreed(len(wish.targets)):
             return 0
-    answers = sorted(_ask(wish, flags), key=lambda found: (found[0].port, found[0].transport, found[0].address))
+    answers: Answers = []
+    interrupted = False
+    try:
+        answers.extend(_ask(wish, flags))
+    except KeyboardInterrupt:
+        interrupted = True  # what was answered until then is told all the same
+    answers.sort(key=lambda found: (found[0].port, found[0].transport, found[0].address))
     _print(answers, wish, flags)
     sys.stdout.flush()
     for refused in wish.incomplete:
         say_incomplete(refused)
     found = [answer for _, answer in answers]
     missing = flags.target is not None and all("the connection was refused" in answer.reasons for answer in found)
-    return worse(1 if missing else 0, 3 if wish.incomplete else 0)
+    code = worse(1 if missing and not interrupted else 0, 3 if wish.incomplete else 0)
+    return worse(code, 130 if interrupted else 0)
 
 
 # ------------------------------------------------------------------------------------------------------- whom to ask
