@@ -32,6 +32,20 @@ RULES: dict[str, tuple[str, Judgement, Attention]] = {
     "PT118": ("protocol-of-a-dialled-use", "elsewhere", "look"),
     "PT119": ("silence-against-the-map", "unexplained", "investigate"),
     "PT120": ("silent-program-of-the-assigned-service", "registered", "look"),
+    "PT200": ("expected-by-policy", "expected", "ok"),
+    "PT207": ("forbidden-by-policy", "forbidden", "investigate"),
+}
+
+FINDINGS: dict[str, tuple[str, str, Attention]] = {
+    # code of what a check alone can find: (name; in words; attention)
+    "PT201": ("unexpected-listener", "a listener that no rule expects", "investigate"),
+    "PT202": ("unexpected-program", "another program than a rule expects", "investigate"),
+    "PT203": ("wider-address", "reachable from more addresses than a rule expects", "investigate"),
+    "PT204": ("unexpected-protocol", "what answers is not what a rule expects", "investigate"),
+    "PT205": ("missing-service", "what a rule expects is not there", "investigate"),
+    "PT206": ("expired-rule", "a rule that is still needed has expired", "investigate"),
+    "PT208": ("unexpected-connection", "a dial that no rule expects", "investigate"),
+    "PT209": ("idle-expired-rule", "a rule has expired, and nothing needs it", "look"),
 }
 
 NOTES: dict[str, tuple[str, str]] = {
