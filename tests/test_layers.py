@@ -35,6 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judging": GROUND | {"registry", "judge"},
     # what changes, joined with the map
     "watched": GROUND | ROOMS - {"census"} | {"answer", "judging"},
+    # a policy, joined with the map and this machine
+    "checked": GROUND | {"observe", "judge", "answer"},
     # what answers, joined with the map
     "probed": GROUND | ROOMS - {"census"},
     # what a scan finds, joined with the map and this machine
@@ -48,9 +50,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
     "cli": GROUND
     | ROOMS
-    | {"answer", "judging", "document", "sentence", "watched", "probed", "scanned", "whom", "atlas", ""},
+    | {"answer", "judging", "document", "sentence", "watched", "probed", "scanned", "checked", "whom", "atlas", ""},
     # import portulan: names that are fetched when they are asked for
-    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed"},
+    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed", "checked"},
     "__main__": {"cli"},
 }
 """By room, or module directly under `portulan`; the empty name is `portulan/__init__.py`. A room may import itself."""

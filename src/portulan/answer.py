@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from portulan.observe import Survey
     from portulan.observe.readers import Reading
     from portulan.observe.redirects import Rules
+    from portulan.probed import Probed
     from portulan.registry.index import Index
 
 
@@ -142,7 +143,7 @@ class Territory:
     Iterate to get the observations; `incomplete` is final once that has ended.
     """
 
-    def __init__(self, survey: Survey | Reading) -> None:
+    def __init__(self, survey: Survey | Reading | Probed) -> None:
         """Take a survey."""
         self._survey = survey
 
@@ -162,24 +163,28 @@ class Machine(Territory):
     Iterate to get the verdicts; `incomplete` is final once that has ended.
     """
 
-    def __init__(self, survey: Survey | Reading, index: Index, *, with_command_lines: bool) -> None:
+    def __init__(self, survey: Survey | Reading | Probed, index: Index, *, with_command_lines: bool) -> None:
         """Join a survey with the map."""
         from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
 
         super().__init__(survey)
-        self._judge = Judging(index, Veil(with_command_lines=with_command_lines))
+        self.judge = Judging(index, Veil(with_command_lines=with_command_lines))
         self.snapshot = index.snapshot
 
     def __iter__(self) -> Iterator[Verdict]:  # type: ignore[override]  # judged, an observation is a verdict
         """Judge each socket."""
-        return map(self._judge, self._survey)
+        return map(self.judge, self._survey)
+
+    def unjudged(self) -> Iterator[Observation]:
+        """Return the sockets as they are read, for `judge` to be asked about some of them; with command lines."""
+        return iter(self._survey)
 
     def glances(self) -> Iterator[Glance]:
         """Judge each socket in short, as a table has it: without the evidence, advice and notes that it does not show.
 
         To judge 2,500 sockets of 300 services so takes 20 ms instead of 34.
         """
-        return map(self._judge.glance, self._survey)
+        return map(self.judge.glance, self._survey)
 
 
 def machine(
@@ -189,17 +194,29 @@ def machine(
     all_owners: bool = False,
     everywhere: bool = True,
     with_command_lines: bool = False,
+    scripts: bool = False,
+    probe: bool = False,
 ) -> Machine:
     """Judge what holds ports on this machine, and with `connections` what dials elsewhere.
 
-    All network namespaces are looked into, or with `everywhere` false only that of this process.
+    All network namespaces are looked into, or with `everywhere` false only that of this process. `scripts` are those
+    that interpreters were told to run; `probe` asks the listeners what they speak.
     """
     from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
     seen = survey(
-        connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere, provenance=True
-    )
-    return Machine(seen.with_rules(_rules()), open_map(), with_command_lines=with_command_lines)
+        connections=connections,
+        accepted=accepted,
+        all_owners=all_owners,
+        everywhere=everywhere,
+        provenance=True,
+        scripts=scripts,
+    ).with_rules(_rules())
+    if not probe:
+        return Machine(seen, open_map(), with_command_lines=with_command_lines)
+    from portulan.probed import Probed  # noqa: PLC0415  # as above
+
+    return Machine(Probed(seen, open_map()), open_map(), with_command_lines=with_command_lines)
 
 
 def imported(reading: Reading) -> Machine:

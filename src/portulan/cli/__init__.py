@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from portulan.answer import Answer, NameAnswer
     from portulan.model import Incomplete
 
-VERBS = frozenset({"watch", "observe", "identify", "scan", "registry", "completion", "help"})
+VERBS = frozenset(
+    {"watch", "observe", "identify", "scan", "learn", "check", "diff", "why", "registry", "completion", "help"}
+)
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
 MOST_HITS = 10_000
@@ -45,6 +47,9 @@ VALUED = frozenset(
         "--exclude",
         "--rate",
         "--resume",
+        "--policy",
+        "--fail-on",
+        "--output",
     }
 )
 """Options with a value, which may be a word of its own."""

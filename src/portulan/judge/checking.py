@@ -16,6 +16,8 @@ from portulan.model import Incomplete
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from portulan.judge.matching import Rulebook, Selecting
     from portulan.judge.policy import Rule
     from portulan.model import Attention, Observation, PortRange, Transport, Verdict
@@ -38,28 +40,35 @@ EPHEMERAL_ON_LINUX = (32_768, 60_999)
 class _Matter:
     """One finding in the making: the first of its sockets in a fixed order, and those that were counted."""
 
-    __slots__ = ("code", "failing", "order", "rule", "sockets", "verdict")
+    __slots__ = ("code", "failing", "order", "rule", "sockets", "subject")
 
-    def __init__(self, code: str, verdict: Verdict, rule: Rule | None, failing: tuple[str, ...]) -> None:
+    def __init__(self, code: str, subject: Observation, rule: Rule | None, failing: tuple[str, ...]) -> None:
         self.code = code
-        self.verdict = verdict
+        self.subject = subject
         self.rule = rule
         self.failing = failing
-        self.order = _order_of(verdict.subject)
+        self.order = _order_of(subject)
         self.sockets = {self.order[:4]}
 
 
 class Checking:
-    """Compares verdicts with a policy: `take` each, then ask for `findings`.
+    """Compares sockets with a policy: `take` each, then ask for `findings`.
 
+    `judge` gives the verdict on a socket without the policy; it is asked only for what the policy does not expect.
     `fail_on` is the attention from which a verdict without a rule of the policy is a finding; `ephemeral` are the
     numbers that this machine gives to those who dial, for what is seen here and now.
     """
 
     def __init__(
-        self, rulebook: Rulebook, *, fail_on: Attention = "investigate", ephemeral: tuple[int, int] | None = None
+        self,
+        rulebook: Rulebook,
+        judge: Callable[[Observation], Verdict],
+        *,
+        fail_on: Attention = "investigate",
+        ephemeral: tuple[int, int] | None = None,
     ) -> None:
         self._rulebook = rulebook
+        self._judge = judge
         self._policy = rulebook.policy
         self._least = SEVERITY[fail_on]
         self._ephemeral = ephemeral
@@ -79,25 +88,25 @@ class Checking:
         """Take note that a host was looked at, whole, whether or not it has a socket."""
         self._seen[host] = None
 
-    def take(self, verdict: Verdict) -> Verdict:
-        """Compare one socket, and return the verdict on it as the policy has it."""
-        subject = verdict.subject
+    def take(self, subject: Observation) -> None:
+        """Compare one socket."""
         self.judged += 1
         self._note_kind(subject)
         if subject.direction == "accept":  # belongs to its listener
-            return verdict
-        verdict, (rule, certain) = judge_by(self._rulebook, verdict)
-        self._satisfy(verdict)
+            return
+        notes = self._judge(subject).notes if self._rulebook.has_notes else ()
+        rule, certain = self._rulebook.decide(subject, notes)
+        self._satisfy(subject)
         if rule is not None and certain:
             if rule.effect == "forbid":
-                self._find("PT207", verdict, rule)
-            return verdict
-        if rule is None and self._is_listed(verdict):
-            self._find_unlisted(verdict)
-        elif SEVERITY[verdict.attention] >= self._least:
-            self._find(verdict.rule, verdict, None)
-        self._untold += not certain
-        return verdict
+                self._find("PT207", subject, rule)
+        elif rule is None and self._is_listed(subject):
+            self._find_unlisted(subject)
+        else:
+            self._untold += not certain
+            verdict = self._judge(subject)
+            if SEVERITY[verdict.attention] >= self._least:
+                self._find(verdict.rule, subject, None)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what was found, by host, port, transport and rule."""
@@ -127,23 +136,25 @@ class Checking:
         if kinds is not None:
             kinds.add((subject.direction, subject.transport))
 
-    def _satisfy(self, verdict: Verdict) -> None:
+    def _satisfy(self, subject: Observation) -> None:
         """Take note of the expectations that a socket fulfils, or might."""
-        subject = verdict.subject
         for one in self._rulebook.about(subject):
             if one.rule.effect != "expect" or not self._rulebook.is_in_force(one):
                 continue
-            wanted = [(subject.host, one.place, ports) for ports in _about(one.rule, number_of(subject))]
-            if not self._there.issuperset(wanted) and one.holds(subject, verdict.notes) is not False:
+            wanted = self._wanted(one, subject)
+            if not self._there.issuperset(wanted) and one.holds(subject) is not False:
                 self._there.update(wanted)
 
-    def _is_listed(self, verdict: Verdict) -> bool:
+    def _wanted(self, one: Selecting, subject: Observation) -> list[tuple[Host, int, PortRange | None]]:
+        """Return what a rule wants to be there that the number of a socket is of."""
+        return [(subject.host, one.place, ports) for ports in _about(one.rule, number_of(subject))]
+
+    def _is_listed(self, subject: Observation) -> bool:
         """Tell whether a socket is to be in the policy.
 
         A TCP socket that does not listen, and a UDP socket with a number that the system gives to those who ask, are
         clients as far as anybody can tell.
         """
-        subject = verdict.subject
         if subject.direction == "connect":
             return self._policy.connections == "listed" and subject.socket_state not in ENDING_STATES
         if subject.socket_state == "bound" and subject.transport != "udp":
@@ -156,17 +167,17 @@ class Checking:
             return self._ephemeral
         return EPHEMERAL.get(subject.system or "", EPHEMERAL_ON_LINUX)
 
-    def _find_unlisted(self, verdict: Verdict) -> None:
+    def _find_unlisted(self, subject: Observation) -> None:
         """Make a finding of a socket that no rule is about, but perhaps a rule is near."""
-        code = "PT208" if verdict.subject.direction == "connect" else "PT201"
-        near = self._nearest(verdict)
+        code = "PT208" if subject.direction == "connect" else "PT201"
+        near = self._nearest(subject)
         if near is None:
-            self._find(code, verdict, None)
+            self._find(code, subject, None)
             return
         one, failing = near
         if failing == ("expires",):
             self._needed.add(one.place)
-            self._find("PT206", verdict, one.rule)
+            self._find("PT206", subject, one.rule)
             return
         if OF_PROGRAM.intersection(failing):
             code = "PT202"
@@ -174,18 +185,16 @@ class Checking:
             code = "PT203"
         elif "protocol" in failing:
             code = "PT204"
-        self._there.update(
-            [(verdict.subject.host, one.place, ports) for ports in _about(one.rule, number_of(verdict.subject))]
-        )
-        self._find(code, verdict, one.rule, failing)
+        self._there.update(self._wanted(one, subject))
+        self._find(code, subject, one.rule, failing)
 
-    def _nearest(self, verdict: Verdict) -> tuple[Selecting, tuple[str, ...]] | None:
+    def _nearest(self, subject: Observation) -> tuple[Selecting, tuple[str, ...]] | None:
         """Return the rule that was meant for a number and that fewest selectors keep from what holds it, and those."""
         best: tuple[Selecting, tuple[str, ...]] | None = None
-        for one in self._rulebook.about(verdict.subject):
-            if one.rule.effect == "forbid" or not _is_narrow(one.rule, number_of(verdict.subject)):
+        for one in self._rulebook.about(subject):
+            if one.rule.effect == "forbid" or not _is_narrow(one.rule, number_of(subject)):
                 continue
-            failing = one.failing(verdict.subject, verdict.notes)
+            failing = one.failing(subject)
             if "host" in failing:
                 continue
             if not self._rulebook.is_in_force(one):
@@ -196,22 +205,23 @@ class Checking:
                 best = one, failing
         return best
 
-    def _find(self, code: str, verdict: Verdict, rule: Rule | None, failing: tuple[str, ...] = ()) -> None:
+    def _find(self, code: str, subject: Observation, rule: Rule | None, failing: tuple[str, ...] = ()) -> None:
         """Add a socket to a finding; the first in a fixed order stands for all."""
-        subject = verdict.subject
-        mark = mark_of(code, subject)
-        new = _Matter(code, verdict, rule, failing)
-        matter = self._matters.setdefault((subject.host, mark), new)
+        new = _Matter(code, subject, rule, failing)
+        key = subject.host, mark_of(code, subject)
+        matter = self._matters.setdefault(key, new)
         if len(matter.sockets) < MOST_COUNTED:
             matter.sockets |= new.sockets
         if new.order < matter.order:
             new.sockets = matter.sockets
-            self._matters[subject.host, mark] = new
+            self._matters[key] = new
 
     # ---------------------------------------------------------------------------------------------------- at the end
 
     def _finding(self, host: Host, mark: str, matter: _Matter) -> Finding:
-        code, verdict, rule, subject = matter.code, matter.verdict, matter.rule, matter.verdict.subject
+        code, rule = matter.code, matter.rule
+        verdict, _decision = judge_by(self._rulebook, self._judge(matter.subject))
+        subject = verdict.subject
         title, attention = title_of(code), attention_of(code)
         said, advice = say_subject(subject), verdict.advice
         if code in FINDINGS:

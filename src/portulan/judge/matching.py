@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from portulan.model import Note, Observation, Verdict, Weight
 
 
+MOST_STRETCHES = 64
+"""A rule about more stretches of numbers than this is entered once and not in each."""
+
+
 class Decision(Value):
     """The rule that is about a socket, or None; not `certain` where it may be, as far as could be seen."""
 
@@ -76,13 +80,29 @@ class Rulebook:
         ready = [_make_ready(place, rule, tags, names or {}) for place, rule in enumerate(policy.rules)]
         self.expired = tuple([one for one in ready if is_expired(one.rule, now)])
         self.in_force = tuple([one for one in ready if not is_expired(one.rule, now)])
+        self.has_notes = any(one.rule.note for one in self.in_force)
+        """Whether a rule forbids notes: then the notes on a socket are needed to decide."""
         self._expired_places = {one.place for one in self.expired}
         # Between two of these numbers, every number is in the same rules.
         edges = {edge for rule in policy.rules for ports in rule.port for edge in (ports.first, ports.last + 1)}
         self._edges = sorted(edges)
-        self._ready = ready
+        self._by_stretch: dict[int, list[Selecting]] = {}
+        self._wide: list[Selecting] = []
+        for one in ready:
+            self._enter(one)
         self._about: dict[tuple[int, str, str], tuple[Selecting, ...]] = {}
         self._deciding: dict[tuple[int, str, str], tuple[Selecting, ...]] = {}
+
+    def _enter(self, one: Selecting) -> None:
+        """Enter a rule where its numbers are; one about many stretches, or any number, among those to ask each time."""
+        stretches: set[int] = set()
+        for ports in one.rule.port:
+            stretches.update(range(bisect_right(self._edges, ports.first), bisect_right(self._edges, ports.last) + 1))
+        if not stretches or len(stretches) > MOST_STRETCHES:
+            self._wide.append(one)
+            return
+        for stretch in stretches:
+            self._by_stretch.setdefault(stretch, []).append(one)
 
     def decide(self, observation: Observation, notes: Sequence[Note] = ()) -> Decision:
         """Return the first rule that is about a socket with these notes."""
@@ -103,7 +123,8 @@ class Rulebook:
         found = self._about.get(key)
         if found is None:
             number = number_of(observation)
-            found = self._about[key] = tuple([one for one in self._ready if _is_about(one.rule, observation, number)])
+            near = sorted([*self._by_stretch.get(key[0], ()), *self._wide], key=lambda one: one.place)
+            found = self._about[key] = tuple([one for one in near if _is_about(one.rule, observation, number)])
         return found
 
     def is_in_force(self, one: Selecting) -> bool:
