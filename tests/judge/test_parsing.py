@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from portulan.errors import PolicyError
 from portulan.judge import parsing
+from portulan.judge.learning import render_rule
 from portulan.judge.parsing import decode_policy, parse_policy
 from portulan.judge.policy import Policy, Rule, Tag
 from portulan.judge.positions import plain
 from portulan.judge.syntax import LARGEST_BYTES
-from portulan.model import PortRange
+from portulan.model import TRANSPORTS, PortRange, replace
 from tests.judge.texts import toml_texts
 
 if TYPE_CHECKING:
@@ -224,6 +225,36 @@ def test_the_case_of_2528() -> None:
             Rule(effect="forbid", port=dialled, direction="connect", line=15),
         ),
     )
+
+
+texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+lists = st.lists(texts, max_size=3, unique=True).map(tuple)
+ranges = st.lists(
+    st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(lambda ends: PortRange(min(ends), max(ends))),
+    min_size=1,
+    max_size=3,
+    unique=True,
+)
+rules = st.builds(
+    Rule,
+    effect=st.sampled_from(["expect", "allow", "forbid"]),
+    port=ranges.map(tuple),
+    transport=st.lists(st.sampled_from(TRANSPORTS), unique=True).map(tuple),
+    direction=st.sampled_from(["listen", "connect"]),
+    address=st.lists(st.sampled_from(["any", "127.0.0.1", "fd00::/8"]), unique=True).map(tuple),
+    **dict.fromkeys(("executable", "script", "name", "package", "unit", "image", "user", "protocol", "host"), lists),
+    reason=st.none() | texts,
+    owner=st.none() | texts,
+    expires=st.none()
+    | st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC)).map(lambda at: at.replace(microsecond=0)),  # noqa: DTZ001  # the zone comes beside it
+)
+
+
+@given(st.lists(rules, max_size=3))
+def test_what_learning_writes_is_read_as_it_was_meant(written: list[Rule]) -> None:
+    """Any rules written as TOML are the same rules when they are read, whatever their texts hold."""
+    policy = parse_policy("\n".join([render_rule(rule) for rule in written]), "p")
+    assert [replace(rule, line=1) for rule in policy.rules] == written
 
 
 def test_tags_and_settings() -> None:

@@ -11,16 +11,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from portulan.judge.rules import NOTES
+from portulan.judge.selectors import SCOPES
 from portulan.model import PORTS, PortRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-SCOPES = ("loopback", "private", "any")
-"""Words for many addresses."""
-
 _LONGEST_QUOTED = 40
 _MOST_LISTED = 30
+_MOST_COMPARED = 300
 
 _RANGE = re.compile(r"(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,8})")
 _NUMBER = re.compile(r"[0-9]{1,5}")
@@ -63,10 +62,12 @@ def quoted(text: str) -> str:
 
 
 def nearest(text: str, words: Iterable[str]) -> str | None:
-    """Tell which of some words may have been meant; all of them, where none is near and they are few."""
+    """Tell which of some words may have been meant; all of them, where none is near. Nothing, where they are many."""
     from difflib import get_close_matches  # noqa: PLC0415  # nobody needs it whose policy is sound
 
     words = list(words)
+    if len(words) > _MOST_COMPARED:
+        return None
     if near := get_close_matches(text[:_LONGEST_QUOTED], words, 1):
         return f"is {quoted(near[0])} meant?"
     return f"known: {', '.join(map(quoted, words))}" if 0 < len(words) <= _MOST_LISTED else None
