@@ -164,7 +164,7 @@ def _hint(positions: Positions, text: str, offset: int, message: str) -> str | N
         return "an inline table stands on one line, without a comma at its end"
     start = text.rfind("\n", 0, offset) + 1
     words = [match[1] for match in _BARE.finditer(text, start) if match.start(1) <= offset < match.end(1)]
-    if words and "date" not in message:
+    if words and "date" not in message and "declaration" not in message:
         return _hint_of_word(words[0])
     return _closing(positions) if message.startswith("Unclosed") else None
 
