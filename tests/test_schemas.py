@@ -136,7 +136,12 @@ def objects_of(schema: object, path: str) -> Iterator[tuple[str, dict[str, Any]]
             yield from objects_of(value, path)
 
 
-OBJECTS = [found for name, schema in sorted(SCHEMAS.items()) for found in objects_of(schema, name)]
+WRITTEN = {"policy-1.json"}
+"""Schemas of what people write: keys may be left out, and unknown ones are refused; tests/judge has their tests."""
+
+OBJECTS = [
+    found for name, schema in sorted(SCHEMAS.items()) if name not in WRITTEN for found in objects_of(schema, name)
+]
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
