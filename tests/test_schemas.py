@@ -6,6 +6,7 @@ import ast
 import json
 import socket
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,13 +16,14 @@ from referencing import Registry, Resource
 from portulan import model
 from portulan.answer import lookup
 from portulan.document import port_document
+from portulan.judge import findings, policy
 from portulan.scanned import Counted
 from tests.cli.door import CODES, portulan
 from tests.identify.servers import saying, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from types import ModuleType
 
 SCHEMAS: dict[str, Any] = {
     file.name: json.loads(file.read_text("utf-8"))
@@ -49,6 +51,8 @@ NOUNS = {
     "tls": model.Tls,
     "verdict": model.Verdict,
 }
+
+NOUNS_OF_A_CHECK = {"finding": findings.Finding, "location": findings.Location, "rule": policy.Rule}
 
 ENUMERATIONS = {
     ("port_answer", "tier"): "Tier",
@@ -174,10 +178,21 @@ def test_the_schema_has_the_fields_of_the_model(noun: str) -> None:
     assert list(SCHEMAS["lookup-1.json"]["$defs"][noun]["properties"]) == list(NOUNS[noun]._fields)
 
 
-def literals() -> dict[str, list[str]]:
-    """Return the closed enumerations of the model, as a type checker sees them."""
+@pytest.mark.parametrize("noun", sorted(NOUNS_OF_A_CHECK))
+def test_the_schema_of_a_check_has_the_fields_of_its_nouns(noun: str) -> None:
+    """Every field of what a check finds is a key; a line's document has its name and then the fields of a finding."""
+    properties = SCHEMAS["check-1.json"]["$defs"][noun]["properties"]
+    assert list(properties) == list(NOUNS_OF_A_CHECK[noun]._fields)
+    assert list(SCHEMAS["finding-1.json"]["properties"]) == ["schema", *findings.Finding._fields]
+    assert SCHEMAS["check-1.json"]["$defs"]["rule"]["properties"]["effect"]["enum"] == literals(policy)["Effect"]
+    for key, name in (("attention", "Attention"), ("direction", "Direction")):
+        assert SCHEMAS["check-1.json"]["$defs"]["finding"]["properties"][key]["enum"] == literals()[name]
+
+
+def literals(module: ModuleType = model) -> dict[str, list[str]]:
+    """Return the closed enumerations of the model or another module, as a type checker sees them."""
     found = {}
-    for node in ast.walk(ast.parse((files("portulan") / "model.py").read_text("utf-8"))):
+    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text("utf-8"))):
         match node:
             case ast.Assign(
                 targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id="Literal"), slice=values)
