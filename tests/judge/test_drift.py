@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from portulan.model import Endpoint, Episode, Identification, Observation, PortR
 from tests.strategies import observations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from random import Random
 
     from portulan.judge.sightings import Seen
@@ -307,6 +308,27 @@ def test_nothing_at_all() -> None:
     """An empty look has no drift from itself, and everything has appeared since."""
     assert not drift([], [])
     assert [one.drift for one in drift([], [held(22), scanned(80), named(631, "cupsd")])] == ["appeared"] * 3
+
+
+def test_memory_grows_with_kinds() -> None:
+    """However many sockets there are, what is kept of them is what is kept of their kinds."""
+
+    def crowd(count: int) -> Iterator[Observation]:
+        for number in range(count):
+            path = f"/usr/bin/{number % 20}"
+            yield held(number % 50, owner(path, pid=number), host=f"pbx{number % 3}", inode=number)
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        look = Look(crowd(count))
+        assert look.count == count
+        try:
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(3_000)  # fills the caches
+    assert peak(12_000) < 1.2 * peak(3_000)
 
 
 # --------------------------------------------------------------------------------------------------------- any sockets
