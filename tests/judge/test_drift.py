@@ -224,6 +224,11 @@ def test_names_and_executables() -> None:
     """A record that has names is compared by names: the process's own or its file's, as far as they were printed."""
     assert not drift([named(22, "sshd")], [held(22, owner(SSHD))])
     assert not drift([named(53, "systemd-r")], [held(53, owner("/usr/lib/systemd/systemd-resolved"))])
+    assert not drift([named(80, "nginx: master p")], [held(80, owner(NGINX))])
+    assert not drift([named(80, "/opt/web/bin/ngi")], [held(80, owner(NGINX))])
+    assert told(drift([named(80, "/opt/web/bin/ngi")], [named(80, "/home/shop/nginx")])) == [
+        ("changed", 80, ("name", ("/opt/web/bin/ngi",), ("/home/shop/nginx",)))
+    ]
     assert not drift([named(53, None)], [held(53, owner(SSHD)), held(53, owner(NGINX), at="127.0.0.2")])
     assert told(drift([named(22, "sshd")], [held(22, owner(EVIL))])) == [
         ("changed", 22, ("name", ("sshd",), ("nginx",)))

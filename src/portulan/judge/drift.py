@@ -320,9 +320,12 @@ def _take_similar(left: Side, right: Side) -> tuple[Side, Side]:
 
 def _may_be_same(one: tuple[Program, _Kind], other: tuple[Program, _Kind]) -> bool:
     """Tell whether two programs, which are not known to be one, can be: nobody can say that they are not."""
-    if one[0][0] is not None and other[0][0] is not None:
+    (path, name), (other_path, other_name) = one[0], other[0]
+    if path is not None and other_path is not None:
         return False
     names, others = one[1].told[-1], other[1].told[-1]
+    if not names and not others and name is not None and other_name is not None:  # both by the words of a command
+        return name == other_name
     return not names or not others or any(_is_same_name(name, called) for name in names for called in others)
 
 

@@ -174,8 +174,14 @@ def _without_mark(path: str | None) -> str | None:
 
 
 def _called(name: str | None, path: str | None) -> frozenset[str]:
-    """Return what a process is called: by its own name, and by its file's."""
-    return _set([said and said.casefold().removesuffix(".exe") for said in (name, path and base_name(path))])
+    """Return what a process is called: by its own name, and by its file's.
+
+    netstat has the first word of its command line instead, cut: a title (`nginx: master p`) begins with the name, and
+    what has a slash is no name (`.venv/bin/pyth`).
+    """
+    title = name.partition(": ")[0] if name else None
+    names = (None if title and "/" in title else title, path and base_name(path))
+    return _set([said and said.casefold().removesuffix(".exe") for said in names])
 
 
 def _set(values: Iterable[str | None]) -> frozenset[str]:
