@@ -385,7 +385,7 @@ anything = looks | st.lists(episodes, max_size=6)
 
 
 @given(before=anything, after=anything, connections=st.booleans(), random=st.randoms(use_true_random=False))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_order_and_duplicates_do_not_count(
     *, before: list[Seen], after: list[Seen], connections: bool, random: Random
 ) -> None:
@@ -398,14 +398,14 @@ def test_order_and_duplicates_do_not_count(
 
 
 @given(look=anything, connections=st.booleans())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_nothing_differs_from_itself(*, look: list[Seen], connections: bool) -> None:
     """A look has no drift from itself."""
     assert not drift(look, look, connections=connections)
 
 
 @given(before=anything, after=anything, connections=st.booleans())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_the_other_way_round(*, before: list[Seen], after: list[Seen], connections: bool) -> None:
     """Compared the other way round, what appeared is gone, and what changed changed back."""
     other = {"appeared": "gone", "gone": "appeared", "changed": "changed"}
@@ -424,7 +424,7 @@ def test_the_other_way_round(*, before: list[Seen], after: list[Seen], connectio
 
 
 @given(looks, looks, st.integers(1, 10**6))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_pids_and_times_do_not_count(before: list[Observation], after: list[Observation], step: int) -> None:
     """Other pids, times and own ports of dials change neither what is different nor the fingerprints."""
 
@@ -442,7 +442,7 @@ def test_pids_and_times_do_not_count(before: list[Observation], after: list[Obse
 
 
 @given(looks, looks)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 def test_a_fingerprint_of_each(before: list[Observation], after: list[Observation]) -> None:
     """On one host no two differences have the same fingerprint."""
     found = drift(before, after, connections=True)
