@@ -17,8 +17,11 @@ from portulan import model
 from portulan.answer import lookup
 from portulan.document import port_document
 from portulan.judge import findings, policy
+from portulan.judge.drift import Change, Drift
+from portulan.judge.sightings import ASPECTS
 from portulan.scanned import Counted
 from tests.cli.door import CODES, portulan
+from tests.cli.test_diff import compared
 from tests.identify.servers import saying, serving
 
 if TYPE_CHECKING:
@@ -214,6 +217,16 @@ def test_the_schema_has_the_enumerations_of_the_model(where: tuple[str, str], na
     noun, key = where
     listed = SCHEMAS["lookup-1.json"]["$defs"][noun]["properties"][key]["enum"]
     assert [member for member in listed if member is not None] == literals()[name]
+
+
+def test_the_schema_of_a_drift_has_the_fields_of_its_values() -> None:
+    """A difference has its fields and then what is made of it; what can change are the aspects that are compared."""
+    fields = [*Drift._fields, "verdict", "attention", "rule"]
+    assert list(SCHEMAS["diff-1.json"]["$defs"]["drift"]["properties"]) == fields
+    assert list(SCHEMAS["drift-1.json"]["properties"]) == ["schema", *fields]
+    change = SCHEMAS["diff-1.json"]["$defs"]["change"]["properties"]
+    assert list(change) == list(Change._fields)
+    assert change["what"]["enum"] == list(ASPECTS)
 
 
 def test_a_wrong_document_is_noticed() -> None:
@@ -456,6 +469,26 @@ def test_what_answers_is_what_its_schema_says() -> None:
     defined = SCHEMAS["identify-1.json"]["$defs"]
     assert list(defined["answer"]["properties"]) == [*model.Identification._fields, "address"]
     assert list(defined["line"]["properties"]) == ["schema", *model.Identification._fields, "address"]
+
+
+def test_a_difference_is_what_its_schema_says(held_port: int, tmp_path: Path) -> None:
+    """`diff` prints its document as JSON, and a document a difference as JSON Lines: of sockets and of recordings."""
+    recording, lines_of, nothing = tmp_path / "history.sqlite", tmp_path / "seen.jsonl", tmp_path / "nothing.json"
+    assert (
+        portulan("watch", str(held_port), "--present", "--record", str(recording), "--for", "0.1").returncode in CODES
+    )
+    lines_of.write_text(portulan(str(held_port), "--format", "jsonl").stdout, encoding="utf-8")
+    nothing.write_text('{"schema": "portulan.list/1", "verdicts": []}', encoding="ascii")
+    kinds = set()
+    for one, other in ((nothing, lines_of), (lines_of, nothing), (nothing, recording), (recording, nothing)):
+        document = json.loads(compared(one, other, "--connections", "--format", "json").stdout)
+        check("diff-1.json", document)
+        found = compared(one, other, "--connections", "--format", "jsonl").stdout.splitlines()
+        assert len(found) == len(document["drifts"]) == 2
+        for line in found:
+            check("drift-1.json", json.loads(line))
+            kinds.add((json.loads(line)["drift"], json.loads(line)["direction"]))
+    assert kinds == {(kind, direction) for kind in ("appeared", "gone") for direction in ("listen", "connect")}
 
 
 def test_a_scan_is_what_its_schema_says(held_port: int) -> None:

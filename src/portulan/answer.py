@@ -179,6 +179,14 @@ class Machine(Territory):
         """Return the sockets as they are read, for `judge` to be asked about some of them; with command lines."""
         return iter(self._survey)
 
+    def observations(self) -> Iterator[Observation]:
+        """See each socket as it is, command lines and all: for those who choose what to `judge`."""
+        return iter(self._survey)
+
+    def judge(self, observation: Observation) -> Verdict:
+        """Judge a socket that was seen."""
+        return self._judge(observation)
+
     def glances(self) -> Iterator[Glance]:
         """Judge each socket in short, as a table has it: without the evidence, advice and notes that it does not show.
 
