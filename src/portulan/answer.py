@@ -6,6 +6,7 @@ Each room is imported only when a question needs it, because start-up is part of
 from __future__ import annotations
 
 import sys
+from itertools import starmap
 
 from portulan.errors import NotFound, NotSupported, RecordingError, UsageError
 from portulan.model import PORTS, TRANSPORTS, Incomplete, Value, replace, tier_of
@@ -159,20 +160,28 @@ class Territory:
 class Machine(Territory):
     """The sockets of this machine, judged one by one as they are read.
 
-    Iterate to get the verdicts; `incomplete` is final once that has ended.
+    Iterate to get the verdicts; `incomplete` is final once that has ended. `ordered` tells that the sockets come by
+    port, as those of a survey do: then a verdict knows who else holds the port.
     """
 
-    def __init__(self, survey: Survey | Reading, index: Index, *, with_command_lines: bool) -> None:
+    def __init__(
+        self, survey: Survey | Reading, index: Index, *, with_command_lines: bool, ordered: bool = False
+    ) -> None:
         """Join a survey with the map."""
         from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
 
         super().__init__(survey)
         self._judge = Judging(index, Veil(with_command_lines=with_command_lines))
+        self._ordered = ordered
         self.snapshot = index.snapshot
 
     def __iter__(self) -> Iterator[Verdict]:  # type: ignore[override]  # judged, an observation is a verdict
         """Judge each socket."""
-        return map(self._judge, self._survey)
+        if not self._ordered:
+            return map(self._judge, self._survey)
+        from portulan.judge.sharing import in_company  # noqa: PLC0415  # as above
+
+        return starmap(self._judge, in_company(self._survey))
 
     def glances(self) -> Iterator[Glance]:
         """Judge each socket in short, as a table has it: without the evidence, advice and notes that it does not show.
@@ -199,7 +208,7 @@ def machine(
     seen = survey(
         connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere, provenance=True
     )
-    return Machine(seen.with_rules(_rules()), open_map(), with_command_lines=with_command_lines)
+    return Machine(seen.with_rules(_rules()), open_map(), with_command_lines=with_command_lines, ordered=True)
 
 
 def imported(reading: Reading) -> Machine:
@@ -265,7 +274,13 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
         if map_wanted:
             from portulan.judging import Judging, Veil  # noqa: PLC0415  # as above
 
-            verdicts = tuple(map(Judging(open_map(), Veil(with_command_lines=with_command_lines)), found))
+            judge = Judging(open_map(), Veil(with_command_lines=with_command_lines))
+            if len(found) > 1:
+                from portulan.judge.sharing import in_company  # noqa: PLC0415  # as above
+
+                verdicts = tuple(starmap(judge, in_company(found)))
+            else:
+                verdicts = tuple(map(judge, found))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
         if transport == "dccp" and sys.platform == "linux":  # others have none
