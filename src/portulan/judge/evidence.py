@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         Weight,
     )
 
-    Width = Literal["loopback", "namespace", "every", "some"]
+    Width = Literal["inside", "some", "every"]
 
 CROWD = 3
 """A number that more products than this are cited to hold is so shared that none of them speaks against another."""
@@ -122,15 +122,14 @@ def is_context(observation: Observation) -> bool:
 def width_of(observation: Observation) -> Width | None:
     """Say how widely a listener can be reached, packet filters aside; None for other sockets.
 
-    `every`: at all addresses of the network that was looked from; `namespace`: by programs of its own network alone.
+    `inside`: by programs of its own network namespace alone; `every`: at all addresses of the network that was looked
+    from. Loopback is RFC 1122, section 3.2.1.3, and RFC 4291, section 2.5.3.
     """
-    address = observation.local.address
     if observation.direction != "listen":
         return None
-    if address.startswith("127.") or address == "::1":  # RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.3
-        return "loopback"
-    if observation.reachable_from == "namespace":
-        return "namespace"
+    address = observation.local.address
+    if observation.reachable_from == "namespace" or address.startswith("127.") or address == "::1":
+        return "inside"
     return "every" if address in WILDCARDS and observation.network_namespace_name is None else "some"
 
 

@@ -107,7 +107,7 @@ def notes_on_exposure(
         return
     if width == "every":
         yield from _on_every_address(observation, products)
-    if width in {"every", "some"}:
+    if width != "inside":
         yield from _on_debugger(products, answer)
         yield from _on_cleartext(products, answer)
         yield from _on_store(answer, asked_here=width == "every" and observation.perspective == "live")
@@ -255,5 +255,5 @@ def _is_ssh(observation: Observation, products: frozenset[str]) -> bool:
     answer = observation.identification
     if answer is not None and answer.protocol is not None:
         return answer.protocol == "ssh"
-    forwarded = width_of(observation) == "loopback" or (observation.unit or "").endswith(".scope")
+    forwarded = width_of(observation) == "inside" or (observation.unit or "").endswith(".scope")
     return not forwarded and not SSH_SERVERS.isdisjoint(products)

@@ -66,7 +66,8 @@ def in_company(observations: Iterable[Observation]) -> Iterator[tuple[Observatio
 
 
 def _each(group: list[Observation]) -> Iterator[tuple[Observation, Programs]]:
-    companies = companies_of(group) if len(group) > 1 else {}
+    of_one_owner = all(observation.processes is group[0].processes for observation in group)  # mostly
+    companies = {} if of_one_owner else companies_of(group)
     for observation in group:
         yield observation, companies.get(place_of(observation), NOBODY) if companies else NOBODY
 
