@@ -215,6 +215,7 @@ identifications: SearchStrategy[Identification] = st.builds(
     cost=st.none() | st.builds(Cost, connections=counts, bytes_sent=counts, bytes_received=counts, duration_ms=counts),
     transcript=maybe_texts,
     service_names=st.lists(texts, max_size=2).map(tuple),
+    authentication=st.sampled_from([None, "none", "required"]),
 )
 
 

@@ -6,6 +6,7 @@ Each room is imported only when a question needs it, because start-up is part of
 from __future__ import annotations
 
 import sys
+from itertools import starmap
 
 from portulan.errors import NotFound, NotSupported, RecordingError, UsageError
 from portulan.model import PORTS, TRANSPORTS, Incomplete, Value, replace, tier_of
@@ -160,32 +161,34 @@ class Territory:
 class Machine(Territory):
     """The sockets of this machine, judged one by one as they are read.
 
-    Iterate to get the verdicts; `incomplete` is final once that has ended.
+    Iterate to get the verdicts; `incomplete` is final once that has ended. `ordered` tells that the sockets come by
+    port, as those of a survey do: then a verdict knows who else holds the port.
     """
 
-    def __init__(self, survey: Survey | Reading | Probed, index: Index, *, with_command_lines: bool) -> None:
+    def __init__(
+        self, survey: Survey | Reading | Probed, index: Index, *, with_command_lines: bool, ordered: bool = False
+    ) -> None:
         """Join a survey with the map."""
         from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
 
         super().__init__(survey)
         self.judge = Judging(index, Veil(with_command_lines=with_command_lines))
+        self._ordered = ordered
         self.snapshot = index.snapshot
 
     def __iter__(self) -> Iterator[Verdict]:  # type: ignore[override]  # judged, an observation is a verdict
         """Judge each socket."""
-        return map(self.judge, self._survey)
-
-    def unjudged(self) -> Iterator[Observation]:
-        """Return the sockets as they are read, for `judge` to be asked about some of them; with command lines."""
-        return iter(self._survey)
+        return starmap(self.judge, self.in_company()) if self._ordered else map(self.judge, self._survey)
 
     def observations(self) -> Iterator[Observation]:
         """See each socket as it is, command lines and all: for those who choose what to `judge`."""
         return iter(self._survey)
 
-    def judge(self, observation: Observation) -> Verdict:
-        """Judge a socket that was seen."""
-        return self._judge(observation)
+    def in_company(self) -> Iterator[tuple[Observation, frozenset[str]]]:
+        """See each socket with the programs of all that hold its port, which `judge` takes too, where that is known."""
+        from portulan.judge.sharing import NOBODY, in_company  # noqa: PLC0415  # as above
+
+        return in_company(self._survey) if self._ordered else ((seen, NOBODY) for seen in self._survey)
 
     def glances(self) -> Iterator[Glance]:
         """Judge each socket in short, as a table has it: without the evidence, advice and notes that it does not show.
@@ -221,10 +224,11 @@ def machine(
         scripts=scripts,
     ).with_rules(_rules())
     if not probe:
-        return Machine(seen, open_map(), with_command_lines=with_command_lines)
+        return Machine(seen, open_map(), with_command_lines=with_command_lines, ordered=True)
     from portulan.probed import Probed  # noqa: PLC0415  # as above
 
-    return Machine(Probed(seen, open_map()), open_map(), with_command_lines=with_command_lines)
+    asked = Probed(seen, open_map())
+    return Machine(asked, open_map(), with_command_lines=with_command_lines, ordered=True)
 
 
 def imported(reading: Reading) -> Machine:
@@ -290,7 +294,13 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
         if map_wanted:
             from portulan.judging import Judging, Veil  # noqa: PLC0415  # as above
 
-            verdicts = tuple(map(Judging(open_map(), Veil(with_command_lines=with_command_lines)), found))
+            judge = Judging(open_map(), Veil(with_command_lines=with_command_lines))
+            if len(found) > 1:
+                from portulan.judge.sharing import in_company  # noqa: PLC0415  # as above
+
+                verdicts = tuple(starmap(judge, in_company(found)))
+            else:
+                verdicts = tuple(map(judge, found))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
         if transport == "dccp" and sys.platform == "linux":  # others have none

@@ -77,8 +77,8 @@ def _checking(policy: Policy, seen: Machine, fail_on: Attention, names: Names | 
 
 
 def _check(policy: Policy, seen: Machine, checking: Checking, *, asked: bool) -> Check:
-    for subject in seen.unjudged():
-        checking.take(subject)
+    for subject, company in seen.in_company():
+        checking.take(subject, company)
     incomplete = (*seen.incomplete, *checking.untold())
     return Check(policy, checking.judged, checking.hosts, checking.findings(), incomplete, asked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portulan.judge.program import Namesakes
-from portulan.judge.weigh import assess, likeness, number_of, pronounce, rule_on
+from portulan.judge.weigh import assess, likeness, likeness_of_rule, number_of, pronounce, rule_on
 from portulan.model import Observation, TransportEntry, Value, replace
 
 TYPE_CHECKING = False
@@ -84,22 +84,22 @@ class Judging:
             entry = self._entries[number] = self._index.entry(number)
         return entry
 
-    def __call__(self, observation: Observation) -> Verdict:
-        """Judge one socket."""
+    def __call__(self, observation: Observation, company: frozenset[str] = frozenset()) -> Verdict:
+        """Judge one socket; `company` as for `judge`."""
         entry = self.entry_of(observation)
-        alike = likeness(entry, observation)
+        alike = likeness(entry, observation, company)
         weighed, _ = self._weighed.get(alike) or (None, ())
         if weighed is None:
             if len(self._weighed) >= KEPT:
                 self._forget()
-            weighed = assess(entry, self._look_up(observation), observation, observation.identification)
+            weighed = assess(entry, self._look_up(observation), observation, observation.identification, company)
             self._weighed[alike] = weighed, observation.processes
         return pronounce(weighed, entry, self._veil.over(observation))
 
     def glance(self, observation: Observation) -> Glance:
         """Judge one socket in short."""
         entry = self.entry_of(observation)
-        alike = likeness(entry, observation)
+        alike = likeness_of_rule(entry, observation)
         ruling, _ = self._ruled.get(alike) or (None, ())
         if ruling is None:
             if len(self._ruled) >= KEPT:

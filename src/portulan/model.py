@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         "expected", "forbidden", "registered", "known-unofficial", "elsewhere", "unexplained", "unknown"
     ]
     Attention = Literal["ok", "look", "investigate"]
+    Authentication = Literal["none", "required"]
     Scope = Literal["user", "machine", "team"]
     EventKind = Literal["present", "appeared", "vanished", "changed", "closed"]
 
@@ -460,7 +461,9 @@ class Cost(Value):
 class Identification(Value):
     """What really answers on a port.
 
-    `service_names` are the IANA names under which that protocol is registered.
+    `service_names` are the IANA names under which that protocol is registered. `authentication` tells whether it
+    answered without one to what it guards, where it has been set up to, or wanted one; None where what it answered does
+    not tell.
     """
 
     port: int
@@ -476,6 +479,7 @@ class Identification(Value):
     cost: Cost | None
     transcript: str | None
     service_names: tuple[str, ...] = ()
+    authentication: Authentication | None = None
 
 
 # -------------------------------------------------------------------------------------------------------- the verdict

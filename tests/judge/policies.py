@@ -54,7 +54,7 @@ def findings(
 def checking_of(index: Index, *rules: Rule, fail_on: str = "investigate", **options: object) -> Checking:
     """Return a check that has not begun."""
     book = rulebook(*rules, **options)
-    return Checking(book, lambda one: judged(index, one, one.identification), fail_on=fail_on)  # type: ignore[arg-type]  # as above
+    return Checking(book, lambda one, _company: judged(index, one, one.identification), fail_on=fail_on)  # type: ignore[arg-type]  # as above
 
 
 def codes(found: Iterable[Finding]) -> list[str]:

@@ -285,7 +285,7 @@ def test_malware_history_is_a_note(index: Index) -> None:
 
 
 def test_every_rule_is_reached(index: Index) -> None:
-    """The situations of this file between them use every rule but none that the table lacks."""
+    """The situations of this file between them use every rule but a policy's, and none that the table lacks."""
     seen = {
         judged(index, observation, identification).rule
         for observation, identification in [
@@ -318,4 +318,4 @@ def test_every_rule_is_reached(index: Index) -> None:
             ),
         ]
     }
-    assert seen == set(RULES)
+    assert seen == set(RULES) - {"PT200", "PT207"}

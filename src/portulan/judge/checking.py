@@ -40,11 +40,14 @@ EPHEMERAL_ON_LINUX = (32_768, 60_999)
 class _Matter:
     """One finding in the making: the first of its sockets in a fixed order, and those that were counted."""
 
-    __slots__ = ("code", "failing", "order", "rule", "sockets", "subject")
+    __slots__ = ("code", "company", "failing", "order", "rule", "sockets", "subject")
 
-    def __init__(self, code: str, subject: Observation, rule: Rule | None, failing: tuple[str, ...]) -> None:
+    def __init__(
+        self, code: str, subject: Observation, rule: Rule | None, failing: tuple[str, ...], company: frozenset[str]
+    ) -> None:
         self.code = code
         self.subject = subject
+        self.company = company
         self.rule = rule
         self.failing = failing
         self.order = _order_of(subject)
@@ -62,7 +65,7 @@ class Checking:
     def __init__(
         self,
         rulebook: Rulebook,
-        judge: Callable[[Observation], Verdict],
+        judge: Callable[[Observation, frozenset[str]], Verdict],
         *,
         fail_on: Attention = "investigate",
         ephemeral: tuple[int, int] | None = None,
@@ -77,6 +80,7 @@ class Checking:
         self._needed: set[int] = set()  # of the rules that have expired
         self._seen: dict[Host, set[Kind] | None] = {}  # None: everything, since it was looked at here
         self._untold = 0
+        self._company: frozenset[str] = frozenset()  # of the socket that is being compared
         self.judged = 0
 
     @property
@@ -88,13 +92,14 @@ class Checking:
         """Take note that a host was looked at, whole, whether or not it has a socket."""
         self._seen[host] = None
 
-    def take(self, subject: Observation) -> None:
-        """Compare one socket."""
+    def take(self, subject: Observation, company: frozenset[str] = frozenset()) -> None:
+        """Compare one socket; `company` are the programs of all that hold its port, where that is known."""
         self.judged += 1
+        self._company = company
         self._note_kind(subject)
         if subject.direction == "accept":  # belongs to its listener
             return
-        notes = self._judge(subject).notes if self._rulebook.has_notes else ()
+        notes = self._judge(subject, company).notes if self._rulebook.has_notes else ()
         rule, certain = self._rulebook.decide(subject, notes)
         self._satisfy(subject)
         if rule is not None and certain:
@@ -104,7 +109,7 @@ class Checking:
             self._find_unlisted(subject)
         else:
             self._untold += not certain
-            verdict = self._judge(subject)
+            verdict = self._judge(subject, company)
             if SEVERITY[verdict.attention] >= self._least:
                 self._find(verdict.rule, subject, None)
 
@@ -207,7 +212,7 @@ class Checking:
 
     def _find(self, code: str, subject: Observation, rule: Rule | None, failing: tuple[str, ...] = ()) -> None:
         """Add a socket to a finding; the first in a fixed order stands for all."""
-        new = _Matter(code, subject, rule, failing)
+        new = _Matter(code, subject, rule, failing, self._company)
         key = subject.host, mark_of(code, subject)
         matter = self._matters.setdefault(key, new)
         if len(matter.sockets) < MOST_COUNTED:
@@ -220,7 +225,7 @@ class Checking:
 
     def _finding(self, host: Host, mark: str, matter: _Matter) -> Finding:
         code, rule = matter.code, matter.rule
-        verdict, _decision = judge_by(self._rulebook, self._judge(matter.subject))
+        verdict, _decision = judge_by(self._rulebook, self._judge(matter.subject, matter.company))
         subject = verdict.subject
         title, attention = title_of(code), attention_of(code)
         said, advice = say_subject(subject), verdict.advice

@@ -58,6 +58,17 @@ NOTES: dict[str, tuple[str, str]] = {
     "PT306": ("differs-from-its-package", "https://attack.mitre.org/techniques/T1554/"),
     "PT307": ("writable-script", "https://cwe.mitre.org/data/definitions/732.html"),
     "PT308": ("permissions-not-read", "https://attack.mitre.org/techniques/T1574/010/"),
+    "PT309": ("executable-in-memory", "https://attack.mitre.org/techniques/T1620/"),
+    "PT310": ("executable-in-a-temporary-folder", "https://attack.mitre.org/techniques/T1564/001/"),
+    "PT311": ("netcat-listener", "https://attack.mitre.org/techniques/T1095/"),
+    "PT312": ("every-address-without-need", "https://cwe.mitre.org/data/definitions/1327.html"),
+    "PT313": ("reachable-debugger", "https://cwe.mitre.org/data/definitions/489.html"),
+    "PT314": ("open-docker-api", "https://docs.docker.com/engine/security/protect-access/"),
+    "PT315": ("store-without-authentication", "https://cwe.mitre.org/data/definitions/306.html"),
+    "PT316": ("cleartext-login", "https://cwe.mitre.org/data/definitions/319.html"),
+    "PT317": ("port-shared-by-programs", "https://man7.org/linux/man-pages/man7/socket.7.html"),
+    "PT318": ("executable-called-a-pid-file", "https://attack.mitre.org/techniques/T1036/005/"),
+    "PT319": ("ssh-away-from-22", "https://falco.org/docs/reference/rules/default-rules/"),
 }
 
 SEVERITY: dict[Attention, int] = {"ok": 0, "look": 1, "investigate": 2}

@@ -301,6 +301,7 @@ _IDENTIFICATION = _Record(
     ),
     transcript=_Text(),
     service_names=_Many(_Text(needed=True)),
+    authentication=_Text("none", "required"),
 )
 
 

@@ -220,6 +220,7 @@ _identification = _value(
     cost=_maybe(_value(Cost, connections=_number, bytes_sent=_number, bytes_received=_number, duration_ms=_number)),
     transcript=_maybe_text,
     service_names=_many(_text),
+    authentication=_maybe(_one_of("none", "required")),
 )
 
 _observation = _value(
