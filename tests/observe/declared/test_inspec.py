@@ -51,7 +51,7 @@ def within(port: str, *clauses: str) -> str:
     ],
 )  # fmt: skip
 def test_what_a_block_says(clauses: list[str], expected: list[str]) -> None:
-    """What should be so of a port means that somebody listens: by TCP unless told; what should not be, by no protocol."""
+    """What should be so of a port means that somebody listens, by TCP unless told; what should not, that nobody may."""
     assert found(within("80", *clauses)) == expected
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["declare", "open_declared"]
 
 NOT_FORMATS = frozenset(
-    {"commands", "containers", "javascript", "packetrules", "places", "positions", "pythons", "ruby", "settings"}
-    | {"shell", "unitfiles"}
+    {"commands", "containers", "inforce", "javascript", "packetrules", "places", "positions", "pythons", "ruby"}
+    | {"settings", "shell", "unitfiles"}
 )
 LARGEST_FILE = 4_000_000
 """Bytes: what somebody declares by hand is smaller, and what a machine has written is not read."""
