@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portulan.judge.expecting import ORDER, rules_of
-from portulan.judge.policy import Rule
+from portulan.judge.learning import render_rule
+from portulan.judge.matching import Rulebook
+from portulan.judge.policy import Policy, Rule
 from portulan.model import Observation, PortRange, replace
 from portulan.observe.declared import declare
 from portulan.observe.declared.inforce import in_force
@@ -22,6 +25,8 @@ from tests.strategies import observations as any_observations
 if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
+
+    from portulan.model import Role
 
 COMPOSE = """\
 services:
@@ -234,6 +239,48 @@ def test_every_number_is_in_a_rule_of_its_role(said: list[Observation]) -> None:
         for port in range(rule.port[0].first, rule.port[0].last + 1)
     }
     assert found == wanted
+
+
+def decided(found: list[Rule], port: int, address: str, program: str, peer: str | None = None) -> str | None:
+    """Return what the rules say of a socket that is there."""
+    role: Role = "published" if peer is None else "dialled"
+    seen = declare(SOURCE, 1, port, role, address=peer or address, names=(program,))
+    rulebook = Rulebook(Policy("ports.toml", tuple(found)), now=datetime(2026, 11, 1, tzinfo=UTC))
+    decision = rulebook.decide(replace(seen, declaration=None, perspective="live"))
+    assert decision.certain
+    return decision.rule.effect if decision.rule else None
+
+
+def test_the_rules_decide_as_the_tests_of_goss_do() -> None:
+    """What goss would pass is expected or allowed, and what it would fail is forbidden or nobody's."""
+    found = rules("goss.yaml", GOSS)
+    assert decided(found, 22, "0.0.0.0", "sshd") == "expect"
+    assert decided(found, 22, "::", "sshd") == "forbid"
+    assert decided(found, 22, "127.0.0.1", "sshd") is None
+    assert decided(found, 23, "127.0.0.1", "telnetd") == "forbid"
+    assert decided(found, 587, "*", "mailer", "198.51.100.25") == "allow"
+    assert decided(found, 587, "*", "mailer", "203.0.113.25") is None
+
+
+def test_the_rules_decide_as_the_controls_of_inspec_do() -> None:
+    """A program by another name, and an address that is not to be, are not expected."""
+    found = rules("controls/ssh.rb", INSPEC)
+    assert decided(found, 22, "127.0.0.1", "sshd") == "expect"
+    assert decided(found, 22, "0.0.0.0", "sshd") == "forbid"
+    assert decided(found, 22, "127.0.0.1", "nc") is None
+    assert decided(found, 23, "::1", "telnetd") == "forbid"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("compose.yaml", COMPOSE), ("web@.socket", SOCKET), ("goss.yaml", GOSS), ("controls/ssh.rb", INSPEC)],
+)
+def test_the_rules_are_written_as_toml(name: str, text: str) -> None:
+    """Each rule is a table, with its reason, and without a citation."""
+    for rule in rules(name, text):
+        (table,) = tomllib.loads(render_rule(rule))["rule"]
+        assert (table["effect"], table["reason"]) == (rule.effect, rule.reason)
+        assert "citation" not in table
 
 
 def test_nearly_every_number_is_a_range() -> None:
