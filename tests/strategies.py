@@ -180,7 +180,7 @@ declarations: SearchStrategy[Declaration] = st.builds(
     Declaration,
     file=texts,
     line=st.integers(1, 10_000),
-    role=st.sampled_from(["published", "internal", "dialled"]),
+    role=st.sampled_from(["published", "admitted", "internal", "dialled", "absent"]),
 )
 
 counts = st.integers(0, 2**40)

@@ -251,7 +251,8 @@ def say_missing_owner(observation: Observation) -> Evidence:
     missing = observation.processes_missing
     if observation.declaration is not None:
         place = f"{observation.declaration.file}:{observation.declaration.line}"
-        return Evidence("process", "a file declares it; what runs was not looked at", place, "decides")
+        says = "says that nothing may hold it" if observation.declaration.role == "absent" else "declares it"
+        return Evidence("process", f"a file {says}; what runs was not looked at", place, "decides")
     if missing == "no process holds it":
         if observation.system == "windows" and observation.direction == "listen":
             statement = "the process that made this socket has ended; one that inherited it may hold it"

@@ -262,7 +262,7 @@ _DECLARATION = _Record(
     Declaration,
     file=_Text(needed=True),
     line=_Column(_NUMBER, needed=True),
-    role=_Text("published", "internal", "dialled", needed=True),
+    role=_Text("published", "admitted", "internal", "dialled", "absent", needed=True),
 )
 
 _CERTIFICATE = _Record(
