@@ -40,6 +40,17 @@ CASES = [
     ("portulan 2528 --w", {"--with-command-lines"}),
     ("portulan list --th", {"--this-namespace"}),
     ("portulan who --all-n", {"--all-namespaces"}),
+    ("portulan lea", {"learn"}),
+    ("portulan learn --o", {"--output"}),
+    ("portulan chec", {"check"}),
+    ("portulan check --s", {"--strict"}),
+    ("portulan check --fa", {"--fail-on"}),
+    ("portulan check --fail-on ", {"investigate", "look", "never"}),
+    ("portulan check --format s", {"sarif"}),
+    ("portulan check --output m", {"markdown="}),
+    ("portulan dif", {"diff"}),
+    ("portulan diff --con", {"--connections"}),
+    ("portulan why --po", {"--policy"}),
     ("portulan completion ", {"bash", "zsh", "fish"}),
 ]
 
