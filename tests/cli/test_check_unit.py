@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import shutil
+import socket
 import stat
 import subprocess
 from typing import TYPE_CHECKING
@@ -46,12 +47,14 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
 
 @needs_check
 def test_the_service_calls_what_exists(tmp_path: Path) -> None:
-    """The command of the service is one that the program understands; its numbers may be read by others."""
+    """The command of the service says what it finds, and writes how much that is where others may read it."""
     policy, metrics = tmp_path / "ports.toml", tmp_path / "portulan.prom"
-    policy.write_text("", "utf-8")
-    done = run_command(policy, metrics)
-    assert done.returncode in {0, 1, 3}, done.stderr
-    assert done.stdout
+    policy.write_text('[[rule]]\nport = 1\neffect = "allow"\n', "utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        done = run_command(policy, metrics)
+        port = server.getsockname()[1]
+    assert done.returncode == 1, done.stderr
+    assert [line for line in done.stdout.splitlines() if "PT201" in line and f"{port}/tcp" in line]
     assert "# TYPE portulan_" in metrics.read_text("utf-8")
     assert stat.S_IMODE(metrics.stat().st_mode) == 0o644
 

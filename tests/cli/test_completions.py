@@ -50,6 +50,7 @@ CASES = [
     ("portulan check --output m", {"markdown="}),
     ("portulan dif", {"diff"}),
     ("portulan diff --con", {"--connections"}),
+    ("portulan diff her", {"here"}),
     ("portulan why --po", {"--policy"}),
     ("portulan completion ", {"bash", "zsh", "fish"}),
 ]

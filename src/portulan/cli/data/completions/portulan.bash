@@ -66,7 +66,7 @@ _portulan() {
             check)
                 options+=' --policy --fail-on --output --probe --resolve --strict --validate --from --host --at'
                 ;;
-            diff) options+=' --connections' ;;
+            diff) options+=' --connections --from' ;;
             why) options+=' --policy --probe' ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;
@@ -83,7 +83,11 @@ _portulan() {
             [[ -n $cur ]] && COMPREPLY+=($(compgen -A service -- "$cur"))
             ;;
         lookup | who | watch | why) COMPREPLY=($(compgen -A service -- "$cur")) ;;
-        observe | check | diff) compopt -o default 2>/dev/null ;;
+        observe | check) compopt -o default 2>/dev/null ;;
+        diff)
+            COMPREPLY=($(compgen -W 'here' -- "$cur"))
+            compopt -o default 2>/dev/null
+            ;;
         learn)
             COMPREPLY=($(compgen -W 'firewalld ufw' -- "$cur"))
             compopt -o default 2>/dev/null # files, where neither word fits

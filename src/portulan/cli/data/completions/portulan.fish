@@ -95,8 +95,9 @@ complete -c portulan -n "$check" -l host -x -d 'Machine that it was seen on'
 complete -c portulan -n "$check" -l at -x -d 'When it was seen'
 
 set -l drift "__fish_seen_subcommand_from diff; and not __fish_seen_subcommand_from registry"
-complete -c portulan -n "$drift" -F
-complete -c portulan -n "$drift" -l connections -d 'Also what dials'
+complete -c portulan -n "$drift" -F -a here -d 'This machine, now'
+complete -c portulan -n "$drift" -l connections -d 'Also who happened to dial'
+complete -c portulan -n "$drift" -l from -x -d 'Format of the file'
 
 set -l actions info update diff
 set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"
