@@ -115,6 +115,15 @@ def test_findings_need_not_fail_it(workspace: Path, temporary: Path) -> None:
     assert (done.outputs["exit-code"], done.outputs["findings"]) == ("0", "2")
 
 
+@pytest.mark.parametrize("strict", ["true", "false"])
+def test_what_cannot_be_seen_fails_it_if_asked(workspace: Path, temporary: Path, strict: str) -> None:
+    """A check that could not see all (3) succeeds with a warning; with `strict` it fails."""
+    (workspace / "ports.toml").write_text(CLEAN, "utf-8")
+    done = run(workspace, temporary, {"strict": strict}, already={**INSTALLED, "check": {"exit-code": "3"}})
+    assert done.succeeded == (strict == "false")
+    assert ("::warning " in done.log) == (strict == "false")
+
+
 @needs_check
 def test_a_wrong_policy_fails_it_without_findings(workspace: Path, temporary: Path) -> None:
     """A policy with a mistake is exit code 2: the log says where, and the file of another check does not stay."""

@@ -35,12 +35,8 @@ _portulan() {
             return
             ;;
         --output)
-            if [[ $verb == check ]]; then # a form, "=" and a file
-                COMPREPLY=($(compgen -S = -W "$forms $reports" -- "$cur"))
-                compopt -o nospace 2>/dev/null
-            else
-                compopt -o default 2>/dev/null
-            fi
+            COMPREPLY=($(compgen -S = -W "$forms $reports" -- "$cur")) # then a file
+            compopt -o nospace 2>/dev/null
             return
             ;;
         --history | --record | --to | --policy)
@@ -62,10 +58,8 @@ _portulan() {
             observe) options+=' --from --host --at --to' ;;
             identify) options+=' --udp --blind --consent --yes --history --transcript --i-am-allowed' ;;
             scan) options+=' --ports --exclude --connect --rate --resume --probe --consent --yes --i-am-allowed' ;;
-            learn) options='--help --probe --output' ;;
-            check)
-                options+=' --policy --fail-on --output --probe --resolve --strict --validate --from --host --at'
-                ;;
+            learn) options='--help --probe --from' ;;
+            check) options+=' --policy --fail-on --output --probe --resolve --validate --from' ;;
             diff) options+=' --connections --from' ;;
             why) options+=' --policy --probe' ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;

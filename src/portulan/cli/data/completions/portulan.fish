@@ -80,7 +80,7 @@ complete -c portulan -n "__fish_seen_subcommand_from check why" -l policy -r -F 
 
 set -l learn "__fish_seen_subcommand_from learn"
 complete -c portulan -n "$learn" -F -a 'firewalld ufw' -d 'What the firewall lets in'
-complete -c portulan -n "$learn" -l output -r -F -d 'Write it there'
+complete -c portulan -n "$learn" -l from -x -d 'Format of the file'
 
 set -l check "__fish_seen_subcommand_from check"
 complete -c portulan -n "$check" -F
@@ -88,11 +88,8 @@ complete -c portulan -n "$check" -l format -x -a "$forms" -d 'Form of the output
 complete -c portulan -n "$check" -l output -x -a "$forms=" -d 'Also write this form to a file'
 complete -c portulan -n "$check" -l fail-on -x -a 'investigate look never' -d 'The least attention that fails'
 complete -c portulan -n "$check" -l resolve -d 'Look up the names of peers'
-complete -c portulan -n "$check" -l strict -d 'Fail also if something was refused'
 complete -c portulan -n "$check" -l validate -d 'Check the policy alone'
 complete -c portulan -n "$check" -l from -x -d 'Format of the file'
-complete -c portulan -n "$check" -l host -x -d 'Machine that it was seen on'
-complete -c portulan -n "$check" -l at -x -d 'When it was seen'
 
 set -l drift "__fish_seen_subcommand_from diff; and not __fish_seen_subcommand_from registry"
 complete -c portulan -n "$drift" -F -a here -d 'This machine, now'
