@@ -16,7 +16,7 @@ _FILES = (".pre-commit-hooks.yaml", "pyproject.toml", "hatch_build.py", "README.
 def copy_source(folder: Path) -> None:
     """Copy it into a folder that is not there yet."""
     built = shutil.ignore_patterns("__pycache__", "registry.idx*", "search.sqlite*")
-    shutil.copytree(ROOT / "src", folder / "src", ignore=built)
-    shutil.copytree(ROOT / "LICENSES", folder / "LICENSES")
+    for name in ("src", "docs", "LICENSES"):
+        shutil.copytree(ROOT / name, folder / name, ignore=built)
     for name in _FILES:
         shutil.copy(ROOT / name, folder / name)
