@@ -19,7 +19,13 @@ ROOT = Path(__file__).parents[1]
 DECISIONS = ROOT / "docs" / "decisions"
 RULE_PAGES = ROOT / "docs" / "rules"
 DOCUMENTS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")})
-FRAME = [ROOT / name for name in ("Makefile", "constraints.txt", "pyproject.toml", "NOTICE", ".ci/run")]
+FRAME = [
+    ROOT / name
+    for name in (
+        *("Makefile", "constraints.txt", "pyproject.toml", "NOTICE", ".ci/run"),
+        *("action.yml", ".pre-commit-hooks.yaml"),
+    )
+]
 
 HEADINGS = ["What it finds", "Why it matters", "Example", "What to do", "References"]
 HEADINGS_OF_NOTES = [*HEADINGS[:-1], "Known false alarms", HEADINGS[-1]]

@@ -40,6 +40,18 @@ CASES = [
     ("portulan 2528 --w", {"--with-command-lines"}),
     ("portulan list --th", {"--this-namespace"}),
     ("portulan who --all-n", {"--all-namespaces"}),
+    ("portulan lea", {"learn"}),
+    ("portulan learn --fr", {"--from"}),
+    ("portulan chec", {"check"}),
+    ("portulan check --v", {"--validate"}),
+    ("portulan check --fa", {"--fail-on"}),
+    ("portulan check --fail-on ", {"investigate", "look", "never"}),
+    ("portulan check --format s", {"sarif"}),
+    ("portulan check --output m", {"markdown="}),
+    ("portulan dif", {"diff"}),
+    ("portulan diff --con", {"--connections"}),
+    ("portulan diff her", {"here"}),
+    ("portulan why --po", {"--policy"}),
     ("portulan completion ", {"bash", "zsh", "fish"}),
 ]
 
