@@ -46,11 +46,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     # what an answer reads like: as JSON, and as one sentence
     "document": GROUND,
     "sentence": GROUND | {"judge"},
+    # what the rules mean: their pages
+    "rulebook": GROUND | {"judge"},
     # strangers to one another
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
     "cli": GROUND
     | ROOMS
-    | {"answer", "judging", "document", "sentence", "watched", "probed", "scanned", "checked", "whom", "atlas", ""},
+    | {"answer", "judging", "document", "sentence", "watched", "probed", "scanned", "checked", "whom", "rulebook", "atlas"}
+    | {""},
     # import portulan: names that are fetched when they are asked for
     "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed", "checked"},
     "__main__": {"cli"},
