@@ -71,7 +71,11 @@ def rules(count: int, seen: list[Observation], unexpected: int) -> list[Rule]:
     by_kind: dict[tuple[str, str], list[Observation]] = {}
     for one in seen[unexpected:]:
         by_kind.setdefault((one.transport, one.processes[0].executable or ""), []).append(one)
-    groups = [group for together in by_kind.values() for group in (together[n : n + GROUPED] for n in range(0, len(together), GROUPED))]
+    groups = [
+        group
+        for together in by_kind.values()
+        for group in (together[n : n + GROUPED] for n in range(0, len(together), GROUPED))
+    ]
     most = count - len(made)
     if len(groups) > most:
         message = f"{len(groups)} rules are needed, and {most} are left"
@@ -79,7 +83,9 @@ def rules(count: int, seen: list[Observation], unexpected: int) -> list[Rule]:
     for group in groups:
         ports = tuple([PortRange(one.local.port, one.local.port) for one in group])
         executable = (group[0].processes[0].executable or "",)
-        made.append(Rule("expect", ports, (group[0].transport,), executable=executable, user=("root",), address=("any",)))
+        made.append(
+            Rule("expect", ports, (group[0].transport,), executable=executable, user=("root",), address=("any",))
+        )
     made += [Rule("expect", (PortRange(64_000 + n, 64_000 + n),), host=("other",)) for n in range(count - len(made))]
     return made
 

@@ -52,7 +52,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
     "cli": GROUND
     | ROOMS
-    | {"answer", "judging", "document", "sentence", "watched", "probed", "scanned", "checked", "whom", "rulebook", "atlas"}
+    | {
+        "answer",
+        "judging",
+        "document",
+        "sentence",
+        "watched",
+        "probed",
+        "scanned",
+        "checked",
+        "whom",
+        "rulebook",
+        "atlas",
+    }
     | {""},
     # import portulan: names that are fetched when they are asked for
     "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed", "checked"},

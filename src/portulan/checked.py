@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from datetime import UTC, datetime
@@ -9,21 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.answer import imported, machine
-from portulan.errors import UsageError
+from portulan.errors import PolicyError, UsageError
 from portulan.judge.checking import Checking
+from portulan.judge.expecting import rules_of
 from portulan.judge.findings import Check
-from portulan.judge.learning import learn
+from portulan.judge.learning import Learned, learn
 from portulan.judge.matching import Rulebook
-from portulan.judge.parsing import LARGEST_POLICY, decode_policy
+from portulan.judge.parsing import decode_policy
+from portulan.judge.syntax import LARGEST_BYTES
 from portulan.observe.ephemeral import ephemeral_range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from portulan.answer import Machine
-    from portulan.judge.learning import Learned
     from portulan.judge.policy import Policy
-    from portulan.model import Attention, Incomplete
+    from portulan.model import Attention, Incomplete, Observation, Verdict
     from portulan.observe.readers import Reading
 
     Names = Mapping[str, frozenset[str]]
@@ -50,7 +52,13 @@ def find_policy(named: str | None = None) -> str:
 def read_policy(place: str) -> Policy:
     """Read a policy. Raises PolicyError with each fault and its place, OSError where it cannot be read."""
     with Path(place).open("rb") as file:
-        return decode_policy(file.read(LARGEST_POLICY + 1), place)
+        data = file.read(LARGEST_BYTES + 1)
+    try:
+        return decode_policy(data, place)
+    except PolicyError as error:
+        with contextlib.suppress(UnicodeDecodeError):
+            error.text = data.decode("utf-8")
+        raise
 
 
 def check_machine(
@@ -90,6 +98,17 @@ def learn_machine(*, probe: bool = False) -> tuple[tuple[Learned, ...], tuple[In
 
 
 def learn_reading(reading: Reading) -> tuple[tuple[Learned, ...], tuple[Incomplete, ...]]:
-    """Return the rules of what somebody else has seen, and what could not be read."""
+    """Return the rules of what somebody else has seen, or expects, and what could not be read."""
     seen = imported(reading)
-    return learn(seen), seen.incomplete
+    declared: list[Observation] = []
+
+    def verdicts() -> Iterator[Verdict]:
+        for observation in seen.observations():
+            if observation.declaration is None:
+                yield seen.judge(observation)
+            else:
+                declared.append(observation)
+
+    learned = learn(verdicts())
+    expected = tuple([Learned(rule, rule.reason or "", ()) for rule in rules_of(declared)])
+    return (*expected, *learned), seen.incomplete

@@ -65,6 +65,8 @@ class PolicyError(PortulanError):
         super().__init__(f"{file}:{first.line}:{first.column}: {first.message}", hint=first.hint)
         self.file = file
         self.faults = faults
+        self.text: str | None = None
+        """The text of the file, where there is one to show a line of."""
 
 
 class ReadError(PortulanError):

@@ -146,7 +146,7 @@ def test_what_cannot_be_seen_is_neither_found_nor_missed(index: Index) -> None:
 
 
 def test_a_record_of_listeners_says_nothing_of_dials(index: Index) -> None:
-    """Nothing is missing that a record of that kind would not show; of what is here and now everything would be seen."""
+    """Nothing is missing that a record of that kind would not show; here and now everything would be seen."""
     dialling = rule("expect", 5432, transport="tcp", direction="connect")
     record = replace(WEB, perspective="imported")
     assert codes(findings(index, (), (record,))) == ["PT201"]

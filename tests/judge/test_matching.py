@@ -102,7 +102,7 @@ def test_a_rule_is_about_what_it_selects(selecting: Rule, seen: Observation, *, 
     [{"executable": NGINX}, {"name": "nginx"}, {"unit": "nginx.service"}, {"image": "nginx"}, {"user": "root"}],
 )
 def test_what_was_not_seen_cannot_be_told(selectors: dict[str, str]) -> None:
-    """Where nobody recorded the owner of a socket, a rule about it neither holds nor fails, and no later one decides."""
+    """Where nobody recorded the owner, a rule about it neither holds nor fails, and no later one decides."""
     decision = rulebook(rule("expect", 80, **selectors), rule("forbid", 80)).decide(SCAN)
     assert decision == Decision(rule=rule("expect", 80, **selectors), certain=False)
 

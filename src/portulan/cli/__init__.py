@@ -12,7 +12,7 @@ import errno
 import os
 import sys
 
-from portulan.errors import NotFound, PortulanError, UsageError
+from portulan.errors import NotFound, PolicyError, PortulanError, UsageError
 from portulan.model import Value
 
 TYPE_CHECKING = False
@@ -110,6 +110,11 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _forget("stdout")
         return 130
+    except PolicyError as error:
+        from portulan.cli.faults import render_faults  # noqa: PLC0415  # start-up
+
+        say(render_faults(error, error.text))
+        return 2
     except PortulanError as error:
         say_error(error.message, error.hint)
         return 1 if isinstance(error, NotFound) else 2

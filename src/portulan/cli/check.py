@@ -10,17 +10,20 @@ import socket
 import sys
 import tempfile
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.checked import check_machine, check_reading, find_policy, read_policy
 from portulan.cli import reports, say, say_incomplete, worse
-from portulan.cli.faults import say_faults
-from portulan.cli.places import reading_of
+from portulan.cli.faults import render_faults
+from portulan.cli.places import open_each
+from portulan.cli.reports import github, nagios
 from portulan.cli.terminal import clean
 from portulan.errors import PolicyError, UsageError
 from portulan.judge.rules import SEVERITY
 from portulan.judge.selectors import SCOPES, read_network
+from portulan.observe.readers import Reading
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -63,15 +66,17 @@ def run(flags: Namespace) -> int:
     try:
         policy = read_policy(find_policy(flags.policy))
     except PolicyError as error:
-        say_faults(error)
-        return 2
+        if flags.format == "github":
+            sys.stdout.writelines(github.render_faults(error))
+        raise
     fail_on: Attention = "investigate" if flags.fail_on == "never" else flags.fail_on
     names = look_up(policy) if flags.resolve else None
     if flags.places:
         if flags.probe:
             message = "a record cannot be asked what it speaks"
             raise UsageError(message, hint="leave out --probe: what the record has of it counts")
-        check = check_reading(policy, reading_of(flags.places, flags), fail_on=fail_on, names=names)
+        reading = Reading(chain.from_iterable([open_each(place, flags) for place in flags.places]))
+        check = check_reading(policy, reading, fail_on=fail_on, names=names)
     else:
         check = check_machine(policy, fail_on=fail_on, probe=flags.probe, names=names)
     at = datetime.now(UTC)
@@ -82,7 +87,7 @@ def run(flags: Namespace) -> int:
     for refused in check.incomplete:
         say_incomplete(refused)
     if flags.format == "nagios":
-        return reports.nagios_exit_code(check, fail_on)
+        return nagios.exit_code(check, fail_on)
     return exit_code(check, flags.fail_on)
 
 
@@ -98,7 +103,7 @@ def _validate(places: list[str]) -> int:
         try:
             policy = read_policy(place)
         except PolicyError as error:
-            say_faults(error)
+            say(render_faults(error, error.text))
             code = 2
         else:
             count = len(policy.rules)

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import platform
 import sys
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.checked import learn_machine, learn_reading
 from portulan.cli import say, say_incomplete, say_passed_over
-from portulan.cli.places import reading_of
+from portulan.cli.places import open_each
 from portulan.errors import UsageError
 from portulan.judge.learning import render_policy
+from portulan.observe.declared.inforce import FIREWALLS, in_force
+from portulan.observe.readers import Reading
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
+
+    from portulan.observe.readers import Origin
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Say what the verb takes."""
-    parser.add_argument("places", nargs="*", metavar="FILE|DIR|URL|-", help="none: this machine")
+    parser.add_argument("places", nargs="*", metavar="FILE|DIR|URL|-|firewalld|ufw", help="none: this machine")
     parser.add_argument("--probe", action="store_true", help="ask this machine's listeners what they speak")
     parser.add_argument("--from", dest="reader", metavar="FORMAT", help="where it is not told by the beginning")
+
+
+def _open(place: str, flags: Namespace) -> Iterator[Origin]:
+    if place in FIREWALLS and not Path(place).exists():
+        return in_force(place)
+    return open_each(place, flags)
 
 
 def run(flags: Namespace) -> int:
@@ -29,7 +42,7 @@ def run(flags: Namespace) -> int:
         message = "a record cannot be asked what it speaks"
         raise UsageError(message, hint="leave out --probe: what the record has of it counts")
     if flags.places:
-        rules, incomplete = learn_reading(reading_of(flags.places, flags))
+        rules, incomplete = learn_reading(Reading(chain.from_iterable([_open(place, flags) for place in flags.places])))
         about = ", ".join(flags.places)
     else:
         rules, incomplete = learn_machine(probe=flags.probe)

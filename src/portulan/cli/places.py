@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from portulan.cli import say
 from portulan.cli.terminal import clean
+from portulan.errors import ReadError
 from portulan.observe.readers import Origin, find_reader, unreadable
 from portulan.observe.readers.source import open_source
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
@@ -51,6 +53,19 @@ def open_place(
     else:
         source = open_source(place, host=host, at=at)
         yield Origin.of(source, find_reader(source, reader))
+
+
+def open_each(place: str, flags: Namespace) -> Iterator[Origin]:
+    """Yield what there is to read at a place: of a fleet each host's last look.
+
+    One of several places that cannot be read does not keep from the others.
+    """
+    try:
+        yield from open_place(place, reader=flags.reader, latest=True)
+    except (OSError, ReadError) as error:
+        if len(flags.places) == 1:
+            raise
+        yield unreadable(place, error)
 
 
 def is_fleet(place: str) -> bool:

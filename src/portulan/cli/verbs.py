@@ -332,11 +332,7 @@ def run_check(words: list[str]) -> int:
 
 def run_diff(words: list[str]) -> int:
     """Tell what has changed between two looks."""
-    parser = Parser(
-        prog="portulan diff",
-        description="What has changed from A to B: observations, recordings, folders of a fleet, or `here`.",
-        allow_abbrev=False,
-    )
+    parser = _parser("diff", "What has changed from A to B: observations, recordings, folders of a fleet, or `here`.")
     from portulan.cli.diff import add_arguments, run  # noqa: PLC0415  # the other verbs do without
 
     add_arguments(parser)

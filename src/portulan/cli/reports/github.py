@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from portulan.errors import PolicyError
     from portulan.judge.findings import Check, Finding
     from portulan.model import Attention
 
@@ -27,6 +28,14 @@ def render(check: Check) -> Iterator[str]:
     for refused in check.incomplete:
         said = f"{refused.what}: {refused.why}." + (f" {refused.hint}" if refused.hint else "")
         yield f"::warning title=Portulan could not see everything::{_data(said)}\n"
+
+
+def render_faults(error: PolicyError) -> Iterator[str]:
+    """Render a command for each fault of a policy."""
+    file = _property(error.file.replace(os.sep, "/"))
+    for fault in error.faults:
+        said = f"{fault.message}; {fault.hint}" if fault.hint else fault.message
+        yield f"::error file={file},line={fault.line},col={fault.column},title=Portulan policy::{_data(said)}\n"
 
 
 def _properties(finding: Finding) -> str:
