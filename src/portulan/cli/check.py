@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.checked import check_machine, check_reading, find_policy, read_policy
-from portulan.cli import reports, say, say_incomplete, worse
+from portulan.cli import reports, say, say_incomplete, say_passed_over, worse
 from portulan.cli.faults import render_faults
 from portulan.cli.places import open_each
 from portulan.cli.reports import github, nagios
+from portulan.cli.reports.wording import say_summary
 from portulan.cli.terminal import clean
 from portulan.errors import PolicyError, UsageError
 from portulan.judge.rules import SEVERITY
@@ -86,6 +87,9 @@ def run(flags: Namespace) -> int:
     sys.stdout.flush()
     for refused in check.incomplete:
         say_incomplete(refused)
+    say_passed_over()
+    if flags.format == "text" and not sys.stdout.isatty():  # where rows alone are written, a clean check is none
+        say(f"{say_summary(check)}\n")
     if flags.format == "nagios":
         return nagios.exit_code(check, fail_on)
     return exit_code(check, flags.fail_on)

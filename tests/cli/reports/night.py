@@ -52,10 +52,10 @@ def check_of(
 ) -> Check:
     """Return what a check of a policy finds among sockets."""
     index = open_index()
-    checking = Checking(Rulebook(policy, now=NOW))
+    checking = Checking(Rulebook(policy, now=NOW), lambda seen, _company: judged(index, seen))
     checking.look_at(host)
     for seen in sockets:
-        checking.take(judged(index, seen))
+        checking.take(seen)
     return Check(policy, checking.judged, checking.hosts, checking.findings(), incomplete, asked=False)
 
 
