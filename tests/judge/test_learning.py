@@ -38,13 +38,20 @@ def written(index: Index, *seen: Observation) -> str:
 
 def test_a_program_and_its_numbers_are_one_rule_with_the_verdict_beside_each(index: Index) -> None:
     """What one program holds in one way is grouped, and each line tells the verdict on its number."""
-    tls = replace(WEB, local=Endpoint("0.0.0.0", 443))
-    text = written(index, WEB, tls, socket("listen", 8000, process(PYTHON)))
+    web, tls = replace(WEB, local=Endpoint("::", 80)), replace(WEB, local=Endpoint("0.0.0.0", 443))
+    text = written(index, web, tls, socket("listen", 8000, process(PYTHON)))
     assert "  80,  # ok: registered (PT101)\n  443,  # ok: registered (PT101)\n" in text
     assert "port = 8000  # look: unexplained (PT110): " in text
     first, second = parse_policy(text, "p").rules
     assert (first.port, first.executable, first.address) == ((Ports(80, 80), Ports(443, 443)), (NGINX,), ("any",))
     assert (second.executable, second.address, second.user) == ((PYTHON,), ("loopback",), ())
+
+
+def test_each_number_has_the_reach_that_it_was_seen_with(index: Index) -> None:
+    """What one program holds for everybody and what it holds for this machine alone are two rules."""
+    admin = replace(WEB, local=Endpoint("127.0.0.1", 2019))
+    rules = learned(index, replace(WEB, local=Endpoint("::", 80)), WEB, admin).rules
+    assert [(one.port[0].first, one.address) for one in rules] == [(80, ("any",)), (2019, ("loopback",))]
 
 
 def test_what_a_path_does_not_tell_is_told_by_something_else(index: Index) -> None:

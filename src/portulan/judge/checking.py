@@ -99,6 +99,8 @@ class Checking:
         self._note_kind(subject)
         if subject.direction == "accept":  # belongs to its listener
             return
+        if subject.socket_state in ENDING_STATES and not subject.processes:  # it lasts a minute longer than its program
+            return
         notes = self._judge(subject, company).notes if self._rulebook.has_notes else ()
         rule, certain = self._rulebook.decide(subject, notes)
         self._satisfy(subject)
@@ -190,8 +192,11 @@ class Checking:
             code = "PT203"
         elif "protocol" in failing:
             code = "PT204"
-        self._there.update(self._wanted(one, subject))
         self._find(code, subject, one.rule, failing)
+        # Whatever else is expected in that place is told of with this.
+        for other in self._rulebook.about(subject):
+            if other is one or "address" not in other.failing(subject):
+                self._there.update(self._wanted(other, subject))
 
     def _nearest(self, subject: Observation) -> tuple[Selecting, tuple[str, ...]] | None:
         """Return the rule that was meant for a number and that fewest selectors keep from what holds it, and those."""

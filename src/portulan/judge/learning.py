@@ -40,14 +40,13 @@ class Learned(Value):
 
 
 class _Kind:
-    """All that one rule will be about."""
+    """What one program has in one way: of each number the widest scope, and the verdict that asks most for a look."""
 
-    __slots__ = ("hosts", "numbers", "scope")
+    __slots__ = ("comments", "scopes")
 
     def __init__(self) -> None:
-        self.scope = 0
-        self.hosts: set[Host] = set()
-        self.numbers: dict[PortRange, tuple[int, str]] = {}
+        self.scopes: dict[PortRange, int] = {}
+        self.comments: dict[PortRange, tuple[int, str]] = {}
 
 
 def learn(verdicts: Iterable[Verdict], *, ephemeral: tuple[int, int] | None = None) -> tuple[Learned, ...]:
@@ -64,10 +63,9 @@ def learn(verdicts: Iterable[Verdict], *, ephemeral: tuple[int, int] | None = No
             continue
         ports, effect = _numbers(subject, ephemeral)
         kind = kinds.setdefault((subject.host, replace(_selecting(subject), effect=effect)), _Kind())
-        if subject.direction != "connect":
-            kind.scope = max(kind.scope, SCOPES.index(scope_of(subject.local.address)))
-        said = _severity(verdict), _comment(verdict, ports)
-        kind.numbers[ports] = max(kind.numbers.get(ports, said), said)
+        scope, said = SCOPES.index(scope_of(subject.local.address)), (_severity(verdict), _comment(verdict, ports))
+        kind.scopes[ports] = max(kind.scopes.get(ports, scope), scope)
+        kind.comments[ports] = max(kind.comments.get(ports, said), said)
     return tuple(sorted(_rules(kinds, hosts), key=_order))
 
 
@@ -75,14 +73,19 @@ def _rules(kinds: dict[tuple[Host, Rule], _Kind], hosts: set[Host]) -> Iterator[
     """Yield the rules: what is the same on several hosts once, for those hosts unless they are all."""
     same: dict[tuple[Rule, tuple[PortRange, ...]], list[tuple[Host, _Kind]]] = {}
     for (host, rule), kind in kinds.items():
-        ports = tuple(sorted(kind.numbers, key=lambda ports: (ports.first, ports.last)))
-        address = (SCOPES[kind.scope],) if rule.direction == "listen" else ()
-        same.setdefault((replace(rule, port=ports, address=address), ports), []).append((host, kind))
+        dials = rule.direction == "connect"
+        for scope in {0} if dials else set(kind.scopes.values()):
+            some = [ports for ports, its in kind.scopes.items() if dials or its == scope]
+            ports = tuple(sorted(some, key=lambda ports: (ports.first, ports.last)))
+            within = replace(rule, port=ports, address=() if dials else (SCOPES[scope],))
+            same.setdefault((within, ports), []).append((host, kind))
     for (rule, ports), found in same.items():
         of_hosts = {host for host, _kind in found}
         named = tuple(sorted([escape(host) for host in of_hosts if host is not None]))
-        comments = tuple([max(kind.numbers[one] for _host, kind in found)[1] for one in ports])
-        yield Learned(rule if of_hosts == hosts else replace(rule, host=named), _heading(rule), comments)
+        comments = tuple([max(kind.comments[one] for _host, kind in found)[1] for one in ports])
+        if of_hosts != hosts:  # of a host without a name nothing can be expected among others
+            rule = replace(rule, effect="allow") if None in of_hosts else replace(rule, host=named)  # noqa: PLW2901  # the same, elsewhere
+        yield Learned(rule, _heading(rule), comments)
 
 
 def _is_learned(verdict: Verdict) -> bool:

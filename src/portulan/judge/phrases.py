@@ -23,7 +23,8 @@ def say_subject(subject: Observation) -> str:
     number = f"{number_of(subject)}/{subject.transport}"
     if subject.declaration is not None:
         verb = "dials" if subject.direction == "connect" else "holds"
-        return f"{subject.declaration.file}:{subject.declaration.line} says that something {verb} {number}"
+        who = "nothing" if subject.declaration.role == "absent" else "something"
+        return f"{subject.declaration.file}:{subject.declaration.line} says that {who} {verb} {number}"
     if subject.redirect is not None and subject.socket_state == "redirected":
         ports = f"{describe_ports(subject.redirect.ports)}/{subject.transport}"
         return f"a rule of {subject.redirect.by} takes {ports}: what arrives is {describe_redirect(subject.redirect)}"
@@ -84,7 +85,8 @@ def say_difference(code: str, rule: Rule | None, failing: tuple[str, ...], subje
     if code == "PT206":
         return f"the rule about it expired at {_moment(rule)}"
     if code == "PT209":
-        return f"a rule expired at {_moment(rule)}, and nothing needs it"
+        about = ", ".join(map(describe_ports, rule.port))
+        return f"the rule{f' about {about}' if about else ''} expired at {_moment(rule)}, and nothing needs it"
     differences = []
     for key in failing:
         found = _FOUND[key](subject) if subject is not None and key in _FOUND else None
