@@ -112,7 +112,8 @@ class Checking:
         else:
             self._untold += not certain
             verdict = self._judge(subject, company)
-            if SEVERITY[verdict.attention] >= self._least:
+            least = self._least if certain else SEVERITY["investigate"]  # that it is not known is said already
+            if SEVERITY[verdict.attention] >= least:
                 self._find(verdict.rule, subject, None)
 
     def findings(self) -> tuple[Finding, ...]:
@@ -222,7 +223,7 @@ class Checking:
         matter = self._matters.setdefault(key, new)
         if len(matter.sockets) < MOST_COUNTED:
             matter.sockets |= new.sockets
-        if new.order < matter.order:
+        if _is_before(new, matter):
             new.sockets = matter.sockets
             self._matters[key] = new
 
@@ -355,6 +356,12 @@ def _order_of(subject: Observation) -> tuple[object, ...]:
         subject.inode or 0,
         subject.observed_at,
     )
+
+
+def _is_before(one: _Matter, other: _Matter) -> bool:
+    if one.order != other.order:
+        return one.order < other.order
+    return one.subject != other.subject and repr(one.subject) < repr(other.subject)
 
 
 def _order_of_finding(finding: Finding) -> tuple[object, ...]:
