@@ -118,7 +118,7 @@ def _selecting(subject: Observation) -> Rule:
     """
     owners = owners_of(subject)
     told = {process.executable for process in owners if process.executable}
-    seen = bool(told) and all(process.executable_status != "unseen" for process in owners)
+    seen = bool(told) and all(process.executable and process.executable_status != "unseen" for process in owners)
     manager = any(process.executable in SYSTEMD for process in subject.processes)
     weak = not seen or manager or any(is_interpreter(base_name(path)) for path in told)
     scripts = {process.script for process in owners if process.script}
