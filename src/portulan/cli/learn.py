@@ -53,5 +53,7 @@ def run(flags: Namespace) -> int:
         say_incomplete(refused)
     say_passed_over()
     count = sum(len(one.rule.port) for one in rules)
-    say(f"{len(rules)} rules about {count} numbers; read them, then: portulan check --policy FILE\n")
+    said = f"{len(rules)} rules" if len(rules) != 1 else "one rule"
+    numbers = f"{count} numbers" if count != 1 else "one number"
+    say(f"{said} about {numbers}; read them, then: portulan check --policy FILE\n")
     return 3 if incomplete else 0

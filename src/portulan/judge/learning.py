@@ -166,7 +166,7 @@ def _comment(verdict: Verdict, ports: PortRange) -> str:
 def _heading(rule: Rule) -> str:
     """Name the program that a rule is about."""
     paths = rule.script or rule.executable
-    who = ", ".join([base_name(path) for path in paths]) or ", ".join(rule.image or rule.unit or rule.name)
+    who = ", ".join([base_name(path) for path in paths]) or ", ".join(rule.image or rule.unit or rule.name or rule.user)
     does = "dials" if rule.direction == "connect" else "holds"
     return _short(f"{who or 'somebody'} {does}")
 
