@@ -37,6 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "watched": GROUND | ROOMS - {"census"} | {"answer", "judging"},
     # a policy, joined with the map and this machine
     "checked": GROUND | {"observe", "judge", "answer"},
+    # a verdict as a chain of reasons
+    "explained": GROUND | {"registry", "judge", "answer", "judging", "rulebook"},
     # what answers, joined with the map
     "probed": GROUND | ROOMS - {"census"},
     # what a scan finds, joined with the map and this machine
@@ -61,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "probed",
         "scanned",
         "checked",
+        "explained",
         "whom",
         "rulebook",
         "atlas",

@@ -8,6 +8,8 @@ from portulan.model import Observation, TransportEntry, Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from portulan.judge.weigh import Ruling, Weighed
     from portulan.model import Entry, Executable, Process, Verdict
     from portulan.registry.index import Index
@@ -135,3 +137,7 @@ class Judging:
         return self._index.executables_of_unit(service) or self._index.executables_of_unit(
             service.replace("@.service", ".service")
         )
+
+    def catalogue_of(self, observation: Observation) -> Mapping[str, Namesakes]:
+        """Return the catalogue with all that it has on the programs and the unit behind a socket."""
+        return self._look_up(observation)
