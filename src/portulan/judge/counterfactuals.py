@@ -64,7 +64,10 @@ class Change(Value):
 
 
 class Holder(Value):
-    """A product of which a program would be expected on a number, or None for any other, and what would be found."""
+    """A product of which a program would be expected on a number, or None for any other, and what would be found.
+
+    `program` is what that is called.
+    """
 
     product: str | None
     program: str | None
@@ -128,9 +131,7 @@ def who_would_be_expected(entry: Entry, observation: Observation, possible: Poss
     verdicts = [_judged(supposed) for supposed in held]
     return tuple(
         [
-            Holder(
-                one.product, one.product and one.seen.processes[0].executable, then.rule, then.judgement, then.attention
-            )
+            Holder(one.product, one.product and one.seen.processes[0].name, then.rule, then.judgement, then.attention)
             for one, then in zip(held, verdicts, strict=True)
         ]
     )
