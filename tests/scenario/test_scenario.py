@@ -137,7 +137,7 @@ def test_a_change_is_told(scenario: dict[str, Any], change: Change) -> None:
     """As text it is one line, with the code and the number, and ends with the same exit code."""
     text = scenario[change.what]["text"]
     lines = [line.split("\t") for line in text["out"].splitlines()]
-    assert [f"{line[1]} {line[3]}" for line in lines] == expected(change)
+    assert [f"{line[1]} {line[3].removeprefix('-> ')}" for line in lines] == expected(change)
     assert text["code"] == scenario[change.what]["json"]["code"]
 
 
@@ -147,12 +147,15 @@ def test_a_change_can_be_undone(scenario: dict[str, Any], change: Change) -> Non
     assert (undone["code"], findings(undone)) == (0, [])
 
 
+def matter(finding: dict[str, Any]) -> tuple[object, ...]:
+    """Return what a finding is about, by the contract of fingerprints: code, direction, number and programs."""
+    subject = finding["verdict"]["subject"] if finding["verdict"] else {"processes": []}
+    programs = tuple(sorted({process["executable"] for process in subject["processes"]}))
+    return finding["rule"], finding["direction"], finding["transport"], finding["port"], programs
+
+
 def test_findings_are_told_apart(scenario: dict[str, Any]) -> None:
-    """No two of the changes have a fingerprint in common."""
-    marks = [
-        one["fingerprint"]
-        for change in CHANGES
-        if change.what in scenario
-        for one in findings(scenario[change.what]["json"])
-    ]
-    assert len(set(marks)) == len(marks)
+    """Two of the changes have a fingerprint in common only where they are about the same."""
+    played = [change.what for change in CHANGES if change.what in scenario]
+    found = [finding for what in played for finding in findings(scenario[what]["json"])]
+    assert len({finding["fingerprint"] for finding in found}) == len({matter(finding) for finding in found}) > 25
