@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from portulan.cli import VERBS
 from tests.cli.door import portulan
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-needs_check = pytest.mark.skipif("check" not in VERBS, reason="this Portulan has no check")
 
 DATA = importlib.resources.files("portulan.cli") / "data"
 SERVICE = (DATA / "portulan-check.service").read_text("utf-8")
@@ -45,7 +42,6 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, said) == (0, "", [])
 
 
-@needs_check
 def test_the_service_calls_what_exists(tmp_path: Path) -> None:
     """The command of the service says what it finds, and writes how much that is where others may read it."""
     policy, metrics = tmp_path / "ports.toml", tmp_path / "portulan.prom"
@@ -59,7 +55,6 @@ def test_the_service_calls_what_exists(tmp_path: Path) -> None:
     assert stat.S_IMODE(metrics.stat().st_mode) == 0o644
 
 
-@needs_check
 def test_without_a_policy_it_fails(tmp_path: Path) -> None:
     """A policy that is not there is a mistake, which the service does not pass over."""
     done = run_command(tmp_path / "ports.toml", tmp_path / "portulan.prom")

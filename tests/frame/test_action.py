@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
-from portulan.cli import VERBS
 from tests.frame.runner import ACTION, Contexts, Run, run
 from tests.frame.source import OUT_OF_REACH, ROOT, copy_source
-
-needs_check = pytest.mark.skipif("check" not in VERBS, reason="this Portulan has no check")
 
 SCHEMA = json.loads((ROOT / "tests" / "data" / "schemas" / "github-action.json").read_text("utf-8"))
 INSTALLED = {"install": {"bin": str(Path(sys.executable).parent)}}
@@ -85,7 +82,6 @@ def test_an_expression_that_is_not_known_is_an_error() -> None:
             contexts.evaluate(text)
 
 
-@needs_check
 def test_a_clean_check_succeeds(workspace: Path, temporary: Path) -> None:
     """Where everything is as the policy says, the action succeeds, with a SARIF file without results."""
     done = check(workspace, temporary, CLEAN)
@@ -95,7 +91,6 @@ def test_a_clean_check_succeeds(workspace: Path, temporary: Path) -> None:
     assert done.summary
 
 
-@needs_check
 def test_findings_fail_it_with_everything_written(workspace: Path, temporary: Path) -> None:
     """A check with findings fails, and SARIF, summary, annotations and outputs are there all the same."""
     done = check(workspace, temporary, OTHER, {"sarif-file": "reports/ports.sarif"})
@@ -107,7 +102,6 @@ def test_findings_fail_it_with_everything_written(workspace: Path, temporary: Pa
     assert [line for line in done.log.splitlines() if line.startswith("::error ") and "ports.toml" in line]
 
 
-@needs_check
 def test_findings_need_not_fail_it(workspace: Path, temporary: Path) -> None:
     """`fail-on: never` reports and succeeds."""
     done = check(workspace, temporary, OTHER, {"fail-on": "never"})
@@ -124,7 +118,6 @@ def test_what_cannot_be_seen_fails_it_if_asked(workspace: Path, temporary: Path,
     assert ("::warning " in done.log) == (strict == "false")
 
 
-@needs_check
 def test_a_wrong_policy_fails_it_without_findings(workspace: Path, temporary: Path) -> None:
     """A policy with a mistake is exit code 2: the log says where, and the file of another check does not stay."""
     (workspace / "portulan.sarif").write_text('{"runs": []}', "utf-8")
@@ -136,7 +129,6 @@ def test_a_wrong_policy_fails_it_without_findings(workspace: Path, temporary: Pa
     assert done.summary == "Portulan could not check the ports: the log says why.\n"
 
 
-@needs_check
 @pytest.mark.parametrize("name", ["policy", "observations", "fail-on", "strict", "probe", "sarif-file", "format"])
 def test_an_input_is_never_run(workspace: Path, temporary: Path, name: str) -> None:
     """Whatever an input is, it stays a word: no command in it is run, no option made of it, no output added."""
@@ -147,14 +139,12 @@ def test_an_input_is_never_run(workspace: Path, temporary: Path, name: str) -> N
     assert done.succeeded == (name in {"strict", "probe"})  # which are neither true nor, so, anything
 
 
-@needs_check
 def test_an_observation_is_no_option(workspace: Path, temporary: Path) -> None:
     """What is to be checked is a place, however it begins."""
     done = check(workspace, temporary, OTHER, {"observations": "--help"})
     assert done.outputs["exit-code"] == "2"
 
 
-@needs_check
 @pytest.mark.slow
 def test_it_installs_what_it_lies_beside(workspace: Path, temporary: Path, tmp_path: Path) -> None:
     """The first step installs Portulan from the action's own folder, with extras, where no module of a job is run."""

@@ -21,13 +21,10 @@ from tests.frame.test_pre_commit import HOOK
 if TYPE_CHECKING:
     from pathlib import Path
 
-needs_check = pytest.mark.skipif("check" not in VERBS, reason="this Portulan has no check")
-
 KEYS = set(Rule._fields) - {"line", "column"}
 POLICIES = [block.text for block in BLOCKS if block.language == "toml" and block.file != "wrong.toml"]
 
 
-@needs_check
 @pytest.mark.parametrize("text", POLICIES, ids=lambda text: text.partition("\n")[0])
 def test_a_policy_of_the_guide_is_one(text: str, tmp_path: Path) -> None:
     """Each policy that the guide shows is read without a fault, but for the one that shows a fault."""

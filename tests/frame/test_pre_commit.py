@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from portulan.cli import VERBS
 from tests.cli.door import environment, portulan
 from tests.frame.source import OUT_OF_REACH, ROOT, copy_source
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-needs_check = pytest.mark.skipif("check" not in VERBS, reason="this Portulan has no check")
 
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
 HOOK = HOOKS[0]
@@ -53,7 +50,6 @@ def test_it_runs_on_policies_alone(path: str, is_one: bool) -> None:  # noqa: FB
     assert bool(re.search(HOOK["files"], path)) == is_one
 
 
-@needs_check
 def test_its_command_takes_what_is_right(tmp_path: Path) -> None:
     """The command ends with 0 where policies are right, however many pre-commit hands to it."""
     for name in ("a", "b"):
@@ -64,7 +60,6 @@ def test_its_command_takes_what_is_right(tmp_path: Path) -> None:
     assert "error" not in done.stderr
 
 
-@needs_check
 def test_its_command_says_where_a_policy_is_wrong(tmp_path: Path) -> None:
     """The command ends with 2 if one of the policies is wrong, and names file, line and column."""
     good, wrong = tmp_path / "good.toml", tmp_path / "wrong.toml"
@@ -83,7 +78,6 @@ def validate(*files: Path) -> subprocess.CompletedProcess[str]:
     return portulan(*words, *map(str, files))
 
 
-@needs_check
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("pre_commit") is None, reason="pre-commit is not installed")
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
