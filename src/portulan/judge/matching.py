@@ -63,7 +63,7 @@ class Selecting:
         return told
 
     def failing(self, observation: Observation, notes: Sequence[Note] = ()) -> tuple[str, ...]:
-        """Return the selectors that fail, in the order of a rule's keys."""
+        """Return the selectors that fail, the cheapest first."""
         return tuple([name for name, test in self.tests.items() if test(observation, notes) is False])
 
 

@@ -255,11 +255,12 @@ def _note(wanted: Sequence[str]) -> Test:
 
 _BY_KEY: dict[str, Callable[[Sequence[str]], Test]] = {
     "address": _address,
+    "unit": _unit,
+    "image": _image,
     "executable": _executable,
     "script": _script,
     "name": _name,
     "package": _package,
-    "unit": _unit,
-    "image": _image,
     "user": _user,
 }
+"""What makes the test of each key; what is asked of the socket comes before what is asked of each process."""
