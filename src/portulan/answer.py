@@ -13,8 +13,9 @@ from portulan.model import PORTS, TRANSPORTS, Incomplete, Value, replace, tier_o
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from portulan.judge.matching import Rulebook
     from portulan.judging import Glance
     from portulan.model import Assignment, Entry, Episode, Observation, Tier, Transport, Verdict
     from portulan.observe import Survey
@@ -66,6 +67,7 @@ def ask(
     history: str | None = None,
     most_episodes: int | None = None,
     probe: bool = False,
+    policy: Rulebook | None = None,
     **options: bool,
 ) -> Answer | NameAnswer:
     """Answer a port number (`2528`, `2528/tcp`) or a service name (`ssh`, `ncr_ccl`).
@@ -73,7 +75,8 @@ def ask(
     `map_wanted` without `territory` is the map alone, `territory` without `map_wanted` the sockets alone; both together
     give the verdicts too. `history` is the recording to ask beside the territory, instead of the one that is there
     (`observe.find_recording`); `most_episodes` is how many of it are told for a port, the most recent, all where it is
-    None. `probe` asks the listeners here what they speak, for the verdicts to weigh. Options go to `observe.survey`.
+    None. `probe` asks the listeners here what they speak, for the verdicts to weigh; `policy` has the
+    last word on them. Options go to `observe.survey`.
     Raises UsageError for what cannot be a port or name, NotFound for a name that nobody registered, and RecordingError
     for a `history` that is none.
     """
@@ -83,12 +86,32 @@ def ask(
     rules = _rules() if map_wanted and territory else None  # who asks for sockets alone wants no programs started
     if port is not None:
         return _answer(
-            query, port, transport, map_wanted, territory, with_command_lines, rules, recording, options, probe=probe
+            query,
+            port,
+            transport,
+            map_wanted,
+            territory,
+            with_command_lines,
+            rules,
+            recording,
+            options,
+            probe=probe,
+            policy=policy,
         )
     numbers = sorted({n for a in services if a.ports for n in range(a.ports.first, a.ports.last + 1)})
     results = [
         _answer(
-            query, number, transport, map_wanted, territory, with_command_lines, rules, recording, options, probe=probe
+            query,
+            number,
+            transport,
+            map_wanted,
+            territory,
+            with_command_lines,
+            rules,
+            recording,
+            options,
+            probe=probe,
+            policy=policy,
         )
         for number in numbers
     ]
@@ -104,7 +127,9 @@ def who(
     query: str | int, *, with_command_lines: bool = False, history: str | None = None, **options: bool
 ) -> Answer | NameAnswer:
     """Answer from the territory alone: `Answer.observations`; errors as in `ask`."""
-    return ask(str(query), map_wanted=False, with_command_lines=with_command_lines, history=history, **options)
+    return ask(
+        str(query), map_wanted=False, with_command_lines=with_command_lines, history=history, policy=None, **options
+    )
 
 
 def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment, ...]]:
@@ -166,7 +191,13 @@ class Machine(Territory):
     """
 
     def __init__(
-        self, survey: Survey | Reading | Probed, index: Index, *, with_command_lines: bool, ordered: bool = False
+        self,
+        survey: Survey | Reading | Probed,
+        index: Index,
+        *,
+        with_command_lines: bool,
+        ordered: bool = False,
+        policy: Rulebook | None = None,
     ) -> None:
         """Join a survey with the map."""
         from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
@@ -174,11 +205,13 @@ class Machine(Territory):
         super().__init__(survey)
         self.judge = Judging(index, Veil(with_command_lines=with_command_lines))
         self._ordered = ordered
+        self._policy = policy
         self.snapshot = index.snapshot
 
     def __iter__(self) -> Iterator[Verdict]:  # type: ignore[override]  # judged, an observation is a verdict
         """Judge each socket."""
-        return starmap(self.judge, self.in_company()) if self._ordered else map(self.judge, self._survey)
+        verdicts = starmap(self.judge, self.in_company()) if self._ordered else map(self.judge, self._survey)
+        return verdicts if self._policy is None else map(self._policy.judge, verdicts)
 
     def observations(self) -> Iterator[Observation]:
         """See each socket as it is, command lines and all: for those who choose what to `judge`."""
@@ -195,7 +228,7 @@ class Machine(Territory):
 
         To judge 2,500 sockets of 300 services so takes 20 ms instead of 34.
         """
-        return map(self.judge.glance, self._survey)
+        return map(self.judge.glance, self._survey) if self._policy is None else map(self.judge.glance_at, self)
 
 
 def machine(
@@ -207,11 +240,13 @@ def machine(
     with_command_lines: bool = False,
     scripts: bool = False,
     probe: bool = False,
+    policy: Rulebook | None = None,
 ) -> Machine:
     """Judge what holds ports on this machine, and with `connections` what dials elsewhere.
 
     All network namespaces are looked into, or with `everywhere` false only that of this process. `scripts` are those
-    that interpreters were told to run; `probe` asks the listeners what they speak.
+    that interpreters were told to run; `probe` asks the listeners what they speak; `policy` has the last
+    word on the verdicts.
     """
     from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
@@ -224,11 +259,11 @@ def machine(
         scripts=scripts,
     ).with_rules(_rules())
     if not probe:
-        return Machine(seen, open_map(), with_command_lines=with_command_lines, ordered=True)
+        return Machine(seen, open_map(), with_command_lines=with_command_lines, ordered=True, policy=policy)
     from portulan.probed import Probed  # noqa: PLC0415  # as above
 
     asked = Probed(seen, open_map())
-    return Machine(asked, open_map(), with_command_lines=with_command_lines, ordered=True)
+    return Machine(asked, open_map(), with_command_lines=with_command_lines, ordered=True, policy=policy)
 
 
 def imported(reading: Reading) -> Machine:
@@ -261,6 +296,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     options: dict[str, bool],
     *,
     probe: bool,
+    policy: Rulebook | None,
 ) -> Answer:
     """Ask the rooms about one number."""
     entry: Entry | None = None
@@ -292,15 +328,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
 
             found = probe_listeners(found, open_map())
         if map_wanted:
-            from portulan.judging import Judging, Veil  # noqa: PLC0415  # as above
-
-            judge = Judging(open_map(), Veil(with_command_lines=with_command_lines))
-            if len(found) > 1:
-                from portulan.judge.sharing import in_company  # noqa: PLC0415  # as above
-
-                verdicts = tuple(starmap(judge, in_company(found)))
-            else:
-                verdicts = tuple(map(judge, found))
+            verdicts = tuple(_judge(found, policy, with_command_lines=with_command_lines))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
         if transport == "dccp" and sys.platform == "linux":  # others have none
@@ -311,6 +339,19 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
         episodes, recorded, unread = _recorded(*recording, port, transport)
         incomplete += unread
     return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete, episodes, recorded)
+
+
+def _judge(found: Sequence[Observation], policy: Rulebook | None, *, with_command_lines: bool) -> Iterator[Verdict]:
+    """Judge the sockets of a number, each with the programs of all that hold it."""
+    from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
+
+    judge = Judging(open_map(), Veil(with_command_lines=with_command_lines))
+    verdicts: Iterator[Verdict] = map(judge, found)
+    if len(found) > 1:
+        from portulan.judge.sharing import in_company  # noqa: PLC0415  # as above
+
+        verdicts = starmap(judge, in_company(found))
+    return verdicts if policy is None else map(policy.judge, verdicts)
 
 
 def _recorded(

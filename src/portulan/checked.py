@@ -61,6 +61,11 @@ def read_policy(place: str) -> Policy:
         raise
 
 
+def read_rulebook(place: str) -> Rulebook:
+    """Return the rules of a policy as they are in force now. Errors as in `read_policy`."""
+    return Rulebook(read_policy(place), now=datetime.now(UTC))
+
+
 def check_machine(
     policy: Policy, *, fail_on: Attention = "investigate", probe: bool = False, names: Names | None = None
 ) -> Check:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from portulan.judge.program import Namesakes
-from portulan.judge.weigh import assess, likeness, likeness_of_rule, number_of, pronounce, rule_on
+from portulan.judge.weigh import Ruling, assess, decisive, likeness, likeness_of_rule, number_of, pronounce, rule_on
 from portulan.model import Observation, TransportEntry, Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portulan.judge.weigh import Ruling, Weighed
+    from portulan.judge.weigh import Weighed
     from portulan.model import Entry, Executable, Process, Verdict
     from portulan.registry.index import Index
 
@@ -109,6 +109,12 @@ class Judging:
             ruling = rule_on(entry, self._look_up(observation), observation, observation.identification)
             self._ruled[alike] = ruling, observation.processes
         return Glance.of((observation, entry.on(observation.transport), ruling))
+
+    def glance_at(self, verdict: Verdict) -> Glance:
+        """Return the short of a verdict, whoever made it."""
+        subject = verdict.subject
+        ruling = Ruling(verdict.rule, verdict.judgement, verdict.attention, decisive(verdict.because))
+        return Glance(subject, self.entry_of(subject).on(subject.transport), ruling)
 
     def _forget(self) -> None:
         """Begin anew: what was weighed is known by the identity of processes, so both go together."""

@@ -212,3 +212,18 @@ def test_what_others_expect_becomes_a_policy(tmp_path: Path) -> None:
     done = portulan("learn", str(compose), str(goss))
     rules = tomllib.loads(done.stdout)["rule"]
     assert [(rule["effect"], rule["port"]) for rule in rules] == [("forbid", 23), ("expect", 8080)]
+
+
+def test_the_list_and_the_page_have_verdicts_by_a_policy(held: int, policy: Path) -> None:
+    """With --policy, or $PORTULAN_POLICY, what a policy expects is expected, and the rule is named by its place."""
+    policy.write_text(expecting(held, reason="the shop"), "utf-8")
+    for words, env in (((str(held), "--policy", str(policy)), None), ((str(held),), {"PORTULAN_POLICY": str(policy)})):
+        done = portulan(*words, "--json", env=environment(**(env or {})))
+        (verdict,) = json.loads(done.stdout)["verdicts"]
+        assert (verdict["judgement"], verdict["attention"], verdict["rule"]) == ("expected", "ok", "PT200")
+        assert verdict["because"][0]["source"] == f"{policy}:1"
+    page = portulan(str(held), "--policy", str(policy)).stdout
+    assert "the policy expects it: the shop" in page
+    rows = [line.split("\t") for line in portulan("--policy", str(policy)).stdout.splitlines()]
+    assert [row[-2:] for row in rows if row[1] == f"{held}/tcp"] == [["expected", "the policy expects it: the shop"]]
+    assert portulan("lookup", str(held), "--policy", str(policy)).returncode == 2

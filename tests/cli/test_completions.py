@@ -52,6 +52,8 @@ CASES = [
     ("portulan diff --con", {"--connections"}),
     ("portulan diff her", {"here"}),
     ("portulan why --po", {"--policy"}),
+    ("portulan list --po", {"--policy"}),
+    ("portulan 2528 --po", {"--policy"}),
     ("portulan completion ", {"bash", "zsh", "fish"}),
 ]
 

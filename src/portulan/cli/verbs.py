@@ -75,7 +75,8 @@ scan
   --yes   --i-am-allowed         also more than a million connections; also hosts outside of private networks
 
 check, why
-  --policy FILE                  else $PORTULAN_POLICY, ./ports.toml, ~/.config/portulan/ports.toml
+  --policy FILE                  else $PORTULAN_POLICY, ./ports.toml, ~/.config/portulan/ports.toml; the page and the
+                                 list have verdicts by it too, where it is named
   --fail-on investigate|look|never   what the exit code 1 stands for
   --format FORMAT   --output FORMAT=FILE   text, json, jsonl, csv, sarif, junit, github, nagios, prometheus, markdown
   --validate                     read the policy, and check nothing

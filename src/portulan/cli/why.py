@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from portulan.checked import find_policy, read_policy
+from portulan.checked import find_policy, read_rulebook
 from portulan.cli import exit_code, say_incomplete, say_passed_over, worse
 from portulan.cli.page import render_map, render_uses
 from portulan.cli.rulepages import print_list, print_page
@@ -15,7 +14,6 @@ from portulan.cli.terminal import Style, clean, wrap
 from portulan.errors import UsageError
 from portulan.explained import explain
 from portulan.judge.learning import render_rule
-from portulan.judge.matching import Rulebook
 from portulan.judge.phrases import say_rule
 from portulan.judge.rules import SEVERITY
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from portulan.explained import Bearing, Chain, Expectation, Explanation
+    from portulan.judge.matching import Rulebook
     from portulan.judge.policy import Rule
     from portulan.model import Evidence
 
@@ -76,7 +75,7 @@ def _find_rulebook(named: str | None) -> Rulebook | None:
         place = find_policy(named)
     except UsageError:
         return None
-    return Rulebook(read_policy(place), now=datetime.now(UTC))
+    return read_rulebook(place)
 
 
 # --------------------------------------------------------------------------------------------------------------- JSON

@@ -117,6 +117,10 @@ class Rulebook:
                 return Decision(one.rule, holds is True)
         return NO_RULE
 
+    def judge(self, verdict: Verdict) -> Verdict:
+        """Return a verdict as the policy has it."""
+        return judge_by(self, verdict)[0]
+
     def about(self, observation: Observation) -> tuple[Selecting, ...]:
         """Return the rules about the number, transport and direction of a socket, expired ones too, in their order."""
         key = self._key(observation)

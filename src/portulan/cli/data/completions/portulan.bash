@@ -49,9 +49,9 @@ _portulan() {
     if [[ $cur == -* ]]; then
         local options='--format --json --help'
         case $verb in
-            '') options+=' --with-command-lines --all-owners --this-namespace --history --version' ;;
+            '') options+=' --with-command-lines --all-owners --this-namespace --history --policy --version' ;;
             watch) options='--format --help --jsonl --record --keep --all --present --every --for' ;;
-            list) options+=' --all --listening --with-command-lines --all-owners --this-namespace' ;;
+            list) options+=' --all --listening --with-command-lines --all-owners --this-namespace --policy' ;;
             who) options+=' --all --with-command-lines --all-owners --all-namespaces --history' ;;
             search) options+=' --limit' ;;
             lookup) ;;
@@ -64,7 +64,7 @@ _portulan() {
             why) options+=' --policy --probe' ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;
-            *) options+=' --with-command-lines --all-owners --this-namespace --history --probe' ;;
+            *) options+=' --with-command-lines --all-owners --this-namespace --history --probe --policy' ;;
         esac
         COMPREPLY=($(compgen -W "$options" -- "$cur"))
         return

@@ -17,6 +17,7 @@ complete -c portulan -n "__fish_seen_subcommand_from who" -l all-namespaces -d '
 complete -c portulan -n "$owners; and not __fish_seen_subcommand_from who" -l this-namespace -d 'Look into this network namespace only'
 
 complete -c portulan -n "$recorded" -l history -r -F -d 'Recording of who used a port before'
+complete -c portulan -n "$owners; and not __fish_seen_subcommand_from who" -l policy -r -F -d 'The policy'
 complete -c portulan -n "$recorded; and not __fish_seen_subcommand_from who" -l probe -d 'Ask what answers'
 
 complete -c portulan -n "$first" -a lookup -d 'What the registry says of a port or name'
