@@ -96,16 +96,22 @@ def test_every_format_is_written_before_the_exit_code_is_decided(held: int, poli
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*forms, "now.json", "ports.toml"])
     for form in forms:
         text = (tmp_path / form).read_text("utf-8")
-        assert str(held) in text or form == "prometheus"
+        assert str(held) in text or form in {"prometheus", "nagios"}  # which count, or tell of the first thirty
         assert stat.S_IMODE((tmp_path / form).stat().st_mode) == 0o644
 
 
-def test_a_file_that_cannot_be_written_is_an_error_and_the_old_one_stays(policy: Path, tmp_path: Path) -> None:
-    """Where the folder is not there nothing is written; the error names it, and a file that was there is as it was."""
+def test_a_file_that_cannot_be_written_is_an_error(policy: Path, tmp_path: Path) -> None:
+    """Where there is no folder or no room the error names the file; links, pipes and devices stay what they are."""
     policy.write_text(OPEN, "utf-8")
     done = portulan("check", record(tmp_path), "--policy", str(policy), "--output", f"json={tmp_path}/no/where.json")
     assert done.returncode == 2
-    assert "no/where.json" in done.stderr or f"{tmp_path}/no" in done.stderr
+    assert done.stderr.startswith(f"error: {tmp_path}/no/where.json: ")
+    link, target = tmp_path / "link", tmp_path / "target"
+    link.symlink_to(target)
+    portulan("check", record(tmp_path), "--policy", str(policy), "--output", f"json={link}")
+    assert (link.is_symlink(), json.loads(target.read_text("utf-8"))["schema"]) == (True, "portulan.check/1")
+    full = portulan("check", record(tmp_path), "--policy", str(policy), "--output", "json=/dev/full")
+    assert full.stderr.startswith("error: /dev/full: No space left on device\nhint: ")
 
 
 def test_the_policy_is_the_one_that_is_named_or_the_folders_or_the_users(held: int, tmp_path: Path) -> None:

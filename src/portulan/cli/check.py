@@ -5,7 +5,6 @@ All outputs are written before the exit code is decided, files whole or not at a
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from portulan.cli.places import open_each
 from portulan.cli.reports import github, nagios
 from portulan.cli.reports.wording import say_summary
 from portulan.cli.terminal import clean
-from portulan.errors import PolicyError, UsageError
+from portulan.errors import PolicyError, UsageError, WriteError
 from portulan.judge.rules import SEVERITY
 from portulan.judge.selectors import SCOPES, read_network
 from portulan.observe.readers import Reading
@@ -71,18 +70,10 @@ def run(flags: Namespace) -> int:
             sys.stdout.writelines(github.render_faults(error))
         raise
     fail_on: Attention = "investigate" if flags.fail_on == "never" else flags.fail_on
-    names = look_up(policy) if flags.resolve else None
-    if flags.places:
-        if flags.probe:
-            message = "a record cannot be asked what it speaks"
-            raise UsageError(message, hint="leave out --probe: what the record has of it counts")
-        reading = Reading(chain.from_iterable([open_each(place, flags) for place in flags.places]))
-        check = check_reading(policy, reading, fail_on=fail_on, names=names)
-    else:
-        check = check_machine(policy, fail_on=fail_on, probe=flags.probe, names=names)
+    check = _check(policy, flags, fail_on)
     at = datetime.now(UTC)
     for form, file in flags.output:
-        _write_file(check, form, file, fail_on, at)
+        _write(check, form, file, fail_on, at)
     reports.write(check, flags.format, sys.stdout, fail_on=fail_on, at=at)
     sys.stdout.flush()
     for refused in check.incomplete:
@@ -93,6 +84,17 @@ def run(flags: Namespace) -> int:
     if flags.format == "nagios":
         return nagios.exit_code(check, fail_on)
     return exit_code(check, flags.fail_on)
+
+
+def _check(policy: Policy, flags: Namespace, fail_on: Attention) -> Check:
+    names = look_up(policy) if flags.resolve else None
+    if not flags.places:
+        return check_machine(policy, fail_on=fail_on, probe=flags.probe, names=names)
+    if flags.probe:
+        message = "a record cannot be asked what it speaks"
+        raise UsageError(message, hint="leave out --probe: what the record has of it counts")
+    reading = Reading(chain.from_iterable([open_each(place, flags) for place in flags.places]))
+    return check_reading(policy, reading, fail_on=fail_on, names=names)
 
 
 def exit_code(check: Check, fail_on: str) -> int:
@@ -115,15 +117,22 @@ def _validate(places: list[str]) -> int:
     return code
 
 
+def _write(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> None:
+    """Write a file. Raises WriteError where it cannot be written."""
+    try:
+        _write_file(check, form, file, fail_on, at)
+    except OSError as error:
+        message = f"{file}: {error.strerror or error}"
+        raise WriteError(message, hint="is the folder there, and is there room?") from error
+
+
 def _write_file(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> None:
     """Write a file whole or not at all: whoever reads it at that moment sees the old one or the new one."""
-    mode = 0o644
-    with contextlib.suppress(OSError):
-        if not file.is_file() and file.exists():  # a device or a pipe is written to as it is
-            with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-                reports.write(check, form, stream, fail_on=fail_on, at=at)
-            return
-        mode = file.stat().st_mode & 0o777
+    if file.is_symlink() or (file.exists() and not file.is_file()):  # /dev/stdout, a pipe, a device: as they are
+        with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            reports.write(check, form, stream, fail_on=fail_on, at=at)
+        return
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     temporary = Path(name)
     try:
