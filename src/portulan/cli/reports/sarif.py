@@ -18,6 +18,7 @@ from portulan.cli.reports.wording import say_case, say_host, say_port
 from portulan.cli.terminal import clean
 from portulan.judge.rules import FINDINGS, NOTES, RULES
 from portulan.model import is_of_windows
+from portulan.rulebook import first_sentence, page, without_links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,16 +69,26 @@ def render(check: Check) -> Iterator[str]:
 
 
 def _descriptor(code: str, example: Finding) -> dict[str, Any]:
-    """Return what is said of a rule (3.49); GitHub wants the descriptions and the help to be there."""
+    """Return what is said of a rule (3.49), by its page; GitHub shows the help beside an alert."""
     title = clean(example.title)
-    name = (FINDINGS.get(code) or RULES.get(code) or NOTES.get(code) or (title,))[0]
-    more = f"portulan why PORT shows what decided. The page of the rule is docs/rules/{code}.md in Portulan's source."
+    told: dict[str, Any] = {"fullDescription": {"text": title}, "help": {"text": title}}
+    name = title.replace(" ", "-")
+    if code in RULES or code in FINDINGS or code in NOTES:
+        found = page(code)
+        name = found.name
+        more = [found.finds, found.matters, found.what_to_do, f"More: `portulan why {code}`"]
+        told = {
+            "fullDescription": {"text": first_sentence(found.finds)},
+            "help": {
+                "text": without_links("\n\n".join(more)),
+                "markdown": without_links("\n\n".join([f"# {code}: {name}", *more])),
+            },
+        }
     return {
         "id": code,
-        "name": "".join([word.capitalize() for word in name.replace(" ", "-").split("-")]),
+        "name": "".join([word.capitalize() for word in name.split("-")]),
         "shortDescription": {"text": title},
-        "fullDescription": {"text": f"Portulan compared sockets with a policy of ports: {title}."},
-        "help": {"text": more},
+        **told,
         "defaultConfiguration": {"level": LEVELS[example.attention]},
     }
 
