@@ -236,7 +236,8 @@ class Checking:
         title, attention = title_of(code), attention_of(code)
         said, advice = say_subject(subject), verdict.advice
         if code in FINDINGS:
-            said, advice = f"{said}; {say_difference(code, rule, matter.failing, subject)}", _ADVICE[code]
+            said = f"{said}; {say_difference(code, rule, matter.failing, subject)}"
+            advice = _ADVICE[code].format(port=number_of(subject))
         else:
             statements = [item.statement for item in decisive(verdict.because)]
             said = "; ".join([said, *statements[:2]])
@@ -300,7 +301,7 @@ _ADVICE = {
     "PT201": "Stop it, or expect it: portulan learn writes the rule.",
     "PT202": "Find out who put it there, or change the rule.",
     "PT203": "Bind it to the address that was meant, or change the rule.",
-    "PT204": "Find out what answers there: portulan PORT --probe.",
+    "PT204": "Find out what answers there: portulan {port} --probe.",
     "PT205": "Start it, or take the rule out of the policy.",
     "PT206": "Renew the rule, or stop what it allowed.",
     "PT208": "Find out what it sends, or allow it.",
