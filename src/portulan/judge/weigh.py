@@ -57,6 +57,12 @@ if TYPE_CHECKING:
 ENDING_STATES = frozenset({"time-wait", "fin-wait-1", "fin-wait-2", "close-wait", "last-ack", "closing", "closed"})
 """TCP states of a connection that at least one side has ended (RFC 9293, section 3.3.2)."""
 
+FORMS_OF_HTTP = frozenset({"http-proxy", "ipp", "websocket"})
+"""What is told apart from HTTP and is HTTP nevertheless: a use that is cited for HTTP is cited for it.
+
+RFC 9110, section 9.3.6; RFC 8010, section 4; RFC 6455, section 1.7.
+"""
+
 PROXIES = frozenset({"caddy", "envoy", "nginx", "traefik"})
 """Servers that can be told to pass on any protocol, so that being one is no evidence of what answers."""
 
@@ -344,7 +350,7 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
     registered = frozenset(identification.service_names or (identification.protocol,))
     if any(registered.intersection((assignment.service_name, *assignment.aliases)) for assignment in on.assignments):
         return "PT102", (*because, say_probe(identification, "decides"))
-    names = {identification.protocol, *identification.service_names}
+    names = _spoken(identification)
     cited = [use for use in uses_like(entry, observation) if use.protocol in names and use.protocol is not None]
     cited = [use for use in cited if use.relation != "malicious"]
     if documented and identification.service_names:  # of the assigned service its document says it more exactly
@@ -362,6 +368,14 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
     if rule in EXPLAINED or documented:
         return "PT109", (*because, say_probe(identification, "contradicts"))
     return "PT108", (*because, say_probe(identification, "decides"))
+
+
+def _spoken(identification: Identification) -> set[str | None]:
+    """Return the names under which what answers may be cited."""
+    names = {identification.protocol, *identification.service_names}
+    if identification.protocol in FORMS_OF_HTTP:
+        names |= {"http", "https"} if "tls" in identification.layers else {"http"}
+    return names
 
 
 def _by_silence(
