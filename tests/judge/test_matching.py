@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WEB = socket("listen", 80, process(NGINX), socket_user="root", unit="nginx.service")
 DIAL = socket("connect", 2528, process("/srv/shop/mailer"))
+OF_USER = "/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service"
 SCAN = replace(WEB, perspective="imported", processes=(), processes_missing="not recorded", socket_user=None, unit=None)
 
 
@@ -64,6 +65,9 @@ def by(seen: Observation, *processes: Process) -> Observation:
         (rule("expect", 80, unit="nginx.service"), WEB, True),
         (rule("expect", 80, unit="nginx.service"), replace(WEB, unit="ssh.socket", activates="nginx.service"), True),
         (rule("expect", 80, unit="nginx.service"), replace(WEB, unit=None), None),
+        (rule("expect", 80, unit="nginx.service"), replace(WEB, cgroup="/system.slice/nginx.service"), True),
+        (rule("expect", 80, unit="nginx.service"), replace(WEB, cgroup=OF_USER), None),
+        (rule("expect", 80, unit="nginx.service", user="root"), replace(WEB, cgroup=OF_USER), True),
         (rule("expect", 80, image="nginx:*"), replace(WEB, container="c", container_image="nginx:1.25"), True),
         (rule("expect", 80, image="nginx:*"), WEB, None),
         (rule("expect", 80, user="root"), WEB, True),

@@ -34,6 +34,9 @@ SCOPES: dict[str, frozenset[str]] = {
 NOT_TOLD = frozenset({"not permitted", "other namespace", "closed before it could be read", "not recorded", None})
 """Why there is no process in sight although there may be one."""
 
+USERS = "/user.slice/"
+"""The control groups of what users start, their own units among it (systemd.special(7))."""
+
 KEPT = 4_096
 """So many addresses are kept as they were read."""
 
@@ -48,6 +51,8 @@ def selectors(
     tests: dict[str, Test] = {}
     if is_host is not None:
         tests["host"] = _host(is_host)
+    if rule.unit:
+        tests["unit"] = _unit(rule.unit, of_user=bool(rule.user))
     for key, make in _BY_KEY.items():
         wanted = getattr(rule, key)
         if wanted:
@@ -196,13 +201,14 @@ def owners_of(observation: Observation) -> Sequence[Process]:
     return owners
 
 
-def _unit(wanted: Sequence[str]) -> Test:
+def _unit(wanted: Sequence[str], *, of_user: bool) -> Test:
+    """Return the test of a unit; a user's own manager runs units of any name, which count where the user is named."""
     is_wanted = pattern(wanted)
 
     def test(observation: Observation, _notes: Sequence[Note]) -> bool | None:
         units = [unit for unit in (observation.unit, observation.activates) if unit is not None]
         if any(map(is_wanted, units)):
-            return True
+            return of_user or not (observation.cgroup or "").startswith(USERS)
         known = bool(units) or observation.cgroup is not None or bool(observation.processes)
         return False if known and observation.perspective == "live" else None if not units else False
 
@@ -255,7 +261,6 @@ def _note(wanted: Sequence[str]) -> Test:
 
 _BY_KEY: dict[str, Callable[[Sequence[str]], Test]] = {
     "address": _address,
-    "unit": _unit,
     "image": _image,
     "executable": _executable,
     "script": _script,
