@@ -11,7 +11,7 @@ OTHERS = (49_152, 65_535)
 
 
 def ephemeral_range() -> tuple[int, int]:
-    """Return the first and the last (ip(7), ip_local_port_range), or what the system starts with where it hides that."""
+    """Return the first and the last (ip(7), ip_local_port_range), or what the system starts with if it hides that."""
     if sys.platform != "linux":
         return OTHERS
     try:
