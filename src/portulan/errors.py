@@ -10,6 +10,8 @@
     ├── PolicyError          a policy cannot be used; has each fault with its place
     ├── ReadError            a file of somebody else's observations cannot be read
     ├── WriteError           observations cannot be written to where they should go
+    ├── LedgerError          the ledger of claims cannot be used
+    ├── ClaimConflict        somebody else has the port
     └── ObserveError         the territory cannot be seen
         ├── NotPermitted     ... because the system refuses
         └── NotSupported     ... because this system has no such source
@@ -87,3 +89,16 @@ class NotPermitted(ObserveError):  # noqa: N818
 
 class NotSupported(ObserveError):  # noqa: N818
     """This system has no such source."""
+
+
+class LedgerError(PortulanError):
+    """The ledger of claims cannot be used; it is never taken for an empty one."""
+
+
+class ClaimConflict(PortulanError):  # noqa: N818  # reads as what happened
+    """Somebody else has the port: `owner` says who."""
+
+    def __init__(self, message: str, *, owner: str, hint: str | None = None) -> None:
+        """Keep the owner."""
+        super().__init__(message, hint=hint)
+        self.owner = owner

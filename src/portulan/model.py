@@ -517,6 +517,36 @@ class Verdict(Value):
     notes: tuple[Note, ...]
 
 
+# ------------------------------------------------------------------------------------------------------ coordination
+
+
+class Holder(Value):
+    """The process that a hold lives and dies with: its pid says nothing without the boot and its start."""
+
+    boot_id: str
+    pid: int
+    started_at: datetime
+
+
+class Claim(Value):
+    """A number, or the first of a block of `size`, that somebody has for himself on both TCP and UDP, of both families.
+
+    A reservation has no holder and stays until it is released or has expired; a hold ends with its holder. `owner` is
+    who has it (`project/service`), `scope` for whom nobody else may: for the user, the machine, or the team that shares
+    a ledger. `transport` is what it was claimed for; the other is reserved with it.
+    """
+
+    port: int
+    transport: Transport
+    scope: Scope
+    owner: str
+    purpose: str | None
+    claimed_at: datetime
+    expires_at: datetime | None
+    holder: Holder | None
+    size: int = 1
+
+
 # ----------------------------------------------------------------------------------------------------------- the time
 
 
