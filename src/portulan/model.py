@@ -421,6 +421,22 @@ class Observation(Value):
     system: str | None = None
 
 
+class System(Value):
+    """What an operating system does with numbers of its own accord.
+
+    `ephemeral` are those that it gives to who dials, but for the `reserved` ones (ip_local_reserved_ports of Linux);
+    `unprivileged_from` is the first that everybody may bind; `excluded` may be bound by nobody (Windows).
+    `confined`: SELinux decides which program may bind which. `name`: as in `Observation.system`.
+    """
+
+    name: str
+    ephemeral: PortRange
+    reserved: tuple[PortRange, ...] = ()
+    unprivileged_from: int = 0
+    excluded: tuple[PortRange, ...] = ()
+    confined: bool = False
+
+
 class Incomplete(Value):
     """Something that was refused: what, why, and what the user can do."""
 
