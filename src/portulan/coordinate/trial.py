@@ -1,8 +1,9 @@
 """Try a port: bind and listen on it as a server would, on both families and with UDP too, and let go at once.
 
-The only module that opens sockets to find hazards. To bind is not enough: two sockets with SO_REUSEADDR may be bound to
-one port, and the second fails when it listens (ip(7), inet_csk_bind_conflict in net/ipv4/inet_connection_sock.c). While
-a port is tried nobody else can take it, for as long as four system calls last.
+The only module that opens sockets to find hazards. To bind is not enough: with SO_REUSEADDR two sockets may be bound to
+one port, and whoever listens last fails (ip(7); inet_csk_get_port in net/ipv4/inet_connection_sock.c). So it is tried
+without that option first, and with it only where that fails, since a server that sets it may bind beside what an ended
+connection leaves. While a port is tried nobody else can take it, for as long as a few system calls last.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from portulan.model import Transport
 
-    Step = Literal["bind", "listen"]
+    Step = Literal["bind", "listen", "bind alone"]
 
 _TRANSPORTS: tuple[tuple[Transport, socket.SocketKind], ...] = (
     ("tcp", socket.SOCK_STREAM),
@@ -37,7 +38,11 @@ _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPRO
 
 
 class Refusal(Value):
-    """The step that was refused at one address, and the error: its name, as errno(3) has it."""
+    """The step that was refused at one address, and the error: its name, as errno(3) has it.
+
+    `bind alone`: without SO_REUSEADDR it could not be bound, with it it could, and listened on. Somebody is bound there
+    who shares it that way, or a connection has ended there.
+    """
 
     transport: Transport
     address: str
@@ -65,29 +70,37 @@ def try_port(port: int) -> Trial:
 def _try(
     transport: Transport, kind: socket.SocketKind, family: socket.AddressFamily, address: str, port: int
 ) -> Refusal | None:
+    refused = _attempt(kind, family, (address, port), reuse=False)
+    if refused is None:
+        return None
+    step, error = refused
+    if kind is socket.SOCK_STREAM and error == "EADDRINUSE" and sys.platform != "win32":
+        # With UDP the option would share the port; on Windows it would take it from whoever has it.
+        step, error = _attempt(kind, family, (address, port), reuse=True) or ("bind alone", error)
+    return Refusal(transport, address, step, error)
+
+
+def _attempt(
+    kind: socket.SocketKind, family: socket.AddressFamily, place: tuple[str, int], *, reuse: bool
+) -> tuple[Step, str] | None:
+    """Bind and listen once; return the step that was refused and the error."""
     step: Step = "bind"
     try:
         with socket.socket(family, kind) as trying:
-            _set_options(trying)
-            trying.bind((address, port))
+            if sys.platform == "win32":
+                # Without it somebody else's socket might be shared unasked (Microsoft: Using SO_REUSEADDR and
+                # SO_EXCLUSIVEADDRUSE).
+                trying.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            elif reuse:
+                trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                trying.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            trying.bind(place)
             if kind is socket.SOCK_STREAM:
                 step = "listen"
                 trying.listen(1)
     except OSError as error:
         if error.errno in _NO_SUCH_FAMILY:
             return None
-        return Refusal(transport, address, step, errno.errorcode.get(error.errno or 0, str(error.errno)))
+        return step, errno.errorcode.get(error.errno or 0, str(error.errno))
     return None
-
-
-def _set_options(trying: socket.socket) -> None:
-    """Ask for what a careful server asks for."""
-    if sys.platform == "win32":
-        # There SO_REUSEADDR would take the port from whoever has it (Microsoft: Using SO_REUSEADDR and
-        # SO_EXCLUSIVEADDRUSE).
-        trying.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-    elif trying.type == socket.SOCK_STREAM:
-        # What is left of an ended connection (TIME_WAIT) is no obstacle to a server. With UDP it would share the port.
-        trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if trying.family == socket.AF_INET6:
-        trying.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -34,18 +34,22 @@ def h3_bound(port: int, ground: Ground, wanted: Purpose) -> Iterator[Hazard]:
     for one in bound:
         reason = f"{_who(one)} is bound to {_where(one)}, though nothing listens there yet"
         yield Hazard("H3", port, _severity(one.transport, wanted), reason, _source(one))
-    explained = {
-        one.transport
-        for one in _sockets(port, ground)
-        if one.direction == "listen" or (one.direction == "connect" and one.socket_state not in _ENDED)
-    }
+    seen = _sockets(port, ground)
+    here = {one.transport for one in seen if one.direction == "listen" or _is_source(one)}
+    left = {one.transport for one in seen}
     for refused in _refused(port, ground):
-        if refused.transport not in explained:
-            place = f"{_place(refused.address, port)}/{refused.transport}"
+        place = f"{_place(refused.address, port)}/{refused.transport}"
+        if refused.transport in (left if refused.step == "bind alone" else here):
+            continue  # another code tells who that is, or it is what an ended connection leaves
+        severity = _severity(refused.transport, wanted)
+        if refused.step == "bind alone":
+            severity = "warns"
+            reason = f"a trial could bind {place} with SO_REUSEADDR alone: somebody is bound there, or was just now"
+        elif refused.step == "listen":
             reason = f"a trial could bind {place}, but not listen there ({refused.error})"
-            if refused.step == "bind":
-                reason = f"a trial could not bind {place} ({refused.error}), and nobody is seen there"
-            yield Hazard("H3", port, _severity(refused.transport, wanted), reason, f"{refused.step}(2), tried here")
+        else:
+            reason = f"a trial could not bind {place} ({refused.error}), and nobody is seen there"
+        yield Hazard("H3", port, severity, reason, "bind(2) and listen(2), tried here")
 
 
 def h4_shared(port: int, ground: Ground, wanted: Purpose) -> Iterator[Hazard]:
@@ -73,7 +77,7 @@ def h5_source(port: int, ground: Ground, wanted: Purpose) -> Iterator[Hazard]:
     got = set() if refusals is None else {"tcp", "udp"} - {refused.transport for refused in refusals}
     told: set[Transport] = set()
     for one in _sockets(port, ground):
-        if one.direction == "connect" and one.socket_state not in _ENDED and one.transport not in told:
+        if _is_source(one) and one.transport not in told:
             told.add(one.transport)
             to = "" if one.peer is None else f" to {_place(one.peer.address, one.peer.port)}"
             severity = "notes" if one.transport in got else _severity(one.transport, wanted)
@@ -131,6 +135,10 @@ def _sockets(port: int, ground: Ground) -> Iterable[Observation]:
 
 def _listening(port: int, ground: Ground) -> Iterable[Observation]:
     return [one for one in _sockets(port, ground) if one.direction == "listen" and one.socket_state != "bound"]
+
+
+def _is_source(one: Observation) -> bool:
+    return one.direction == "connect" and one.socket_state not in _ENDED
 
 
 def _refused(port: int, ground: Ground) -> Iterable[Refusal]:

@@ -1,0 +1,1 @@
+"""Proofs of what is chosen, claimed and kept."""

@@ -1,0 +1,109 @@
+"""Situations in which a port is no good, made of real sockets: one each, held while a test or a bench looks."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    Situation = Callable[[], AbstractContextManager[int]]
+
+
+def free_port() -> int:
+    """Return a number that nobody holds at any address, on TCP or UDP, chosen by the system."""
+    while True:
+        with ExitStack() as stack:
+            first = stack.enter_context(socket.socket())
+            first.bind(("", 0))
+            port: int = first.getsockname()[1]
+            try:
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    other = stack.enter_context(socket.socket(socket.AF_INET6, kind))
+                    other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    other.bind(("::", port))
+                stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("", port))
+            except OSError:
+                continue
+            return port
+
+
+@contextmanager
+def listening(address: str) -> Iterator[int]:
+    """Listen on TCP at one address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    port = free_port()
+    with socket.socket(family) as holder:
+        if family == socket.AF_INET6:
+            holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        holder.bind((address, port))
+        holder.listen()
+        yield port
+
+
+@contextmanager
+def holding_udp(address: str = "127.0.0.1") -> Iterator[int]:
+    """Hold a number on UDP alone."""
+    port = free_port()
+    with socket.socket(type=socket.SOCK_DGRAM) as holder:
+        holder.bind((address, port))
+        yield port
+
+
+@contextmanager
+def bound(*, reusable: bool = True) -> Iterator[int]:
+    """Bind and not listen, as a server does that is about to start."""
+    port = free_port()
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reusable)
+        holder.bind(("127.0.0.1", port))
+        yield port
+
+
+@contextmanager
+def dialling() -> Iterator[int]:
+    """Have a connection whose source is the number."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.connect(server.getsockname())
+        accepted, _ = server.accept()
+        with accepted:
+            yield client.getsockname()[1]
+
+
+@contextmanager
+def ended() -> Iterator[int]:
+    """Leave nothing but a connection that its server ended (TIME_WAIT), which is no obstacle."""
+    port = free_port()
+    server = socket.create_server(("127.0.0.1", port))
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        accepted, _ = server.accept()
+        accepted.close()
+        server.close()
+        client.recv(1)
+    yield port
+
+
+@contextmanager
+def idle(port: int) -> Iterator[int]:
+    """Do nothing: the number itself is the hazard."""
+    yield port
+
+
+TWELVE: dict[str, tuple[Situation, str]] = {
+    "TCP on 0.0.0.0": (lambda: listening("0.0.0.0"), "H1"),
+    "TCP on 127.0.0.1 only": (lambda: listening("127.0.0.1"), "H1"),
+    "TCP on 127.0.0.2 only": (lambda: listening("127.0.0.2"), "H1"),
+    "TCP on ::1 only": (lambda: listening("::1"), "H1"),
+    "UDP only": (holding_udp, "H2"),
+    "bound, not listening": (bound, "H3"),
+    "source of a connection": (dialling, "H5"),
+    "ephemeral range, idle (45001)": (lambda: idle(45_001), "H6"),
+    "blocked by browsers (10080)": (lambda: idle(10_080), "H15"),
+    "assigned by IANA (5433)": (lambda: idle(5433), "H16"),
+    "in a range of IANA's (6010)": (lambda: idle(6010), "H16"),
+    "a known use (3300)": (lambda: idle(3300), "H18"),
+}
+"""The situations, each with the code that must be told of it."""
