@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -13,22 +14,25 @@ if TYPE_CHECKING:
     Situation = Callable[[], AbstractContextManager[int]]
 
 
+QUIET = range(14_260, 14_410)
+"""Numbers that are no hazard by themselves, so that what holds one is all there is to tell."""
+
+
 def free_port() -> int:
-    """Return a number that nobody holds at any address, on TCP or UDP, chosen by the system."""
-    while True:
+    """Return a quiet number that nobody holds at any address, on TCP or UDP."""
+    for port in random.sample(QUIET, len(QUIET)):
         with ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind(("", 0))
-            port: int = first.getsockname()[1]
             try:
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    stack.enter_context(socket.socket(type=kind)).bind(("", port))
                     other = stack.enter_context(socket.socket(socket.AF_INET6, kind))
                     other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                     other.bind(("::", port))
-                stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("", port))
             except OSError:
                 continue
             return port
+    message = "somebody holds all the quiet numbers"
+    raise OSError(message)
 
 
 @contextmanager
@@ -66,11 +70,14 @@ def bound(*, reusable: bool = True) -> Iterator[int]:
 @contextmanager
 def dialling() -> Iterator[int]:
     """Have a connection whose source is the number."""
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+    port = free_port()
+    with socket.socket() as client:
+        client.bind(("127.0.0.1", port))
+        server = socket.create_server(("127.0.0.1", free_port()))  # who dials an ephemeral number is taken for a server
         client.connect(server.getsockname())
         accepted, _ = server.accept()
-        with accepted:
-            yield client.getsockname()[1]
+        with server, accepted:
+            yield port
 
 
 @contextmanager
