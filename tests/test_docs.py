@@ -90,7 +90,7 @@ def test_every_code_in_the_judge_is_a_rule_with_a_page() -> None:
 def test_every_verb_and_option_is_in_the_readme() -> None:
     """What `--help` shows, the README shows."""
     readme = (ROOT / "README.md").read_text("utf-8")
-    verbs = set(re.findall(r"^ +portulan ([a-z]+(?: (?:info|update|diff))?)", HELP, re.MULTILINE))
+    verbs = set(re.findall(r"^ +portulan ([a-z]+(?: (?:info|update|diff|draft))?)", HELP, re.MULTILINE))
     assert len(verbs) > len(EXIT_CODES)
     assert {verb for verb in verbs if f"portulan {verb}" not in readme} == set()
     assert {option for option in re.findall(r"--[a-z-]+", HELP) if option not in readme} == set()

@@ -24,8 +24,11 @@ printf '%s\\n' "${COMPREPLY[@]}"
 CASES = [
     ("portulan look", {"lookup"}),
     ("portulan lookup --j", {"--json"}),
-    ("portulan registry ", {"info", "update", "diff"}),
+    ("portulan registry ", {"info", "update", "diff", "draft"}),
     ("portulan registry update --fo", {"--force", "--format"}),
+    ("portulan registry draft --tr", {"--transport"}),
+    ("portulan registry draft shopd --port ", {"user", "system"}),
+    ("portulan registry draft --notes x shopd --an", {"--answer"}),
     ("portulan search --l", {"--limit"}),
     ("portulan list --al", {"--all", "--all-owners"}),
     ("portulan watch --re", {"--record"}),

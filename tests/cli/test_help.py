@@ -27,7 +27,9 @@ def test_the_help_names_everything(words: tuple[str, ...]) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("words", [("registry",), ("registry", "update"), ("completion",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("registry",), ("registry", "update"), ("registry", "draft"), ("completion",)], ids=" ".join
+)
 def test_a_verb_with_a_parser_has_help(words: tuple[str, ...]) -> None:
     """A verb's own help names the verb and its options."""
     done = portulan(*words, "--help")

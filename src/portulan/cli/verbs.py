@@ -7,6 +7,7 @@ import sys
 
 from portulan.cli import FORMATS, parse_format, place_of_verb
 from portulan.errors import UsageError
+from portulan.model import PORTS, TRANSPORTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 SHORTEST_S, LONGEST_S = 0.05, 1_000_000_000
+SERVICE_CODES = 1 << 32
+"""How many service codes DCCP has (RFC 4340)."""
 
 HELP = """\
 usage: portulan [PORT | NAME | VERB ...] [options]
@@ -51,6 +54,7 @@ What is on this port, and is it what belongs there?
     portulan registry info           which snapshot of IANA's registry, and how old
     portulan registry update SOURCE  take a newer one: IANA's CSV or XML, a file or an https address
     portulan registry diff A B       what changed between two snapshots (2020-07, current, former, a file)
+    portulan registry draft NAME     an application to IANA, as text to paste, and what it would be refused for
   the shell
     portulan completion bash|zsh|fish
 
@@ -86,6 +90,12 @@ observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
   --host NAME   --at TIME        the machine that it was seen on, and when, where the record does not tell
   --to FILE.parquet|DIR|URL      write it there as Parquet, partitioned by date and host
+
+registry draft
+  --transport tcp|udp|sctp|dccp  what it uses today; may be given several times, as --port and --answer
+  --port N|user|system           a number, or the range that IANA is to choose from; without it the name alone
+  --assignee, --contact, --description, --reference, --code, --unauthorized, --notes TEXT
+  --answer QUESTION=TEXT         one of what IANA asks; the draft has the questions
 
 options
   --format text|json|jsonl|csv   --json for --format json
@@ -358,9 +368,9 @@ def run_why(words: list[str]) -> int:
 
 
 def run_registry(words: list[str]) -> int:
-    """Tell of the registry's snapshot, take another, or compare two."""
+    """Tell of the registry's snapshot, take another, compare two, or draft an application for a row of it."""
     parser = _parser("registry", "The snapshot of IANA's registry that everything else is said from.")
-    verbs = parser.add_subparsers(dest="what", required=True, parser_class=Parser, metavar="info|update|diff")
+    verbs = parser.add_subparsers(dest="what", required=True, parser_class=Parser, metavar="info|update|diff|draft")
     verbs.add_parser("info", help="which snapshot, and how old")
     update = verbs.add_parser("update", help="take a newer snapshot")
     update.add_argument("source", help="IANA's CSV or XML: a file, or an https address")
@@ -369,13 +379,62 @@ def run_registry(words: list[str]) -> int:
     diff = verbs.add_parser("diff", help="what changed between two snapshots")
     diff.add_argument("a", help="2020-07, 2025-03 ..., current, former, or a file")
     diff.add_argument("b")
+    _add_draft(verbs.add_parser("draft", help="an application to IANA for a name and a port"))
     for verb in verbs.choices.values():
         _add_formats(verb, argparse.SUPPRESS)  # also after the word; what stands before it is kept
     flags = parser.parse_args(words)
+    if flags.what == "draft":
+        from portulan.cli.draft import run as run_draft  # noqa: PLC0415  # the other verbs do without
+
+        return run_draft(flags)
     from portulan.cli import registry  # noqa: PLC0415  # the other verbs do without
 
     run: dict[str, Callable[[Any], int]] = {"info": registry.info, "update": registry.update, "diff": registry.diff}
     return run[flags.what](flags)
+
+
+def _add_draft(parser: Parser) -> None:
+    parser.description = "IANA's application for a service name and a port number (RFC 6335, section 8.1.1), to paste."
+    parser.epilog = "Exit code 1: it would be refused as it stands."
+    parser.add_argument("name", metavar="NAME", help="the service name that is applied for")
+    parser.add_argument(
+        "--transport", type=str.lower, choices=TRANSPORTS, action="append", default=[], help="what it uses today"
+    )
+    parser.add_argument(
+        "--port", type=_wanted_port, action="append", default=[], metavar="N|user|system", help="none: the name alone"
+    )
+    parser.add_argument("--assignee", metavar="TEXT", help="to whom it is assigned: Name <e-mail address>")
+    parser.add_argument("--contact", metavar="TEXT", help="who answers questions: Name <e-mail address>")
+    parser.add_argument("--description", metavar="TEXT", help="what it is, in a few words")
+    parser.add_argument("--reference", metavar="TEXT", help="what describes it, and whether it uses broadcast ...")
+    parser.add_argument("--code", type=_service_code, metavar="N", help="the service code, for DCCP")
+    parser.add_argument("--unauthorized", metavar="TEXT", help="who else is known to use the number")
+    parser.add_argument("--notes", metavar="TEXT", help="whatever else concerns the assignment")
+    parser.add_argument(
+        "--answer", action="append", default=[], metavar="QUESTION=TEXT", help="the answer to a question of the draft"
+    )
+
+
+def _wanted_port(value: str) -> int | str:
+    if value in {"user", "system"}:
+        return value
+    if not (value.isascii() and value.isdigit() and len(value) <= len(str(PORTS)) and int(value) < PORTS):
+        message = f"{value[:40]!r} is not a port number"
+        raise UsageError(
+            message, hint="a number from 0 to 65535, or the range that IANA is to choose from: --port user"
+        )
+    return int(value)
+
+
+def _service_code(value: str) -> int:
+    try:
+        code = int(value, 0)
+    except ValueError:
+        code = -1
+    if not 0 <= code < SERVICE_CODES:
+        message = f"{value[:40]!r} is not a service code"
+        raise UsageError(message, hint="a number of 32 bits: --code 1685351985, or --code 0x6474706e")
+    return code
 
 
 # -------------------------------------------------------------------------------------------------------- completion

@@ -16,7 +16,7 @@ _portulan() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on)
+            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on | --transport | --port | --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer)
                 [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1))
                 ;;
             -*) ;;
@@ -39,11 +39,20 @@ _portulan() {
             compopt -o nospace 2>/dev/null
             return
             ;;
+        --transport)
+            COMPREPLY=($(compgen -W 'tcp udp sctp dccp' -- "$cur"))
+            return
+            ;;
+        --port)
+            COMPREPLY=($(compgen -W 'user system' -- "$cur"))
+            return
+            ;;
         --history | --record | --to | --policy)
             compopt -o default 2>/dev/null
             return
             ;;
         --limit | --date | --keep | --every | --for | --from | --host | --at | --udp) return ;;
+        --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer) return ;;
     esac
 
     if [[ $cur == -* ]]; then
@@ -62,7 +71,11 @@ _portulan() {
             check) options+=' --policy --fail-on --output --probe --resolve --validate --from' ;;
             diff) options+=' --connections --from' ;;
             why) options+=' --policy --probe' ;;
-            registry) [[ $action == update ]] && options+=' --force --date' ;;
+            registry)
+                [[ $action == update ]] && options+=' --force --date'
+                [[ $action == draft ]] && options+=' --transport --port --assignee --contact --description --reference'
+                [[ $action == draft ]] && options+=' --code --unauthorized --notes --answer'
+                ;;
             completion) options='--help' ;;
             *) options+=' --with-command-lines --all-owners --this-namespace --history --probe --policy' ;;
         esac
@@ -88,7 +101,7 @@ _portulan() {
             ;;
         registry)
             case $action in
-                '') COMPREPLY=($(compgen -W 'info update diff' -- "$cur")) ;;
+                '') COMPREPLY=($(compgen -W 'info update diff draft' -- "$cur")) ;;
                 update) compopt -o default 2>/dev/null ;;
                 diff)
                     COMPREPLY=($(compgen -W 'current former' -- "$cur"))

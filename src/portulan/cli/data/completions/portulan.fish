@@ -32,7 +32,7 @@ complete -c portulan -n "$first" -a learn -d 'A policy from what this machine sh
 complete -c portulan -n "$first" -a check -d 'Whether what is here is what the policy says'
 complete -c portulan -n "$first" -a diff -d 'What changed between two observations'
 complete -c portulan -n "$first" -a why -d 'How the verdict on a port came about'
-complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff'
+complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff, draft'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
 complete -c portulan -n "__fish_seen_subcommand_from list who" -l all -d 'Also the connections of listeners'
@@ -97,16 +97,28 @@ complete -c portulan -n "$drift" -F -a here -d 'This machine, now'
 complete -c portulan -n "$drift" -l connections -d 'Also who happened to dial'
 complete -c portulan -n "$drift" -l from -x -d 'Format of the file'
 
-set -l actions info update diff
+set -l actions info update diff draft
 set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"
 complete -c portulan -n "$action" -a info -d 'The snapshot in use and its age'
 complete -c portulan -n "$action" -a update -d 'Read a newer registry'
 complete -c portulan -n "$action" -a diff -d 'What changed between two snapshots'
+complete -c portulan -n "$action" -a draft -d 'An application to IANA for a name and a port'
 set -l update "__fish_seen_subcommand_from registry; and __fish_seen_subcommand_from update"
 complete -c portulan -n "$update" -F
 complete -c portulan -n "$update" -l force -d 'Accept a registry that shrank'
 complete -c portulan -n "$update" -l date -x -d 'Date of the snapshot'
 set -l diff "__fish_seen_subcommand_from registry; and __fish_seen_subcommand_from diff"
 complete -c portulan -n "$diff" -F -a 'current former' -d 'Snapshot'
+set -l draft "__fish_seen_subcommand_from registry; and __fish_seen_subcommand_from draft"
+complete -c portulan -n "$draft" -l transport -x -a 'tcp udp sctp dccp' -d 'What it uses today'
+complete -c portulan -n "$draft" -l port -x -a 'user system' -d 'A number, or a range to choose from'
+complete -c portulan -n "$draft" -l assignee -x -d 'To whom it is assigned'
+complete -c portulan -n "$draft" -l contact -x -d 'Who answers questions'
+complete -c portulan -n "$draft" -l description -x -d 'What it is'
+complete -c portulan -n "$draft" -l reference -x -d 'What describes it'
+complete -c portulan -n "$draft" -l code -x -d 'Service code, for DCCP'
+complete -c portulan -n "$draft" -l unauthorized -x -d 'Who else uses the number'
+complete -c portulan -n "$draft" -l notes -x -d 'What else concerns the assignment'
+complete -c portulan -n "$draft" -l answer -x -d 'An answer to a question of the draft'
 
 complete -c portulan -n "__fish_seen_subcommand_from completion" -a 'bash zsh fish'
