@@ -537,11 +537,15 @@ class Verdict(Value):
 
 
 class Holder(Value):
-    """The process that a hold lives and dies with: its pid says nothing without the boot and its start."""
+    """The process that a hold lives and dies with: its pid says nothing without the boot and its start.
+
+    `host` is what its machine is called, where that is known.
+    """
 
     boot_id: str
     pid: int
     started_at: datetime
+    host: str | None = None
 
 
 class Claim(Value):

@@ -1,0 +1,62 @@
+"""Where the ledger of a scope is.
+
+The user's is `claims.sqlite` in his data folder (the XDG base directories), the machine's in /var/lib/portulan, whose
+permissions say who may claim, a team's in the PostgreSQL that --ledger or $PORTULAN_LEDGER names.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from portulan.errors import LedgerError, UsageError
+
+if TYPE_CHECKING:
+    from portulan.model import Scope
+
+MACHINE = "/var/lib/portulan/claims.sqlite"
+
+
+def find_place(scope: Scope | None = None, named: str | None = None) -> tuple[Scope, str]:
+    """Return scope and place of the ledger that is meant: the one that is named, else the scope's, else the user's.
+
+    A file that is named is the user's own unless the scope says otherwise, a URL always a team's. Raises UsageError
+    where they contradict each other, LedgerError where the user has no home folder.
+    """
+    place = named or (os.environ.get("PORTULAN_LEDGER") if scope in {None, "team"} else None)
+    if place:
+        if scope is not None and is_url(place) != (scope == "team"):
+            message = f"{'a database on a server' if is_url(place) else 'a file'} is no ledger of scope {scope}"
+            raise UsageError(message, hint="postgresql://USER@HOST/DATABASE for a team, a file for a user or a machine")
+        return scope or ("team" if is_url(place) else "user"), place
+    if scope == "team":
+        message = "a team's ledger has to be named"
+        raise UsageError(message, hint="--ledger or $PORTULAN_LEDGER: postgresql://USER@HOST/DATABASE")
+    return ("machine", MACHINE) if scope == "machine" else ("user", _of_user())
+
+
+def find_places(scope: Scope | None = None, named: str | None = None) -> list[tuple[Scope, str]]:
+    """Return scope and place of each ledger to be read: the one that is meant, else all that there are for a user.
+
+    A file that is not there yet is an empty ledger, and is not made to be read.
+    """
+    places = [find_place(scope, named)]
+    if scope is None and named is None:
+        places = [*dict.fromkeys([find_place("user"), find_place("machine"), *places])]
+    return [(of, place) for of, place in places if is_url(place) or os.path.lexists(place)]
+
+
+def is_url(place: str) -> bool:
+    """Tell a URL from the path of a file."""
+    return "://" in place
+
+
+def _of_user() -> str:
+    base = os.environ.get("XDG_DATA_HOME", "")
+    if not os.path.isabs(base):  # noqa: PTH117  # the XDG specification: a relative path counts for nothing
+        home = os.path.expanduser("~")  # noqa: PTH111  # a string all the way
+        if not os.path.isabs(home):  # noqa: PTH117
+            message = "there is no home folder for a ledger"
+            raise LedgerError(message, hint="set XDG_DATA_HOME, or name a file with --ledger")
+        base = f"{home}/.local/share"
+    return f"{base}/portulan/claims.sqlite"

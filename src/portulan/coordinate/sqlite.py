@@ -1,0 +1,267 @@
+"""A ledger in a file of SQLite: for one user, or for all of a machine.
+
+The file is made whole (in memory, written beside, synced, linked into place), so that there is never half a ledger, and
+an empty file is a damaged one. The write-ahead log leaves it whole however a process ends
+(https://www.sqlite.org/wal.html); it needs memory that all processes share, hence no network file system.
+
+Every claim is written in a transaction of its own that begins IMMEDIATE. SQLite is told `synchronous = NORMAL`: a
+commit is safe from every end of a process, but not from a power loss. Before a reservation is acknowledged `keep` syncs
+the log, as SQLite itself does under FULL, but after the lock is given back: so one wait for the disk serves many
+claimants. A log that was begun anew meanwhile had been synced before, and what it held was in the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, create_engine, event
+from sqlalchemy.pool import StaticPool
+
+from portulan.coordinate.schema import STEPS, check_version, migrate, version_of
+from portulan.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.exc import DBAPIError
+
+APPLICATION_ID = 0x506F724C  # "PorL"
+BUSY_S = 30.0
+"""So long a claimant waits for others; sixty-four at once wait a few seconds at most."""
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+NETWORKED = frozenset(
+    {"9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gfs2", "lustre", "ncpfs", "nfs", "nfs4", "smb3"}
+    | {"smbfs", "virtiofs", "ocfs2", "gpfs", "beegfs"}
+)
+"""File systems of which another machine may have the same file open, as /proc/self/mountinfo names them."""
+
+HINTS = {
+    sqlite3.SQLITE_BUSY: "another process has had it for half a minute: is one of them stopped?",
+    sqlite3.SQLITE_CANTOPEN: "see that its folder is there, and that you may write in it",
+    sqlite3.SQLITE_CORRUPT: "restore it from a backup, or move it away to begin another; it was not touched",
+    sqlite3.SQLITE_FULL: "free some space",
+    sqlite3.SQLITE_IOERR: "see whether the disk is full or failing",
+    sqlite3.SQLITE_NOTADB: "restore it from a backup, or move it away to begin another; it was not touched",
+    sqlite3.SQLITE_PERM: "see that you may write it, and its folder",
+    sqlite3.SQLITE_READONLY: "see that you may write it, and its folder",
+}
+
+
+class File:
+    """A ledger in a file, opened."""
+
+    machine: str | None = None  # the file is one machine's, whatever that is called by now
+
+    def __init__(self, path: str, engine: Engine, clock: Callable[[], float]) -> None:
+        self.place = path
+        self.engine = engine
+        self._clock = clock
+        self._log = os.path.realpath(path) + "-wal"
+        self._folder_synced = False
+
+    def now_ms(self, _connection: Connection) -> int:
+        """Return the time by which reservations expire: the host's wall clock. No hold asks for it."""
+        return int(self._clock() * 1_000)
+
+    def keep(self) -> None:
+        """Make what was committed survive a power loss; where the log is gone, all of it is in the file already."""
+        try:
+            _sync(self._log, os.O_RDWR)
+            if not self._folder_synced and os.name == "posix":  # where the log's name is
+                _sync(os.path.dirname(self._log), os.O_RDONLY)  # noqa: PTH120  # a string all the way
+                self._folder_synced = True
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _refused(self._log, error) from error
+
+    def explain(self, error: DBAPIError) -> LedgerError:
+        """Say what SQLite says."""
+        return _explained(self.place, error.orig)
+
+
+def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = time.time) -> File:
+    """Open the ledger in a file, and make it where there is none.
+
+    One of many users (`shared`) has the permissions of its folder, in which an administrator says who may claim; any
+    other is its user's alone. Raises LedgerError where there is something that cannot be used or trusted.
+    """
+    path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111  # no link of it is followed
+    try:
+        if not os.path.lexists(path):
+            _make(path, shared=shared)
+        _check_file(path, shared=shared)
+    except OSError as error:
+        raise _refused(path, error) from error
+    engine = _engine(path)
+    file = File(path, engine, clock)
+    try:
+        with _explaining(path):
+            _bring_up(engine, path)
+    except BaseException:
+        engine.dispose()
+        raise
+    return file
+
+
+def network_file_system(device: int, mounts: str) -> str | None:
+    """Return the type of the file system with a device number, by /proc/self/mountinfo, where it is a network's."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in mounts.splitlines():
+        mount, _, rest = line.partition(" - ")
+        kind = rest.split(" ")[0]
+        if mount.split(" ")[2:3] == [number] and kind in NETWORKED:
+            return kind
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------------- the file
+
+
+def _make(path: str, *, shared: bool) -> None:
+    """Make a ledger without claims; who finds that another has made one meanwhile leaves that alone."""
+    folder = os.path.dirname(path)  # noqa: PTH120  # as above
+    os.makedirs(folder, mode=0o755 if shared else 0o700, exist_ok=True)  # noqa: PTH103  # as above
+    descriptor, beside = tempfile.mkstemp(prefix=".claims-", dir=folder)
+    try:
+        with open(descriptor, "wb") as new:  # noqa: PTH123  # a descriptor
+            new.write(_blank(path))
+            new.flush()
+            if shared and os.name == "posix":
+                os.fchmod(new.fileno(), stat.S_IMODE(os.stat(folder).st_mode) & 0o666)  # noqa: PTH116  # as above
+            os.fsync(new.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)  # unlike rename it never replaces
+    finally:
+        os.unlink(beside)  # noqa: PTH108  # as above
+    if os.name == "posix":
+        _sync(folder, os.O_RDONLY)
+
+
+def _blank(place: str) -> bytes:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with engine.begin() as connection:
+            migrate(connection, place)
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        with engine.connect() as connection:
+            database: Any = connection.connection.driver_connection
+            return bytes(database.serialize())
+    finally:
+        engine.dispose()
+
+
+def _check_file(path: str, *, shared: bool) -> None:
+    """Refuse what is no ledger, or not the user's own, before SQLite touches it."""
+    found = os.lstat(path)
+    hint = "name another file, or move this one away to begin another; it was not touched"
+    if not stat.S_ISREG(found.st_mode):
+        message = f"{path} is not a file"
+    elif os.name == "posix" and not shared and found.st_uid != os.geteuid():
+        message, hint = f"{path} belongs to another user", "ask as that user; for many users: --scope machine"
+    elif os.name == "posix" and not shared and found.st_mode & _WRITABLE_BY_OTHERS:
+        message, hint = f"{path} can be written by others", "chmod go-w it; for many users: --scope machine"
+    elif kind := network_file_system(found.st_dev, _mounts()):
+        message = (
+            f"{path} is on a network file system ({kind}), where claimants of two machines would not see each other"
+        )
+        hint = "set XDG_DATA_HOME to a folder of this machine, or name a PostgreSQL with --ledger"
+    elif _is_foreign(path):
+        message = f"{path} is not a ledger of Portulan, or a damaged one"
+    else:
+        return
+    raise LedgerError(message, hint=hint)
+
+
+def _is_foreign(path: str) -> bool:
+    """Tell whether the header is another one than ours (https://www.sqlite.org/fileformat.html)."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # as above
+        header = file.read(_HEADER_BYTES)
+    return not header.startswith(_MAGIC) or int.from_bytes(header[68:72], "big") != APPLICATION_ID
+
+
+def _mounts() -> str:
+    try:
+        return Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
+    except OSError:  # another system than Linux
+        return ""
+
+
+def _sync(path: str, flags: int) -> None:
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        getattr(os, "fdatasync", os.fsync)(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# --------------------------------------------------------------------------------------------------------- the database
+
+
+def _engine(path: str) -> Engine:
+    """Connect as Portulan does: the driver begins nothing by itself, and whoever writes takes the lock at once."""
+    engine = create_engine(URL.create("sqlite+pysqlite", database=path), connect_args={"timeout": BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def set_up(database: sqlite3.Connection, _record: object) -> None:
+        database.isolation_level = None
+        for name in ("trusted_schema = OFF", "foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL"):
+            database.execute(f"PRAGMA {name}").fetchall()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _bring_up(engine: Engine, path: str) -> None:
+    """Refuse a damaged file, and bring an older one to our version."""
+    with engine.connect().execution_options(reads=True) as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        if found != "ok":
+            message = f"{path} is a damaged ledger: {found}"
+            raise LedgerError(message, hint=HINTS[sqlite3.SQLITE_CORRUPT])
+        version = version_of(connection, path)
+    check_version(version, path)
+    if version == 0:  # it has our mark and none of our tables
+        message = f"{path} is a damaged ledger: it has no tables"
+        raise LedgerError(message, hint=HINTS[sqlite3.SQLITE_CORRUPT])
+    if version < len(STEPS):
+        with engine.begin() as connection:
+            migrate(connection, path)
+
+
+@contextlib.contextmanager
+def _explaining(path: str) -> Iterator[None]:
+    """Turn what SQLite says into an error of ours."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  # beside its only use
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise _explained(path, error.orig) from error
+
+
+def _explained(path: str, error: BaseException | None) -> LedgerError:
+    code = (
+        getattr(error, "sqlite_errorcode", 0) & 0xFF
+    )  # the rest of it says where (https://www.sqlite.org/rescode.html)
+    return LedgerError(f"{path} cannot be used as a ledger: {error}", hint=HINTS.get(code))
+
+
+def _refused(path: str, error: OSError) -> LedgerError:
+    message = f"{path} cannot be used as a ledger: {error.strerror}"
+    return LedgerError(message, hint="see that its folder is there, has room, and that you may write in it")
