@@ -192,6 +192,15 @@ def test_the_schema_of_a_check_has_the_fields_of_its_nouns(noun: str) -> None:
         assert SCHEMAS["check-1.json"]["$defs"]["finding"]["properties"][key]["enum"] == literals()[name]
 
 
+def test_the_schema_of_a_claim_has_the_fields_of_the_model() -> None:
+    """A claim and its holder have the fields of the model; a line's document has its name and then the same."""
+    defined = SCHEMAS["claims-1.json"]["$defs"]
+    assert list(defined["claim"]["properties"]) == list(model.Claim._fields)
+    assert list(defined["holder"]["properties"]) == list(model.Holder._fields)
+    assert list(SCHEMAS["claim-1.json"]["properties"]) == ["schema", *model.Claim._fields]
+    assert defined["claim"]["properties"]["scope"]["enum"] == literals()["Scope"]
+
+
 def literals(module: ModuleType = model) -> dict[str, list[str]]:
     """Return the closed enumerations of the model or another module, as a type checker sees them."""
     found = {}

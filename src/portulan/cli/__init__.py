@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VERBS = frozenset(
     {"watch", "observe", "identify", "scan", "learn", "check", "diff", "why", "registry", "completion", "help"}
+    | {"claim", "release", "renew", "claims"}
 )
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
@@ -51,6 +52,12 @@ VALUED = frozenset(
         "--policy",
         "--fail-on",
         "--output",
+        "--port",
+        "--size",
+        "--scope",
+        "--expires",
+        "--purpose",
+        "--ledger",
     }
 )
 """Options with a value, which may be a word of its own."""

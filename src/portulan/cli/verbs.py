@@ -50,6 +50,7 @@ What is on this port, and is it what belongs there?
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
     portulan search WORDS            over names, descriptions, assignees, references and known uses
+  a port of one's own: portulan claim NAME --port N, portulan renew NAME, portulan release NAME, portulan claims
   the registry
     portulan registry info           which snapshot of IANA's registry, and how old
     portulan registry update SOURCE  take a newer one: IANA's CSV or XML, a file or an https address
@@ -139,6 +140,10 @@ def run_verb(words: list[str]) -> int:
         "check": run_check,
         "diff": run_diff,
         "why": run_why,
+        "claim": run_claims("claim", "Have a port for yourself, though nothing listens there yet."),
+        "release": run_claims("release", "Give back what was claimed."),
+        "renew": run_claims("renew", "Let a claim expire later: as long from now as it was made for."),
+        "claims": run_claims("claims", "Who has which port, or holds one; what is over ends by looking."),
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -362,6 +367,22 @@ def run_why(words: list[str]) -> int:
 
     add_arguments(parser)
     return run(parser.parse_args(words))
+
+
+# ------------------------------------------------------------------------------------------------------------ claims
+
+
+def run_claims(verb: str, description: str) -> Callable[[list[str]], int]:
+    """Return what runs a verb of the ledger."""
+
+    def run_verb_of_ledger(words: list[str]) -> int:
+        parser = _parser(verb, description)
+        from portulan.cli.claims import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+        add_arguments(parser, verb)
+        return run(parser.parse_args(words), verb)
+
+    return run_verb_of_ledger
 
 
 # ---------------------------------------------------------------------------------------------------------- registry

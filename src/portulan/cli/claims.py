@@ -1,0 +1,160 @@
+"""`portulan claim`, `release`, `renew` and `claims`: who has which port for himself."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from portulan.cli import say, say_error
+from portulan.cli.formats import print_csv, print_json
+from portulan.cli.sockets import local_time
+from portulan.cli.terminal import Style, clean, print_rows
+from portulan.document import plain
+from portulan.errors import ClaimConflict, UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from portulan.coordinate.ledger import Ledger
+    from portulan.model import Claim
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+COLUMNS = (
+    *("port", "size", "transport", "scope", "owner", "purpose", "claimed_at", "expires_at"),
+    *("host", "boot_id", "pid", "started_at"),
+)
+
+
+def add_arguments(parser: ArgumentParser, verb: str) -> None:
+    """Say what a verb takes."""
+    if verb != "claims":
+        parser.add_argument("name", metavar="NAME", help="who has it: shop/web")
+        number = "which; all of NAME without" if verb != "claim" else "which; without, what NAME has"
+        parser.add_argument("--port", type=_number, metavar="N", help=number)
+    if verb == "claim":
+        parser.add_argument("--size", type=_number, default=1, metavar="N", help="so many numbers from there (1)")
+        parser.add_argument("--purpose", metavar="TEXT", help="what for, for whoever is refused")
+    if verb in {"claim", "renew"}:
+        parser.add_argument("--expires", type=_lasting, metavar="30d", help="in so many s, m, h, d or w; else never")
+    if verb == "release":
+        parser.add_argument("--held", action="store_true", help="also what a process holds that is known to be gone")
+    parser.add_argument("--scope", choices=("user", "machine", "team"), help="for whom nobody else may have it (user)")
+    parser.add_argument("--ledger", metavar="FILE|URL", help="another ledger: a file, or a PostgreSQL for a team")
+
+
+def run(flags: Namespace, verb: str) -> int:
+    """Do what a verb says, print it, and return the exit code: 1 where somebody else has the port."""
+    try:
+        if verb == "claim":
+            return _claim(flags)
+        claims = _all(flags) if verb == "claims" else _change(flags, verb)
+    except ModuleNotFoundError as error:
+        message = f"a ledger needs {error.name}"
+        raise UsageError(message, hint="pip install 'portulan[ledger]'") from error
+    _print(claims, flags.format)
+    return 0
+
+
+def _claim(flags: Namespace) -> int:
+    with _open(flags) as ledger:
+        try:
+            claim = _claimed(ledger, flags)
+        except ClaimConflict as error:
+            say_error(error.message, error.hint)
+            return 1
+        if flags.format != "text":
+            _print([claim], flags.format)
+            return 0
+        sys.stdout.write("".join([f"{number}\n" for number in range(claim.port, claim.port + claim.size)]))
+        sys.stdout.flush()
+        until = "till it is released" if claim.expires_at is None else f"till {local_time(claim.expires_at)}"
+        say(f"{_numbers(claim)} is {clean(claim.owner)}'s on tcp and udp, {until} ({clean(ledger.place)})\n")
+    return 0
+
+
+def _claimed(ledger: Ledger, flags: Namespace) -> Claim:
+    """Claim the port that is named, or find the one that the owner has."""
+    port, size = flags.port, flags.size
+    if port is None:
+        mine = [claim for claim in ledger.claims() if claim.owner == flags.name]
+        if not mine:
+            message = f"{flags.name[:80]} has no claim yet, and no port is named"
+            raise UsageError(message, hint=f"portulan claim {flags.name[:80]} --port N")
+        port, size = mine[0].port, mine[0].size
+    return ledger.claim(flags.name, port, size=size, purpose=flags.purpose, expires_in=flags.expires)
+
+
+def _change(flags: Namespace, verb: str) -> Sequence[Claim]:
+    with _open(flags) as ledger:
+        if verb == "renew":
+            return ledger.renew(flags.name, flags.expires, flags.port)
+        released = ledger.release(flags.name, flags.port, held=flags.held)
+        still = [claim for claim in released if claim.holder and not flags.held]
+    for claim in still:
+        say(f"note: process {claim.holder and claim.holder.pid} holds {_numbers(claim)} until it ends\n")
+    return released
+
+
+def _all(flags: Namespace) -> Sequence[Claim]:
+    """Return the claims of the ledger that is named; else of all that there are for this user."""
+    from portulan.coordinate.ledger import open_ledger  # noqa: PLC0415  # its libraries may be missing
+    from portulan.coordinate.places import find_places  # noqa: PLC0415  # as above
+
+    found: list[Claim] = []
+    for scope, place in find_places(flags.scope, flags.ledger):
+        with open_ledger(scope, place) as ledger:
+            found += ledger.claims()
+    return sorted(found, key=lambda claim: claim.port)
+
+
+def _open(flags: Namespace) -> Ledger:
+    from portulan.coordinate.ledger import open_ledger  # noqa: PLC0415  # as above
+
+    return open_ledger(flags.scope, flags.ledger)
+
+
+def _print(claims: Sequence[Claim], form: str) -> None:
+    if form == "json":
+        print_json({"schema": "portulan.claims/1", "claims": [*map(plain, claims)]}, indent=2)
+    elif form == "jsonl":
+        for claim in claims:
+            print_json({"schema": "portulan.claim/1", **plain(claim)})
+    elif form == "csv":
+        print_csv(COLUMNS, map(_cells, claims))
+    else:
+        rows = [_row(claim) for claim in claims]
+        print_rows(("PORT", "SCOPE", "OWNER", "HOLDER", "EXPIRES", "PURPOSE"), rows, Style(sys.stdout))
+
+
+def _row(claim: Claim) -> tuple[str, ...]:
+    held = claim.holder
+    holder = "" if held is None else f"process {held.pid}" + (f" on {held.host}" if claim.scope == "team" else "")
+    expires = "" if claim.expires_at is None else local_time(claim.expires_at)
+    return (f"{_numbers(claim)}/{claim.transport}", claim.scope, claim.owner, holder, expires, claim.purpose or "")
+
+
+def _cells(claim: Claim) -> Sequence[object]:
+    flat = {**plain(claim), **(plain(claim.holder) or {})}
+    return [flat.get(column) for column in COLUMNS]
+
+
+def _numbers(claim: Claim) -> str:
+    return str(claim.port) if claim.size == 1 else f"{claim.port}-{claim.port + claim.size - 1}"
+
+
+def _number(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 5):  # noqa: PLR2004  # the largest has five
+        message = f"{value[:40]!r} is not a number from 1 to 65535"
+        raise UsageError(message, hint="portulan claim shop/web --port 15873")
+    return int(value)
+
+
+def _lasting(value: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,6})([smhdw])", value)
+    if found is None:
+        message = f"{value[:40]!r} is not a length of time"
+        raise UsageError(message, hint="a number and s, m, h, d or w: --expires 30d")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})

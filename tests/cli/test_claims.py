@@ -1,0 +1,146 @@
+"""`claim`, `release`, `renew` and `claims` at the door: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from portulan.coordinate.holders import holder_of
+from portulan.coordinate.ledger import open_ledger
+from tests.cli.door import environment, on_terminal, portulan
+from tests.test_schemas import check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from subprocess import CompletedProcess
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """Return an environment with a data folder of its own."""
+    return environment(XDG_DATA_HOME=str(tmp_path), PORTULAN_LEDGER=None)
+
+
+def claims(env: dict[str, str]) -> list[Any]:
+    """Return the claims that the command prints."""
+    document = json.loads(portulan("claims", "--json", env=env).stdout)
+    check("claims-1.json", document)
+    listed: list[Any] = document["claims"]
+    return listed
+
+
+def said(done: CompletedProcess[str]) -> tuple[int, str]:
+    """Return exit code and standard output."""
+    return done.returncode, done.stdout
+
+
+def test_a_port_is_claimed_renewed_and_released(env: dict[str, str], tmp_path: Path) -> None:
+    """`claim` prints the number alone, `claims` the row; `renew` and `release` print what they did."""
+    assert claims(env) == []
+    assert list(tmp_path.iterdir()) == []  # to look makes nothing
+    done = portulan("claim", "shop/web", "--port", "15873", "--purpose", "the shop", "--expires", "30d", env=env)
+    assert said(done) == (0, "15873\n")
+    assert done.stderr.startswith("15873 is shop/web's on tcp and udp, till 2")
+    (claim,) = claims(env)
+    assert (claim["port"], claim["owner"], claim["purpose"], claim["holder"]) == (15_873, "shop/web", "the shop", None)
+    assert said(portulan("claim", "shop/web", env=env)) == (0, "15873\n")
+    (renewed,) = json.loads(portulan("renew", "shop/web", "--expires", "52w", "--json", env=env).stdout)["claims"]
+    assert renewed["expires_at"] > claim["expires_at"]
+    row = portulan("claims", env=env).stdout.rstrip("\n").split("\t")
+    assert row[:4] == ["15873/tcp", "user", "shop/web", ""]
+    assert row[5] == "the shop"
+    assert portulan("release", "shop/web", env=env).stdout.startswith("15873/tcp\tuser\tshop/web")
+    assert claims(env) == []
+
+
+def test_a_conflict_is_loud(env: dict[str, str]) -> None:
+    """What another has is not given, nor another number instead: exit code 1, and the owner's name."""
+    assert said(portulan("claim", "shop/web", "--port", "3000", "--size", "3", env=env)) == (0, "3000\n3001\n3002\n")
+    done = portulan("claim", "shop/api", "--port", "3002", "--json", env=env)
+    assert said(done) == (1, "")
+    assert done.stderr.startswith("error: 3002 cannot be had: shop/web has 3000-3002\nhint: ")
+
+
+def test_what_is_not_there_is_exit_code_1(env: dict[str, str]) -> None:
+    """Releasing or renewing what nobody has tells that it does not exist."""
+    for verb in ("release", "renew"):
+        done = portulan(verb, "shop/web", env=env)
+        assert said(done) == (1, "")
+        assert "error: shop/web has no reservation\n" in done.stderr
+
+
+def test_every_format(env: dict[str, str], tmp_path: Path) -> None:
+    """A hold and a reservation are the same in all formats; a process that holds goes on to hold what is released."""
+    with open_ledger("user", str(tmp_path / "portulan" / "claims.sqlite")) as ledger:
+        ledger.claim("shop/web", 15_873)
+        ledger.claim("shop/db", 15_874, "udp", size=2, holder=holder_of(os.getpid()))
+        ledger.claim("shop/db", 15_874, size=2)
+    listed = claims(env)
+    lines = [json.loads(line) for line in portulan("claims", "--format", "jsonl", env=env).stdout.splitlines()]
+    for line in lines:
+        check("claim-1.json", line)
+    assert lines == [{"schema": "portulan.claim/1", **claim} for claim in listed]
+    head, first, second = portulan("claims", "--format", "csv", env=env).stdout.splitlines()
+    assert head.startswith("port,size,transport,scope,owner,")
+    assert first.startswith("15873,1,tcp,user,shop/web,,")
+    assert second.startswith("15874,2,udp,user,shop/db,,")
+    assert f",{os.getpid()}," in second
+    shown = on_terminal("claims", columns=120, env=env)
+    assert f"15874-15875/udp  user   shop/db   process {os.getpid()}" in shown
+    done = portulan("release", "shop/db", env=env)
+    assert f"note: process {os.getpid()} holds 15874-15875 until it ends" in done.stderr
+    assert [claim["owner"] for claim in claims(env)] == ["shop/web", "shop/db"]
+    assert portulan("release", "shop/db", "--held", env=env).returncode == 0
+    assert [claim["owner"] for claim in claims(env)] == ["shop/web"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("claim",),
+        ("claim", "shop/web"),
+        ("claim", "shop/web", "--port", "0"),
+        ("claim", "shop/web", "--port", "99999"),
+        ("claim", "shop/web", "--port", "http"),
+        ("claim", "shop/web", "--port", "80", "--size", "0"),
+        ("claim", "shop/web", "--port", "80", "--expires", "soon"),
+        ("claim", "shop/web", "--port", "80", "--expires", "0d"),
+        ("claim", "shop/web", "--port", "80", "--expires", "999999w"),
+        ("claim", "a\x1b[2Jb", "--port", "80"),
+        ("claim", "shop/web", "--port", "80", "--scope", "team"),
+        ("claim", "shop/web", "--port", "80", "--scope", "user", "--ledger", "postgresql://127.0.0.1/x"),
+        ("claims", "shop/web"),
+        ("claims", "--ledger", "mysql://127.0.0.1/x"),
+        ("release",),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_exit_code_2(env: dict[str, str], words: tuple[str, ...]) -> None:
+    """Wrong words are an error with a hint, and claim nothing."""
+    done = portulan(*words, env=env)
+    assert said(done) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert "hint: " in done.stderr
+    assert claims(env) == []
+
+
+def test_a_ledger_that_cannot_be_used_is_exit_code_2(env: dict[str, str], tmp_path: Path) -> None:
+    """A damaged ledger is an error with a hint, for those who look as for those who claim, and never an empty one."""
+    (tmp_path / "portulan").mkdir()
+    (tmp_path / "portulan" / "claims.sqlite").write_bytes(b"")
+    for words in (("claims",), ("claims", "--json"), ("claim", "shop/web", "--port", "15873"), ("release", "shop/web")):
+        done = portulan(*words, env=env)
+        assert said(done) == (2, "")
+        assert "claims.sqlite is not a ledger of Portulan, or a damaged one\nhint: " in done.stderr
+
+
+def test_without_its_libraries(env: dict[str, str], tmp_path: Path) -> None:
+    """Where SQLAlchemy is missing the verb says the command that installs it."""
+    (tmp_path / "sqlalchemy.py").write_text("raise ModuleNotFoundError(name='sqlalchemy')\n", "utf-8")
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    done = portulan("claim", "shop/web", "--port", "15873", env={**env, "PYTHONPATH": path})
+    assert said(done) == (2, "")
+    assert done.stderr == "error: a ledger needs sqlalchemy\nhint: pip install 'portulan[ledger]'\n"
