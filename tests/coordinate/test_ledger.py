@@ -420,11 +420,11 @@ def test_half_of_them_are_killed(place: str, seed: int) -> None:
     left: dict[int, int] = {}
     told = []
     killed = 0
-    with Crowd(place, 64, 10_000, "reserve") as crowd:
+    with Crowd(place, 64, 5_000, "reserve") as crowd:
         for pid, port in crowd.acknowledged():
             told.append((port, owner_of(pid)))
             if pid not in left:
-                left[pid] = chance.randrange(1, 150) if len(left) % 2 else -1
+                left[pid] = chance.randrange(1, 75) if len(left) % 2 else -1
             left[pid] -= 1
             if left[pid] == 0:
                 os.kill(pid, signal.SIGKILL)

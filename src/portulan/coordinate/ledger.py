@@ -63,6 +63,7 @@ ATTEMPTS = 50
 """So often a claim is written where what was in the way is gone each time."""
 
 _column = schema.claim.c
+_INSERT_CLAIM, _INSERT_NUMBER = insert(schema.claim), insert(schema.number)
 
 
 class Store(Protocol):
@@ -180,7 +181,7 @@ class Ledger:
         """
         meant = [*of_owner(owner, port), *([] if held else [_column.reserved])]
         with self._writing(durable=True) as connection:
-            rows = _select(connection, *meant)
+            rows = _select(connection, *meant, locked=True)  # nobody begins to hold one meanwhile
             held_on = [row["id"] for row in rows if not held and row["pid"] is not None]
             ended = [row["id"] for row in rows if row["id"] not in held_on]
             connection.execute(changing(NO_RESERVATION).where(_column.id.in_(held_on)))
@@ -234,11 +235,11 @@ class Ledger:
         with self._writing(durable=wanted["reserved"]) as connection:
             now = self._store.now_ms(connection)
             row = {**wanted, "revision": 1, "claimed_at": now, "expires_at": _later(now, wanted)}
-            entered: Any = connection.execute(insert(schema.claim).values(row))
+            entered: Any = connection.execute(_INSERT_CLAIM, row)
             claim_id = entered.inserted_primary_key.id
             # In their order: of two claims with common numbers one waits for the other, and never each for each.
             covered = range(wanted["port"], wanted["port"] + wanted["size"])
-            connection.execute(insert(schema.number), [{"number": one, "claim_id": claim_id} for one in covered])
+            connection.execute(_INSERT_NUMBER, [{"number": one, "claim_id": claim_id} for one in covered])
         return claim_of(row)
 
     def _take_up(self, row: Row, wanted: dict[str, Any]) -> Claim | None:
@@ -320,8 +321,9 @@ class Ledger:
             raise self._store.explain(error) from error
 
 
-def _select(connection: Connection, *which: Any) -> Sequence[Row]:  # noqa: ANN401  # as above
-    return connection.execute(select(schema.claim).where(*which).order_by(_column.port)).mappings().all()
+def _select(connection: Connection, *which: Any, locked: bool = False) -> Sequence[Row]:  # noqa: ANN401  # as above
+    chosen = select(schema.claim).where(*which).order_by(_column.port)
+    return connection.execute(chosen.with_for_update() if locked else chosen).mappings().all()
 
 
 def _later(now: int, wanted: Row) -> int | None:
