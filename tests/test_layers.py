@@ -37,6 +37,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "watched": GROUND | ROOMS - {"census"} | {"answer", "judging"},
     # a policy, joined with the map and this machine
     "checked": GROUND | {"observe", "judge", "answer"},
+    # a choice of ports, joined with the map and this machine
+    "chosen": GROUND | {"registry", "observe", "coordinate"},
+    # what files declare, linted with the map and the policy
+    "linted": GROUND | {"registry", "observe", "judge", "coordinate", "checked"},
     # a verdict as a chain of reasons
     "explained": GROUND | {"registry", "judge", "answer", "judging", "rulebook"},
     # what answers, joined with the map
@@ -63,6 +67,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "probed",
         "scanned",
         "checked",
+        "chosen",
+        "linted",
         "explained",
         "whom",
         "rulebook",

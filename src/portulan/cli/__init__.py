@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VERBS = frozenset(
     {"watch", "observe", "identify", "scan", "learn", "check", "diff", "why", "registry", "completion", "help"}
     | {"claim", "release", "renew", "claims"}
+    | {"suggest", "lint"}
 )
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
@@ -58,6 +59,9 @@ VALUED = frozenset(
         "--expires",
         "--purpose",
         "--ledger",
+        "--count",
+        "--block",
+        "--project",
     }
 )
 """Options with a value, which may be a word of its own."""
