@@ -111,6 +111,13 @@ def test_what_was_not_seen_cannot_be_told(selectors: dict[str, str]) -> None:
     assert decision == Decision(rule=rule("expect", 80, **selectors), certain=False)
 
 
+def test_a_doubt_between_rules_that_say_the_same_is_none() -> None:
+    """Where an earlier rule cannot be told and a later one holds, both let it be: so it may be, whichever it is."""
+    allowing = rule("allow", 80, address="loopback")
+    decision = rulebook(rule("expect", 80, executable=NGINX), allowing).decide(SCAN)
+    assert decision == Decision(rule=replace(allowing, line=2), certain=True)
+
+
 def test_what_cannot_be_told_changes_no_verdict(index: Index) -> None:
     """A rule that may be about a socket leaves its verdict as it is, and is mentioned."""
     before = judged(index, SCAN)
@@ -177,7 +184,7 @@ def test_a_rule_below_the_first_that_matches_changes_nothing(
 ) -> None:
     """Whatever is added below the rule that decides, it goes on to decide."""
     before = rulebook(*rules).decide(seen)
-    if before.rule is not None:
+    if before.rule is not None and before.certain:
         assert rulebook(*rules, *more).decide(seen) == before
 
 
@@ -187,6 +194,7 @@ def test_the_first_match_is_found_as_a_walk_over_all_rules_finds_it(seen: Observ
     book = rulebook(*rules)
     number = seen.peer.port if seen.direction == "connect" and seen.peer else seen.local.port
     walked = Decision(rule=None, certain=True)
+    doubtful = []
     for line, one in enumerate(rules, 1):
         if one.expires is not None and one.expires <= NOW:
             continue
@@ -195,7 +203,14 @@ def test_the_first_match_is_found_as_a_walk_over_all_rules_finds_it(seen: Observ
         if one.port and not any(span.first <= number <= span.last for span in one.port):
             continue
         alone = rulebook(replace(one, port=(PortRange(number, number),))).decide(seen)
-        if alone.rule is not None:
-            walked = Decision(rule=replace(one, line=line), certain=alone.certain)
-            break
+        if alone.rule is None:
+            continue
+        if not alone.certain:
+            doubtful.append(replace(one, line=line))
+            continue
+        if all((other.effect == "forbid") == (one.effect == "forbid") for other in doubtful):
+            walked = Decision(rule=replace(one, line=line), certain=True)
+        break
+    if walked.rule is None and doubtful:
+        walked = Decision(rule=doubtful[0], certain=False)
     assert book.decide(seen) == walked
