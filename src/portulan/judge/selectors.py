@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 
 from portulan.judge.fingerprints import scope_of
-from portulan.judge.program import SYSTEMD
+from portulan.judge.program import SYSTEMD, is_outermost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def selectors(
     if is_host is not None:
         tests["host"] = _host(is_host)
     if rule.unit:
-        tests["unit"] = _unit(rule.unit, of_user=bool(rule.user))
+        tests["unit"] = _unit(rule.unit, of_user=bool(rule.user), of_image=bool(rule.image))
     for key, make in _BY_KEY.items():
         wanted = getattr(rule, key)
         if wanted:
@@ -201,14 +201,25 @@ def owners_of(observation: Observation) -> Sequence[Process]:
     return owners
 
 
-def _unit(wanted: Sequence[str], *, of_user: bool) -> Test:
-    """Return the test of a unit; a user's own manager runs units of any name, which count where the user is named."""
+def is_of_machine(observation: Observation, *, of_user: bool, of_image: bool) -> bool:
+    """Tell whether the machine's own manager has named a unit, or who has may: a user, or what is in an image.
+
+    A user's own manager runs units of any name, and so does one in a container.
+    """
+    group = observation.cgroup
+    if group is None or (of_image and observation.container_image is not None):
+        return True
+    return of_user if group.startswith(USERS) else is_outermost(group)
+
+
+def _unit(wanted: Sequence[str], *, of_user: bool, of_image: bool) -> Test:
+    """Return the test of a unit, which counts where it is the machine's, or where its user or image is named too."""
     is_wanted = pattern(wanted)
 
     def test(observation: Observation, _notes: Sequence[Note]) -> bool | None:
         units = [unit for unit in (observation.unit, observation.activates) if unit is not None]
         if any(map(is_wanted, units)):
-            return of_user or not (observation.cgroup or "").startswith(USERS)
+            return is_of_machine(observation, of_user=of_user, of_image=of_image)
         known = bool(units) or observation.cgroup is not None or bool(observation.processes)
         return False if known and observation.perspective == "live" else None if not units else False
 
