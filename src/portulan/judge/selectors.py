@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from portulan.judge.fingerprints import scope_of
 from portulan.judge.program import SYSTEMD, is_outermost
+from portulan.model import is_of_windows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ def selectors(
     return tests
 
 
+def host_pattern(wanted: Sequence[str]) -> Callable[[str], bool]:
+    """Return what `pattern` does, for the names of hosts, in any case (RFC 4343)."""
+    is_wanted = pattern([text.lower() for text in wanted])
+    return lambda host: is_wanted(host.lower())
+
+
 def pattern(wanted: Sequence[str]) -> Callable[[str], bool]:
     """Return what tells whether a text is one of some, or as one of some with `*`, `?` and `[...]` (fnmatch)."""
     literal = frozenset([text for text in wanted if not set("*?[").intersection(text)])
@@ -74,6 +81,12 @@ def pattern(wanted: Sequence[str]) -> Callable[[str], bool]:
         return literal.__contains__
     fits = re.compile("|".join(others)).match
     return lambda text: text in literal or fits(text) is not None
+
+
+def _of_paths(wanted: Sequence[str]) -> Callable[[str], bool]:
+    """Return what `pattern` does, for paths: those of Windows in any case, as it takes them itself."""
+    is_wanted, is_wanted_on_windows = pattern(wanted), pattern([text.lower() for text in wanted])
+    return lambda path: is_wanted_on_windows(path.lower()) if is_of_windows(path) else is_wanted(path)
 
 
 def _host(is_wanted: Callable[[str], bool]) -> Test:
@@ -137,7 +150,7 @@ def read_network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | N
 
 
 def _executable(wanted: Sequence[str]) -> Test:
-    is_wanted = pattern(wanted)
+    is_wanted = _of_paths(wanted)
 
     def test(process: Process, _live: bool) -> bool | None:  # noqa: FBT001  # one of four of this form
         if process.executable is None:
@@ -148,7 +161,7 @@ def _executable(wanted: Sequence[str]) -> Test:
 
 
 def _script(wanted: Sequence[str]) -> Test:
-    is_wanted = pattern(wanted)
+    is_wanted = _of_paths(wanted)
 
     def test(process: Process, live: bool) -> bool | None:  # noqa: FBT001  # as above
         if process.script is None:
