@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WEB = socket("listen", 80, process(NGINX), socket_user="root", unit="nginx.service")
 DIAL = socket("connect", 2528, process("/srv/shop/mailer"))
 OF_USER = "/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service"
+INSIDE = replace(WEB, container_image="nginx:1", cgroup="/machine.slice/c.scope/system.slice/nginx.service")
 SCAN = replace(WEB, perspective="imported", processes=(), processes_missing="not recorded", socket_user=None, unit=None)
 
 
@@ -68,6 +69,16 @@ def by(seen: Observation, *processes: Process) -> Observation:
         (rule("expect", 80, unit="nginx.service"), replace(WEB, cgroup="/system.slice/nginx.service"), True),
         (rule("expect", 80, unit="nginx.service"), replace(WEB, cgroup=OF_USER), None),
         (rule("expect", 80, unit="nginx.service", user="root"), replace(WEB, cgroup=OF_USER), True),
+        *[
+            (rule("expect", 80, unit="nginx.service"), replace(WEB, cgroup=group), None)
+            for group in (
+                f"/system.slice/docker-{'1f' * 32}.scope/system.slice/nginx.service",
+                f"/docker/{'1f' * 32}/system.slice/nginx.service",
+                "/lxc.payload.web/system.slice/nginx.service",
+                "/system.slice/runner.service/nginx.service",
+            )
+        ],
+        (rule("expect", 80, unit="nginx.service", image="nginx:*"), INSIDE, True),
         (rule("expect", 80, image="nginx:*"), replace(WEB, container="c", container_image="nginx:1.25"), True),
         (rule("expect", 80, image="nginx:*"), WEB, None),
         (rule("expect", 80, user="root"), WEB, True),
@@ -89,6 +100,11 @@ def by(seen: Observation, *processes: Process) -> Observation:
         (rule("forbid", protocol="telnet"), WEB, None),
         (rule("forbid", protocol="telnet"), replace(WEB, identification=answers("telnet", 80)), True),
         (rule("expect", 80, host="pbx*"), WEB, True),
+        (rule("expect", 80, host="PBX*"), WEB, True),
+        (rule("expect", 80, host="pbx1"), replace(WEB, host="PBX1"), True),
+        (rule("expect", 80, executable=r"C:\Windows\*.exe"), by(WEB, process(r"C:\WINDOWS\Web.EXE")), True),
+        (rule("expect", 80, executable=r"*\Web.exe"), by(WEB, process(r"C:\WINDOWS\web.exe")), True),
+        (rule("expect", 80, executable="/usr/sbin/NGINX"), WEB, None),
         (rule("expect", 80, host="web-*"), WEB, None),
         (rule("expect", 80, expires=TOMORROW), WEB, True),
         (rule("expect", 80, expires=YESTERDAY), WEB, None),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from portulan.judge.selectors import pattern, selectors
+from portulan.judge.selectors import host_pattern, selectors
 from portulan.judge.weigh import number_of
 from portulan.model import Evidence, Value, replace
 
@@ -149,7 +149,7 @@ def _make_ready(
     place: int, rule: Rule, tags: Mapping[str, tuple[str, ...]], names: Mapping[str, frozenset[str]]
 ) -> Selecting:
     hosts = (*rule.host, *[host for tag in rule.tag for host in tags.get(tag, ())])
-    is_host = pattern(hosts) if hosts else None
+    is_host = host_pattern(hosts) if hosts else None
     return Selecting(place, rule, selectors(rule, is_host, names), is_host)
 
 
