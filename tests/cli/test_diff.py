@@ -10,11 +10,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from portulan.cli import main
 from portulan.model import Process, replace
 from portulan.observe.fleet import write_fleet
 from tests.cli.door import COMMAND, environment, holder, on_terminal, portulan
@@ -22,7 +25,6 @@ from tests.judge.test_drift import NGINX, NOW, SSHD, dialled, held, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from portulan.model import Observation
 
@@ -293,6 +295,21 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert f"incomplete: one record of {damaged}" in done.stderr
     clean.write_text(heading + good.replace(":22", ":23"), encoding="ascii")
     assert compared(clean, damaged).returncode == 1
+
+
+def test_a_record_that_may_not_be_read(
+    request: pytest.FixtureRequest, pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether a file is a recording cannot be told where it may not be read; the hint does not say that it is one."""
+    assert main(["diff", *map(str, pair)]) == 1  # all modules are loaded by whoever may read them
+    capsys.readouterr()
+    request.getfixturevalue("unprivileged")
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).chmod(0)
+        assert main(["diff", file.name, file.name]) == 2
+        assert capsys.readouterr().err == (
+            f"error: {file.name}: Permission denied\nhint: see that it is there, and that you may read it\n"
+        )
 
 
 @pytest.mark.parametrize(
