@@ -78,7 +78,7 @@ def check_machine(
     seen = machine(connections=True, scripts=True, probe=probe)
     checking = _checking(policy, seen, fail_on, names)
     checking.look_at(platform.node())
-    return _check(policy, seen, checking, asked=probe)
+    return _check(policy, seen, checking, probed=probe)
 
 
 def check_reading(
@@ -86,7 +86,7 @@ def check_reading(
 ) -> Check:
     """Check what somebody else has seen, as it is read; where there is nothing in it, that is told."""
     seen = imported(reading)
-    check = _check(policy, seen, _checking(policy, seen, fail_on, names), asked=False)
+    check = _check(policy, seen, _checking(policy, seen, fail_on, names), probed=False)
     return check if check.judged else replace(check, incomplete=(*check.incomplete, NOTHING))
 
 
@@ -95,10 +95,11 @@ def _checking(policy: Policy, seen: Machine, fail_on: Attention, names: Names | 
     return Checking(rulebook, seen.judge, fail_on=fail_on, ephemeral=ephemeral_range())
 
 
-def _check(policy: Policy, seen: Machine, checking: Checking, *, asked: bool) -> Check:
+def _check(policy: Policy, seen: Machine, checking: Checking, *, probed: bool) -> Check:
     for subject, company in seen.in_company():
         checking.take(subject, company)
     incomplete = (*seen.incomplete, *checking.untold())
+    asked = probed or checking.asked
     return Check(policy, checking.judged, checking.hosts, checking.findings(), incomplete, asked)
 
 

@@ -132,6 +132,21 @@ def test_nagios_is_told_that_nothing_is_known(policy: Path, tmp_path: Path) -> N
         assert done.stdout.startswith("PORTULAN UNKNOWN: /")
 
 
+def test_a_scan_that_has_asked_is_not_said_not_to_have(policy: Path, tmp_path: Path) -> None:
+    """What answers counts in the record of a scan as after --probe; a record without it says that nobody asked."""
+    scan = tmp_path / "scan.xml"
+    text = (
+        '<nmaprun scanner="nmap" start="1795597200"><host><status state="up"/>'
+        '<address addr="10.0.0.5" addrtype="ipv4"/>'
+        '<ports><port protocol="tcp" portid="22"><state state="open"/>{}</port></ports></host></nmaprun>'
+    )
+    policy.write_text(expecting(22, protocol="ssh"), "utf-8")
+    for service, code, asked in (('<service name="http" method="probed" conf="10"/>', 1, True), ("", 0, False)):
+        scan.write_text(text.format(service), "utf-8")
+        done = portulan("check", str(scan), "--policy", str(policy), "--json")
+        assert (done.returncode, json.loads(done.stdout)["asked"]) == (code, asked)
+
+
 def test_a_record_without_sockets_is_not_passed(policy: Path, tmp_path: Path) -> None:
     """Where there was nothing to check the check says so and is not clean; a folder without anything is an error."""
     policy.write_text(expecting(22, host="web-*"), "utf-8")
