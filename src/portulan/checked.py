@@ -75,10 +75,15 @@ def check_machine(
     policy: Policy, *, fail_on: Attention = "investigate", probe: bool = False, names: Names | None = None
 ) -> Check:
     """Check this machine; `probe` asks its listeners what they speak. Errors as those of `answer.machine`."""
-    seen = machine(connections=True, scripts=True, probe=probe)
+    seen = _look(probe=probe)
     checking = _checking(policy, seen, fail_on, names)
     checking.look_at(platform.node())
     return _check(policy, seen, checking, probed=probe)
+
+
+def _look(*, probe: bool) -> Machine:
+    """Look at this machine with every owner of a socket, since one that no rule expects is enough."""
+    return machine(connections=True, all_owners=True, scripts=True, probe=probe)
 
 
 def check_reading(
@@ -105,7 +110,7 @@ def _check(policy: Policy, seen: Machine, checking: Checking, *, probed: bool) -
 
 def learn_machine(*, probe: bool = False) -> tuple[tuple[Learned, ...], tuple[Incomplete, ...]]:
     """Return the rules of what is on this machine, and what could not be seen."""
-    seen = machine(connections=True, scripts=True, probe=probe)
+    seen = _look(probe=probe)
     return learn(seen, ephemeral=ephemeral_range()), seen.incomplete
 
 

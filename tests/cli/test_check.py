@@ -7,8 +7,10 @@ import json
 import os
 import socket
 import stat
+import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,6 @@ from tests.cli.door import environment, portulan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OPEN = '[[rule]]\neffect = "allow"\nuser = "*"\n'
 """A policy that lets everything be that somebody made."""
@@ -73,6 +74,26 @@ def test_what_no_rule_expects_is_found_and_what_is_expected_is_not(held: int, po
     assert ("PT201", held) not in found(seen, "--policy", str(policy))
     policy.write_text(expecting(held, executable="/usr/sbin/nginx"), "utf-8")
     assert ("PT202", held) in found(seen, "--policy", str(policy))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one descriptor for two numbers, and /proc to see them")
+def test_another_owner_is_found_under_whatever_number_it_has_the_socket(policy: Path) -> None:
+    """Who was left a socket holds it too, even where no search that is satisfied with one owner would look."""
+    program = Path(sys.executable).resolve()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        policy.write_text(expecting(port, executable=str(program)), "utf-8")
+        assert ("PT202", port) not in found("--policy", str(policy))
+        moving = (
+            f"import os; os.dup2({server.fileno()}, 99); os.close({server.fileno()}); os.execvp('sleep', ['-', '60'])"
+        )
+        with subprocess.Popen([sys.executable, "-c", moving], pass_fds=[server.fileno()]) as other:
+            try:
+                while Path(f"/proc/{other.pid}/exe").resolve() == program:
+                    os.sched_yield()
+                assert ("PT202", port) in found("--policy", str(policy))
+            finally:
+                other.kill()
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("investigate", 1), ("look", 1), ("never", 0)])
