@@ -84,10 +84,11 @@ def test_another_owner_is_found_under_whatever_number_it_has_the_socket(policy: 
         port = server.getsockname()[1]
         policy.write_text(expecting(port, executable=str(program)), "utf-8")
         assert ("PT202", port) not in found("--policy", str(policy))
-        moving = (
-            f"import os; os.dup2({server.fileno()}, 99); os.close({server.fileno()}); os.execvp('sleep', ['-', '60'])"
-        )
-        with subprocess.Popen([sys.executable, "-c", moving], pass_fds=[server.fileno()]) as other:
+        number = server.fileno()
+        # Those with few files are searched first: it has more than we have.
+        moving = f"import os; os.dup2({number}, 99); os.close({number}); [os.dup2(0, n) for n in range(100, 250)]"
+        words = (sys.executable, "-c", f"{moving}; os.execvp('sleep', ['-', '60'])")
+        with subprocess.Popen(words, pass_fds=[number]) as other:
             try:
                 while Path(f"/proc/{other.pid}/exe").resolve() == program:
                     os.sched_yield()
