@@ -7,8 +7,10 @@ import json
 import os
 import socket
 import stat
+import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,6 @@ from tests.cli.door import environment, portulan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OPEN = '[[rule]]\neffect = "allow"\nuser = "*"\n'
 """A policy that lets everything be that somebody made."""
@@ -75,6 +76,27 @@ def test_what_no_rule_expects_is_found_and_what_is_expected_is_not(held: int, po
     assert ("PT202", held) in found(seen, "--policy", str(policy))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="one descriptor for two numbers, and /proc to see them")
+def test_another_owner_is_found_under_whatever_number_it_has_the_socket(policy: Path) -> None:
+    """Who was left a socket holds it too, even where no search that is satisfied with one owner would look."""
+    program = Path(sys.executable).resolve()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        policy.write_text(expecting(port, executable=str(program)), "utf-8")
+        assert ("PT202", port) not in found("--policy", str(policy))
+        number = server.fileno()
+        # Those with few files are searched first: it has more than we have.
+        moving = f"import os; os.dup2({number}, 99); os.close({number}); [os.dup2(0, n) for n in range(100, 250)]"
+        words = (sys.executable, "-c", f"{moving}; os.execvp('sleep', ['-', '60'])")
+        with subprocess.Popen(words, pass_fds=[number]) as other:
+            try:
+                while Path(f"/proc/{other.pid}/exe").resolve() == program:
+                    os.sched_yield()
+                assert ("PT202", port) in found("--policy", str(policy))
+            finally:
+                other.kill()
+
+
 @pytest.mark.parametrize(("fail_on", "code"), [("investigate", 1), ("look", 1), ("never", 0)])
 def test_the_exit_code_is_what_the_gate_says(held: int, policy: Path, tmp_path: Path, fail_on: str, code: int) -> None:
     """A finding fails the check at or above --fail-on; with `never` it is told and fails nothing."""
@@ -105,13 +127,58 @@ def test_a_file_that_cannot_be_written_is_an_error(policy: Path, tmp_path: Path)
     policy.write_text(OPEN, "utf-8")
     done = portulan("check", record(tmp_path), "--policy", str(policy), "--output", f"json={tmp_path}/no/where.json")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {tmp_path}/no/where.json: ")
+    assert f"\nerror: {tmp_path}/no/where.json: " in done.stderr
     link, target = tmp_path / "link", tmp_path / "target"
     link.symlink_to(target)
     portulan("check", record(tmp_path), "--policy", str(policy), "--output", f"json={link}")
     assert (link.is_symlink(), json.loads(target.read_text("utf-8"))["schema"]) == (True, "portulan.check/1")
-    full = portulan("check", record(tmp_path), "--policy", str(policy), "--output", "json=/dev/full")
-    assert full.stderr.startswith("error: /dev/full: No space left on device\nhint: ")
+    outputs = ("--output", "json=/dev/full", "--output", f"csv={tmp_path}/there.csv")
+    full = portulan("check", record(tmp_path), "--policy", str(policy), "--json", *outputs)
+    assert "error: /dev/full: No space left on device\nhint: " in full.stderr
+    assert full.returncode == 2
+    # ... and keeps from no other report.
+    assert json.loads(full.stdout)["schema"] == "portulan.check/1"
+    assert (tmp_path / "there.csv").exists()
+
+
+def test_nagios_is_told_that_nothing_is_known(policy: Path, tmp_path: Path) -> None:
+    """What keeps from checking is unknown to Nagios, in a line that says so: no alarm of critical without a text."""
+    seen = record(tmp_path)
+    nagios = ("--policy", str(policy), "--format", "nagios")
+    for content, named in ((None, seen), ("[[rule]]\n", seen), (OPEN, "/nonexistent/record")):
+        policy.unlink(missing_ok=True)
+        if content is not None:
+            policy.write_text(content, "utf-8")
+        done = portulan("check", named, *nagios)
+        assert done.returncode == 3
+        assert done.stdout.startswith("PORTULAN UNKNOWN: /")
+
+
+def test_a_scan_that_has_asked_is_not_said_not_to_have(policy: Path, tmp_path: Path) -> None:
+    """What answers counts in the record of a scan as after --probe; a record without it says that nobody asked."""
+    scan = tmp_path / "scan.xml"
+    text = (
+        '<nmaprun scanner="nmap" start="1795597200"><host><status state="up"/>'
+        '<address addr="10.0.0.5" addrtype="ipv4"/>'
+        '<ports><port protocol="tcp" portid="22"><state state="open"/>{}</port></ports></host></nmaprun>'
+    )
+    policy.write_text(expecting(22, protocol="ssh"), "utf-8")
+    for service, code, asked in (('<service name="http" method="probed" conf="10"/>', 1, True), ("", 0, False)):
+        scan.write_text(text.format(service), "utf-8")
+        done = portulan("check", str(scan), "--policy", str(policy), "--json")
+        assert (done.returncode, json.loads(done.stdout)["asked"]) == (code, asked)
+
+
+def test_a_record_without_sockets_is_not_passed(policy: Path, tmp_path: Path) -> None:
+    """Where there was nothing to check the check says so and is not clean; a folder without anything is an error."""
+    policy.write_text(expecting(22, host="web-*"), "utf-8")
+    (tmp_path / "fleet").mkdir()
+    assert portulan("check", str(tmp_path / "fleet"), "--policy", str(policy)).returncode == 2
+    empty = tmp_path / "empty.json"
+    empty.write_text('{"schema": "portulan.list/1", "snapshot": "2026-02", "verdicts": [], "incomplete": []}', "utf-8")
+    done = portulan("check", str(empty), "--policy", str(policy))
+    assert done.returncode == 3
+    assert "there is no socket in it" in done.stderr
 
 
 def test_the_policy_is_the_one_that_is_named_or_the_folders_or_the_users(held: int, tmp_path: Path) -> None:
@@ -135,6 +202,9 @@ def test_the_policy_is_the_one_that_is_named_or_the_folders_or_the_users(held: i
     other.write_text(expecting(held), "utf-8")
     assert which(PORTULAN_POLICY=str(other)) == str(other)
     assert which("--policy", "ports.toml", PORTULAN_POLICY=str(other)) == "ports.toml"
+    (here / "ports.toml").unlink()
+    (here / "ports.toml").symlink_to("nowhere")
+    assert which().startswith("error: ports.toml: No such file or directory")  # and not the user's instead
 
 
 def test_a_wrong_policy_is_told_with_its_lines(policy: Path) -> None:
@@ -161,6 +231,10 @@ def test_validate_reads_policies_and_checks_nothing(policy: Path, tmp_path: Path
     assert done.returncode == 2
     assert f"{policy}: 1 rule" in done.stderr
     assert f"error: {bad}:1:1: " in done.stderr
+    done = portulan("check", "--validate", str(tmp_path), str(policy))
+    assert done.returncode == 2
+    assert f"error: {tmp_path}: " in done.stderr
+    assert f"{policy}: 1 rule" in done.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"\xff" * 100, b"[[[" * 50_000, b"x" * 5_000_000])
