@@ -397,6 +397,8 @@ def run_claims(verb: str, description: str) -> Callable[[list[str]], int]:
         return run(parser.parse_args(words), verb)
 
     return run_verb_of_ledger
+
+
 # ------------------------------------------------------------------------------------------------------ coordination
 
 
