@@ -37,6 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "watched": GROUND | ROOMS - {"census"} | {"answer", "judging"},
     # a policy, joined with the map and this machine
     "checked": GROUND | {"observe", "judge", "answer"},
+    # a choice of ports, joined with the map and this machine
+    "chosen": GROUND | {"registry", "observe", "coordinate"},
     # a verdict as a chain of reasons
     "explained": GROUND | {"registry", "judge", "answer", "judging", "rulebook"},
     # what answers, joined with the map
@@ -63,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "probed",
         "scanned",
         "checked",
+        "chosen",
         "explained",
         "whom",
         "rulebook",

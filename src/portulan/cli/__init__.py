@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 VERBS = frozenset(
     {"watch", "observe", "identify", "scan", "learn", "check", "diff", "why", "registry", "completion", "help"}
+    | {"suggest"}
 )
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
@@ -51,6 +52,9 @@ VALUED = frozenset(
         "--policy",
         "--fail-on",
         "--output",
+        "--count",
+        "--block",
+        "--project",
     }
 )
 """Options with a value, which may be a word of its own."""

@@ -46,6 +46,8 @@ What is on this port, and is it what belongs there?
     portulan check [OBSERVATIONS]    what is otherwise than the policy ports.toml expects, here or in a record
     portulan diff A B                what has changed between two looks, recordings, or folders of a fleet
     portulan why PORT|RULE           the verdict as a chain: what was seen, what decided, what would change it
+  which port may I take
+    portulan suggest [NAME]          the best port for a service of this project, ten others, and why
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
@@ -85,6 +87,11 @@ check, why
   --format FORMAT   --output FORMAT=FILE   text, json, jsonl, csv, sarif, junit, github, nagios, prometheus, markdown
   --validate                     read the policy, and check nothing
   --resolve                      look up the hosts that rules name
+
+suggest
+  --count N   --block N          so many ports, or blocks of so many consecutive ones
+  --portable                     on Linux, macOS and Windows
+  --project NAME   --bare        else as git calls it; the chosen numbers alone
 
 observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
@@ -139,6 +146,7 @@ def run_verb(words: list[str]) -> int:
         "check": run_check,
         "diff": run_diff,
         "why": run_why,
+        "suggest": run_suggest,
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -359,6 +367,20 @@ def run_why(words: list[str]) -> int:
         allow_abbrev=False,
     )
     from portulan.cli.why import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+    add_arguments(parser)
+    return run(parser.parse_args(words))
+
+
+# ------------------------------------------------------------------------------------------------------ coordination
+
+
+def run_suggest(words: list[str]) -> int:
+    """Choose a port."""
+    parser = _parser(
+        "suggest", "The best port for a service of a project, ten others as good, and why; the same in each worktree."
+    )
+    from portulan.cli.suggest import add_arguments, run  # noqa: PLC0415  # the other verbs do without
 
     add_arguments(parser)
     return run(parser.parse_args(words))
