@@ -39,6 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checked": GROUND | {"observe", "judge", "answer"},
     # a choice of ports, joined with the map and this machine
     "chosen": GROUND | {"registry", "observe", "coordinate"},
+    # what files declare, linted with the map and the policy
+    "linted": GROUND | {"registry", "observe", "judge", "coordinate", "checked"},
     # a verdict as a chain of reasons
     "explained": GROUND | {"registry", "judge", "answer", "judging", "rulebook"},
     # what answers, joined with the map
@@ -66,6 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "scanned",
         "checked",
         "chosen",
+        "linted",
         "explained",
         "whom",
         "rulebook",

@@ -6,7 +6,6 @@ Whoever claims what was chosen gives the claims that are in force; the choice it
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.coordinate.hazards import PORTABLE, Ground, Purpose, hazards_of
@@ -20,6 +19,7 @@ from portulan.registry.index import open_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from portulan.coordinate.suggest import Suggestion
     from portulan.model import Claim, Observation

@@ -358,12 +358,15 @@ class Declaration(Value):
     role: others can reach what is `published`; a packet filter lets in what is `admitted`, whoever may hold it; what is
     `internal` stays within a container, a pod or a cluster; what is `dialled` is somebody else's port, which the
     declaring side connects to; what is `absent` the file says that nothing may hold (where there are `processes`, that
-    nothing by their names may).
+    nothing by their names may). `service` is what the file calls the one of its services whose port it is, where it has
+    several; `profiles` are those of compose without which it is not started.
     """
 
     file: str
     line: int
     role: Role
+    service: str | None = None
+    profiles: tuple[str, ...] = ()
 
 
 class Observation(Value):

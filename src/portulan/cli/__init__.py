@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 VERBS = frozenset(
     {"watch", "observe", "identify", "scan", "learn", "check", "diff", "why", "registry", "completion", "help"}
-    | {"suggest"}
+    | {"suggest", "lint"}
 )
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 

@@ -48,6 +48,7 @@ What is on this port, and is it what belongs there?
     portulan why PORT|RULE           the verdict as a chain: what was seen, what decided, what would change it
   which port may I take
     portulan suggest [NAME]          the best port for a service of this project, ten others, and why
+    portulan lint [PATH]             what speaks against the ports that a repository declares, and which meet
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
@@ -92,6 +93,10 @@ suggest
   --count N   --block N          so many ports, or blocks of so many consecutive ones
   --portable                     on Linux, macOS and Windows
   --project NAME   --bare        else as git calls it; the chosen numbers alone
+
+lint
+  --policy FILE                  what is allowed ([[lint.allow]]); else ports.toml in PATH
+  --fail-on, --output            as check's; --format text|json|jsonl|csv|sarif|github
 
 observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
@@ -147,6 +152,7 @@ def run_verb(words: list[str]) -> int:
         "diff": run_diff,
         "why": run_why,
         "suggest": run_suggest,
+        "lint": run_lint,
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -381,6 +387,19 @@ def run_suggest(words: list[str]) -> int:
         "suggest", "The best port for a service of a project, ten others as good, and why; the same in each worktree."
     )
     from portulan.cli.suggest import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+    add_arguments(parser)
+    return run(parser.parse_args(words))
+
+
+def run_lint(words: list[str]) -> int:
+    """Judge what a repository declares."""
+    parser = Parser(
+        prog="portulan lint",
+        description="What speaks against the ports that the files of a repository declare, and which of them meet.",
+        allow_abbrev=False,
+    )
+    from portulan.cli.lint import add_arguments, run  # noqa: PLC0415  # the other verbs do without
 
     add_arguments(parser)
     return run(parser.parse_args(words))

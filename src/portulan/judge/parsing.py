@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from portulan.errors import PolicyError
-from portulan.judge.policy import Policy, Rule, Tag
+from portulan.judge.policy import Allowance, Policy, Rule, Tag
 from portulan.judge.positions import Path, Positions, array_headers, plain
 from portulan.judge.syntax import decode, fault_at, load, refuse_depth
 from portulan.judge.values import (
@@ -19,10 +19,12 @@ from portulan.judge.values import (
     parse_address,
     parse_citation,
     parse_expires,
+    parse_hazard,
     parse_note,
     parse_pattern,
     parse_peer,
     parse_port,
+    parse_reason,
     parse_text,
     quoted,
     word_parser,
@@ -82,16 +84,28 @@ def parse_policy(text: str, file: str) -> Policy:
     text = plain(text)
     document = load(text, file)
     faults = _Faults()
-    for key in document.keys() - {"policy", "tags", "rule"}:
+    for key in document.keys() - {"policy", "tags", "rule", "lint"}:
         _add_stray(key, faults)
     settings = _settings(document.get("policy", {}), faults)
     tags = _tags(document.get("tags", {}), faults)
     parse_tag = word_parser("tag", tuple([tag.name for tag in tags]), "tags stand below [tags]")
     rules = _rules(document.get("rule"), {**_KEYS, "tag": _many(parse_tag)}, faults)
+    allowed = _allowed(document.get("lint", {}), faults)
     faults.raise_any(text, file)
     places = _places(text, len(rules))
     placed = [Rule(**rule, line=line, column=column) for rule, (line, column) in zip(rules, places, strict=True)]
-    return Policy(file, tuple(placed), tags, **settings)
+    return Policy(file, tuple(placed), tags, **settings, allowances=_allowances(text, allowed))
+
+
+def _allowances(text: str, allowed: list[dict[str, Any]]) -> tuple[Allowance, ...]:
+    """Return what may be let be, each with its place: few policies have any, so each is looked for by its way."""
+    if not allowed:
+        return ()
+    positions = Positions(text)
+    places = [positions.place(positions.of_value(("lint", "allow", n)).start) for n in range(len(allowed))]
+    return tuple(
+        [Allowance(**one, line=line, column=column) for one, (line, column) in zip(allowed, places, strict=True)]
+    )
 
 
 def _places(text: str, count: int) -> list[tuple[int, int]]:
@@ -113,7 +127,7 @@ def _add_stray(key: str, faults: _Faults) -> None:
     elif key in _SETTINGS:
         faults.add((key,), f"{quoted(key)} is a setting", "settings stand below [policy]", key=True)
     else:
-        faults.add_unknown((key,), ("policy", "tags", "rule"))
+        faults.add_unknown((key,), ("policy", "tags", "rule", "lint"))
 
 
 def _settings(table: object, faults: _Faults) -> dict[str, Any]:
@@ -155,6 +169,27 @@ def _rule(rule: object, path: Path, keys: dict[str, ParseKey], faults: _Faults) 
         faults.add((*path, "note"), "a note can only be forbidden", 'effect = "forbid"', key=True)
     if "peer" in rule and fields.get("direction", "listen") == "listen":
         faults.add((*path, "peer"), "what listens has no peer", 'direction = "connect"', key=True)
+    return fields
+
+
+def _allowed(table: object, faults: _Faults) -> list[dict[str, Any]]:
+    """Return the fields of each `[[lint.allow]]`."""
+    lint = _table(table, ("lint",), faults)
+    for key in lint.keys() - {"allow"}:
+        faults.add_unknown(("lint", key), ("allow",))
+    allowed = lint.get("allow", [])
+    if not isinstance(allowed, list):
+        hint = "each begins with [[lint.allow]]"
+        faults.add(("lint", "allow"), f"a list of allowances is expected, not {kind_of(allowed)}", hint)
+        return []
+    fields = []
+    for number, one in enumerate(allowed):
+        path: Path = ("lint", "allow", number)
+        fields.append(_fields(_table(one, path, faults), path, _ALLOWANCE, faults))
+        if isinstance(one, dict) and "reason" not in one:
+            faults.add(path, "an allowance without a reason", 'reason = "why it is let be"')
+        if isinstance(one, dict) and one.keys() <= {"reason"}:
+            faults.add(path, "an allowance that selects nothing", "name what it is about: code, port, file")
     return fields
 
 
@@ -234,3 +269,10 @@ _KEYS: dict[str, ParseKey] = {
     "citation": _one(parse_citation),
 }
 """The keys of a rule but `tag`, whose words the policy itself has."""
+
+_ALLOWANCE: dict[str, ParseKey] = {
+    "code": _many(parse_hazard),
+    "port": _many(parse_port),
+    "file": _many(parse_pattern),
+    "reason": _one(parse_reason),
+}

@@ -63,6 +63,20 @@ class Tag(Value):
     hosts: tuple[str, ...]
 
 
+class Allowance(Value):
+    """One `[[lint.allow]]`: what `portulan lint` is to let be, and why. An empty part is about everything.
+
+    `code` are those of hazards, `file` patterns of paths from the folder that is linted.
+    """
+
+    code: tuple[str, ...] = ()
+    port: tuple[PortRange, ...] = ()
+    file: tuple[str, ...] = ()
+    reason: str = ""
+    line: int = 1
+    column: int = 1
+
+
 class Policy(Value):
     """A policy as its file has it. `connections` tells what becomes of a dial that no rule is about.
 
@@ -73,3 +87,4 @@ class Policy(Value):
     rules: tuple[Rule, ...]
     tags: tuple[Tag, ...] = ()
     connections: Connections = "judged"
+    allowances: tuple[Allowance, ...] = ()

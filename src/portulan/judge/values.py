@@ -21,6 +21,7 @@ _LONGEST_QUOTED = 40
 _MOST_LISTED = 30
 _MOST_COMPARED = 300
 
+_HAZARD = re.compile(r"H(?:[1-9]|1[0-9]|2[0-4])")
 _RANGE = re.compile(r"(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,8})")
 _NUMBER = re.compile(r"[0-9]{1,5}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9:.]+(?:[Zz]|[+-][0-9:]+))?")
@@ -104,6 +105,24 @@ def word_parser(what: str, words: tuple[str, ...], hint: str | None = None) -> C
         return text
 
     return parse_word
+
+
+def parse_hazard(value: object) -> str:
+    """Take the code of a hazard."""
+    text = parse_text(value)
+    if not _HAZARD.fullmatch(text):
+        message = f"{quoted(text)} is no code of a hazard"
+        raise Wrong(message, "they are H1 to H24")
+    return text
+
+
+def parse_reason(value: object) -> str:
+    """Take a string with something in it that can be read."""
+    text = parse_text(value)
+    if not text.strip():
+        message = "an empty reason"
+        raise Wrong(message, "say why, for whoever reads it next year")
+    return text
 
 
 def parse_note(value: object) -> str:

@@ -263,6 +263,8 @@ _DECLARATION = _Record(
     file=_Text(needed=True),
     line=_Column(_NUMBER, needed=True),
     role=_Text("published", "admitted", "internal", "dialled", "absent", needed=True),
+    service=_Text(),
+    profiles=_Many(_Text(needed=True)),
 )
 
 _CERTIFICATE = _Record(

@@ -50,11 +50,13 @@ def declare(
     interface: str | None = None,
     names: tuple[str, ...] = (),
     network_type: str | None = None,
+    service: str | None = None,
+    profiles: tuple[str, ...] = (),
 ) -> Observation:
     """Make the observation of one number. `address` is None where the file names none: then it is any address.
 
     What is dialled has the number at its peer, whose `address` may be a host's name, or a network. `names` are those of
-    the programs that the file expects to hold it.
+    the programs that the file expects to hold it. `service` and `profiles` are those of `Declaration`.
     """
     anywhere = Endpoint(address or "*", port)
     dialled = role == "dialled"
@@ -75,7 +77,7 @@ def declare(
         network_namespace=None,
         network_type=network_type,
         interface=interface,
-        declaration=Declaration(source.name, line, role),
+        declaration=Declaration(source.name, line, role, service, profiles),
     )
 
 

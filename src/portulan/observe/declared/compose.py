@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from portulan.model import replace
 from portulan.observe.declared import LARGEST_FILE
 from portulan.observe.declared.containers import (
     in_check,
@@ -84,8 +85,10 @@ def _file(text: str, variables: Mapping[str, str]) -> Iterator[Found | Bad]:
         if isinstance(document, Bad):
             yield document
             continue
-        for _, service in document["services"]:
-            yield from _service(service, variables)
+        for name, service in document["services"]:
+            profiles = tuple([expand(word.text, variables) for word in words_of(service["profiles"])])
+            for found in _service(service, variables):
+                yield found if isinstance(found, Bad) else replace(found, service=name.text, profiles=profiles)
 
 
 def _service(service: Node, variables: Mapping[str, str]) -> Iterator[Found | Bad]:

@@ -163,9 +163,12 @@ def _service(item: Node) -> Iterator[Found]:
     spec = item["spec"]
     if spec["type"].text == "ExternalName":
         return
+    name = item["metadata"]["name"].text
     for port in spec["ports"].items:
-        yield from in_service_port(port, role_of_service(spec["type"].text))
-    yield from _number(spec["healthCheckNodePort"], "published")
+        for found in in_service_port(port, role_of_service(spec["type"].text)):
+            yield replace(found, service=name)
+    for found in _number(spec["healthCheckNodePort"], "published"):
+        yield replace(found, service=name)
 
 
 def in_service_port(port: Node, role: Role) -> Iterator[Found]:

@@ -59,6 +59,7 @@ class Found(Value):
     """The ports first to last as a line declares them; `address` None is any, or not known.
 
     `names` are those of the programs that are to hold them, `network_type` is `ipv6` where only that is meant.
+    `service` and `profiles` are those of `Declaration`.
     """
 
     line: int
@@ -69,6 +70,8 @@ class Found(Value):
     address: str | None = None
     names: tuple[str, ...] = ()
     network_type: str | None = None
+    service: str | None = None
+    profiles: tuple[str, ...] = ()
 
     @classmethod
     def at(cls, line: int, place: Place, role: Role, transport: Transport | None = None) -> Found:
@@ -91,11 +94,11 @@ def _each(
         if isinstance(one, Bad):
             yield one
             continue
-        line, first, last, role, transport, address, names, network_type = one
+        line, first, last, role, transport, address, names, network_type, service, profiles = one
         for port in range(first, last + 1):
             yield declare(
                 source, line, port, role, transport=transport, address=address, unit=unit, interface=interface,
-                names=names, network_type=network_type,
+                names=names, network_type=network_type, service=service, profiles=profiles,
             )  # fmt: skip
 
 

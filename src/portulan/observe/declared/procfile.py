@@ -9,6 +9,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from portulan.model import replace
 from portulan.observe.declared import LARGEST_FILE
 from portulan.observe.declared.commands import read_script
 from portulan.observe.declared.places import observations
@@ -40,4 +41,5 @@ def _find(text: str) -> Iterator[Found]:
     for line, row in enumerate(text.split("\n"), 1):
         match = _PROCESS.match(row)
         if match:
-            yield from read_script(match[2], {}, line)
+            for found in read_script(match[2], {}, line):
+                yield replace(found, service=match[1])

@@ -194,7 +194,12 @@ _redirect = _value(
 )
 
 _declaration = _value(
-    Declaration, file=_text, line=_number, role=_one_of("published", "admitted", "internal", "dialled", "absent")
+    Declaration,
+    file=_text,
+    line=_number,
+    role=_one_of("published", "admitted", "internal", "dialled", "absent"),
+    service=_maybe_text,
+    profiles=_many(_text),
 )
 
 _certificate = _value(Certificate, subject=_text, names=_many(_text), not_before=_text, not_after=_text, sha256=_text)
