@@ -121,6 +121,14 @@ def test_one_file(repository: str) -> None:
     assert codes(f"{repository}/compose.yaml") == [code for code in codes(repository) if code != "L1"]
 
 
+def test_a_file_of_another_name(tmp_path: Path) -> None:
+    """A file that no reader knows is an error that says so; with its format it is read."""
+    file = tmp_path / "mine.txt"
+    file.write_text(COMPOSE, "utf-8")
+    assert portulan("lint", str(file)).returncode == 2
+    assert "H15" in codes(str(file), "--from", "compose")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
