@@ -38,13 +38,13 @@ class Report(Value):
     allowed: tuple[tuple[Found, Allowance], ...]
 
 
-def lint_path(path: str, policy: Policy | None = None) -> Report:
-    """Lint a repository, or one file of it. Raises OSError or ReadError where it cannot be read."""
+def lint_path(path: str, policy: Policy | None = None, *, reader: str | None = None) -> Report:
+    """Lint a repository, or a file, whose format may be named. Raises OSError or ReadError where it cannot be read."""
     root = path if Path(path).is_dir() else str(Path(path).parent)
     policy = policy or Policy(str(Path(root, POLICY)), ())
     incomplete: list[Incomplete] = []
     allowances = tuple([Allowance(*one) for one in policy.allowances])
-    linted = lint(_declared(path, incomplete), open_index().entry, allowances)
+    linted = lint(_declared(path, reader, incomplete), open_index().entry, allowances)
     idle = linted.idle if Path(path).is_dir() else ()  # what one file does not need another may
     findings = [_finding(one, root) for one in linted.found]
     findings += [_idle(one, policy.file) for one in idle]
@@ -62,7 +62,7 @@ def find_allowances(path: str, named: str | None = None) -> Policy | None:
     return read_policy(place) if named or Path(place).is_file() else None
 
 
-def _declared(path: str, incomplete: list[Incomplete]) -> Iterator[Declared]:
+def _declared(path: str, named: str | None, incomplete: list[Incomplete]) -> Iterator[Declared]:
     """Yield what files declare, and note at the end what could not be read."""
     refused: list[Origin] = []
 
@@ -73,7 +73,7 @@ def _declared(path: str, incomplete: list[Incomplete]) -> Iterator[Declared]:
         opened = open_declared(Path(path), refuse)
     else:
         source = open_source(path)
-        opened = iter([(source, find_reader(source))])
+        opened = iter([(source, find_reader(source, named))])
     for source, reader in opened:
         reading = Reading([Origin.of(source, reader)])
         for observation in reading:

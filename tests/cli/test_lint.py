@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.door import on_terminal, portulan
+from tests.cli.reports.test_sarif import VALIDATOR
 from tests.test_schemas import check
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ def test_for_code_hosts(repository: str, tmp_path: Path) -> None:
     file = tmp_path / "ports.sarif"
     done = portulan("lint", repository, "--format", "github", "--output", f"sarif={file}")
     assert f"::error file={repository}/compose.yaml,line=5,col=1,title=H15 blocked by browsers::" in done.stdout
-    results = json.loads(file.read_text("utf-8"))["runs"][0]["results"]
+    log = json.loads(file.read_text("utf-8"))
+    assert not list(VALIDATOR.iter_errors(log))
+    results = log["runs"][0]["results"]
     where = [one["locations"][0]["physicalLocation"]["region"]["startLine"] for one in results]
     assert 5 in where
     assert len({one["partialFingerprints"]["portulan/v1"] for one in results}) == len(results)
@@ -116,6 +119,14 @@ def test_one_file(repository: str) -> None:
     """One file can be linted; an allowance that it does not need is not told, since another may need it."""
     allow(repository, '[[lint.allow]]\nport = "1-9"\nreason = "of old"\n')
     assert codes(f"{repository}/compose.yaml") == [code for code in codes(repository) if code != "L1"]
+
+
+def test_a_file_of_another_name(tmp_path: Path) -> None:
+    """A file that no reader knows is an error that says so; with its format it is read."""
+    file = tmp_path / "mine.txt"
+    file.write_text(COMPOSE, "utf-8")
+    assert portulan("lint", str(file)).returncode == 2
+    assert "H15" in codes(str(file), "--from", "compose")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ COLUMNS = ("attention", "code", "title", "port", "transport", "file", "line", "s
 def add_arguments(parser: ArgumentParser) -> None:
     """Say what the verb takes."""
     parser.add_argument("path", nargs="?", default=".", metavar="PATH", help="a folder, or one file; none: this folder")
+    parser.add_argument("--from", dest="reader", metavar="FORMAT", help="that of one file, where it is not told")
     parser.add_argument("--policy", metavar="FILE", help="what is allowed; none: ports.toml in the folder")
     parser.add_argument("--fail-on", choices=FAIL_ON, default="investigate", help="what the exit code 1 stands for")
     parser.add_argument("--format", choices=FORMATS, default="text", metavar="|".join(FORMATS))
@@ -57,7 +58,7 @@ def run(flags: Namespace) -> int:
         if flags.format == "github":
             sys.stdout.writelines(github.render_faults(error))
         raise
-    report = lint_path(flags.path, policy)
+    report = lint_path(flags.path, policy, reader=flags.reader)
     for form, file in flags.output:
         try:
             with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
