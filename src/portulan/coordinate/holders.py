@@ -25,6 +25,13 @@ from portulan.model import Holder
 FIRST_PID_NAMESPACE = 0xEFFFFFFC
 """The inode of the PID namespace that the system starts with (PROC_PID_INIT_INO in the kernel's proc_ns.h)."""
 
+ADDRESSES = (
+    (socket.AF_INET, ""),
+    (socket.AF_INET6, ""),
+    # BSD's kernels let all addresses be bound beside one of them.
+    (socket.AF_INET, "127.0.0.1"),
+    (socket.AF_INET6, "::1"),
+)
 ATTEMPTS = 3
 PAUSE_S = 0.002
 """A look at a port takes some microseconds, in which another one's look finds it taken: a second look tells."""
@@ -102,19 +109,16 @@ def is_bound(port: int) -> bool:
     A port whose connections only linger (TIME_WAIT) is nobody's. What may not be tried counts as bound: a number below
     `ip_unprivileged_port_start`, for most users.
     """
-    return any(
-        _is_taken(family, kind, port)
-        for family in (socket.AF_INET, socket.AF_INET6)
-        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
-    )
+    kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+    return any(_is_taken(family, kind, (address, port)) for family, address in ADDRESSES for kind in kinds)
 
 
-def _is_taken(family: socket.AddressFamily, kind: socket.SocketKind, port: int) -> bool:
+def _is_taken(family: socket.AddressFamily, kind: socket.SocketKind, place: tuple[str, int]) -> bool:
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE_S)
         try:
-            _try(family, kind, port)
+            _try(family, kind, place)
         except OSError as error:
             if error.errno not in {errno.EADDRINUSE, errno.EACCES}:  # as where there is no IPv6
                 return False
@@ -123,7 +127,7 @@ def _is_taken(family: socket.AddressFamily, kind: socket.SocketKind, port: int) 
     return True
 
 
-def _try(family: socket.AddressFamily, kind: socket.SocketKind, port: int) -> None:
+def _try(family: socket.AddressFamily, kind: socket.SocketKind, place: tuple[str, int]) -> None:
     """Bind a port for a moment. Nobody can connect meanwhile, and who binds as servers do is not in the way."""
     with socket.socket(family, kind) as trial:
         if sys.platform == "win32":  # where SO_REUSEADDR would share it with whoever has it
@@ -132,7 +136,7 @@ def _try(family: socket.AddressFamily, kind: socket.SocketKind, port: int) -> No
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        trial.bind(("", port))
+        trial.bind(place)
 
 
 def _time_of(started: int) -> datetime:
