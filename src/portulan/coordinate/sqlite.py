@@ -38,6 +38,8 @@ BUSY_S = 30.0
 """So long a claimant waits for others; sixty-four at once wait a few seconds at most."""
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
+_FORMAT_VERSIONS = slice(18, 20)
+"""Of reading and writing; 2 is with a write-ahead log (https://www.sqlite.org/fileformat.html, section 1.3.3)."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 NETWORKED = frozenset(
@@ -150,6 +152,10 @@ def _make(path: str, *, shared: bool) -> None:
 
 
 def _blank(place: str) -> bytes:
+    """Return the bytes of a ledger without claims, with the write-ahead log on.
+
+    Who turns that on in a file does not wait for others who do.
+    """
     engine = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with engine.begin() as connection:
@@ -157,9 +163,11 @@ def _blank(place: str) -> bytes:
             connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
         with engine.connect() as connection:
             database: Any = connection.connection.driver_connection
-            return bytes(database.serialize())
+            content = bytearray(database.serialize())
     finally:
         engine.dispose()
+    content[_FORMAT_VERSIONS] = b"\x02\x02"
+    return bytes(content)
 
 
 def _check_file(path: str, *, shared: bool) -> None:
