@@ -52,7 +52,7 @@ def main(place: str, processes: int, first: int, count: int, *, hold: bool) -> N
             try:
                 claim_share(place, shares, mine, hold=hold)
                 os._exit(0)
-            except BaseException:  # whatever it is, the test must not wait for the others
+            except BaseException:  # noqa: BLE001  # whatever it is, the test must not wait for the others
                 traceback.print_exc()
                 os.killpg(0, signal.SIGKILL)
         pids.append(pid)
