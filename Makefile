@@ -12,7 +12,7 @@ CHECKED := src tests bench hatch_build.py
 
 # Folders count too: their time changes when a file goes. Built and compiled files are results, not sources.
 SOURCES := pyproject.toml README.md LICENSE NOTICE $(wildcard hatch_build.py) \
-  $(shell find src ! -path '*__pycache__*' ! -name 'registry.idx*' ! -name 'search.sqlite*')
+  $(shell find src docs/rules ! -path '*__pycache__*' ! -name 'registry.idx*' ! -name 'search.sqlite*')
 
 .PHONY: help run test test-full lint types bench clean
 .DEFAULT_GOAL := help

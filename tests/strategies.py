@@ -1,6 +1,7 @@
 """One hypothesis strategy per core type: any value of it that the rest of the code must be able to take.
 
-Texts may hold anything that Unicode has but surrogates and the separators of the index, hostile characters included.
+Texts may hold anything that Unicode has but surrogates and the separators of the index, hostile characters included;
+those of a check may hold these too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from portulan.judge.findings import Check, Finding, Location
+from portulan.judge.policy import Policy, Rule, Tag
+from portulan.judge.rules import FINDINGS, NOTES, RULES, SEVERITY
 from portulan.model import (
     PORTS,
     TRANSPORTS,
@@ -20,16 +24,21 @@ from portulan.model import (
     Declaration,
     Endpoint,
     Entry,
+    Evidence,
     Executable,
     Grade,
     Identification,
+    Incomplete,
     KnownUse,
+    Note,
     Observation,
     PortRange,
     Process,
     Redirect,
     Tls,
     TransportEntry,
+    Verdict,
+    replace,
     tier_of,
 )
 
@@ -171,7 +180,7 @@ declarations: SearchStrategy[Declaration] = st.builds(
     Declaration,
     file=texts,
     line=st.integers(1, 10_000),
-    role=st.sampled_from(["published", "internal", "dialled"]),
+    role=st.sampled_from(["published", "admitted", "internal", "dialled", "absent"]),
 )
 
 counts = st.integers(0, 2**40)
@@ -206,6 +215,7 @@ identifications: SearchStrategy[Identification] = st.builds(
     cost=st.none() | st.builds(Cost, connections=counts, bytes_sent=counts, bytes_received=counts, duration_ms=counts),
     transcript=maybe_texts,
     service_names=st.lists(texts, max_size=2).map(tuple),
+    authentication=st.sampled_from([None, "none", "required"]),
 )
 
 
@@ -255,4 +265,148 @@ def observations(draw: st.DrawFn) -> Observation:
         redirect=draw(st.none() | redirects) if direction == "listen" else None,
         declaration=draw(declarations) if perspective == "declared" else None,
         identification=draw(st.none() | identifications),
+    )
+
+
+# --------------------------------------------------------------------------------------------- the policy and a check
+
+NASTY = (
+    "\x1b[2J\x1b]0;owned\x07",
+    "a\r\n::error::b\n\x85\u2028c\td",
+    "<script>alert(1)</script>]]><!-- &amp; &#0;",
+    "| cell | `code` | @everyone #1 [x](http://example.org) **b** \\",
+    "%0A%0D::stop-commands::x,y:z",
+    '"quoted", {0} {label="x"} \\n',
+    "\u202eevil\u2066\u200b\ufeff\ufffe",
+    "\udc80 \ud800 lone",
+    "=1+1 'x'=1;2|perf=3",
+    "/opt/" + "very-long/" * 1_000 + "daemon",
+    "C:\\Program Files\\x y\\d.exe",
+    "caf\xe9 \U0001f600 \x00 \x7f",
+)
+"""What somebody may call a process or a file, to harm whoever reads of it."""
+
+hostile_texts = st.sampled_from(NASTY) | st.text(st.characters(), min_size=1, max_size=20)
+"""Any text that is there, with surrogates and control characters."""
+
+_hostile = st.none() | hostile_texts
+_patterns = st.lists(hostile_texts, max_size=2).map(tuple)
+places = st.integers(1, 10_000)
+
+rules: SearchStrategy[Rule] = st.builds(
+    Rule,
+    effect=st.sampled_from(["expect", "allow", "forbid"]),
+    port=st.lists(port_ranges, max_size=3).map(tuple),
+    transport=st.lists(transports, max_size=2, unique=True).map(tuple),
+    direction=st.sampled_from(["listen", "connect"]),
+    address=_patterns,
+    peer=_patterns,
+    executable=_patterns,
+    script=_patterns,
+    name=_patterns,
+    package=_patterns,
+    unit=_patterns,
+    image=_patterns,
+    user=_patterns,
+    protocol=_patterns,
+    note=st.lists(st.sampled_from(sorted(NOTES)), max_size=2).map(tuple),
+    host=_patterns,
+    tag=_patterns,
+    reason=_hostile,
+    owner=_hostile,
+    expires=st.none() | times,
+    citation=_hostile,
+    line=places,
+    column=places,
+)
+
+policies: SearchStrategy[Policy] = st.builds(
+    Policy,
+    file=st.sampled_from(["ports.toml", "/etc/portulan/ports.toml", "./conf/my ports.toml"]) | hostile_texts,
+    rules=st.lists(rules, max_size=3).map(tuple),
+    tags=st.lists(st.builds(Tag, name=texts, hosts=_patterns), max_size=2).map(tuple),
+    connections=st.sampled_from(["judged", "listed"]),
+)
+
+attentions = st.sampled_from(sorted(SEVERITY))
+
+evidence: SearchStrategy[Evidence] = st.builds(
+    Evidence,
+    kind=st.sampled_from(["registry", "use", "process", "probe", "policy", "claim", "history"]),
+    statement=hostile_texts,
+    source=hostile_texts,
+    weight=st.sampled_from(["decides", "supports", "contradicts", "context"]),
+)
+
+notes: SearchStrategy[Note] = st.builds(
+    Note, rule=st.sampled_from(sorted(NOTES)), statement=hostile_texts, source=hostile_texts
+)
+
+
+@st.composite
+def verdicts(draw: st.DrawFn) -> Verdict:
+    """Draw a verdict on a socket whose processes, unit and container are called whatever somebody likes."""
+    subject = draw(observations())
+    owners = [
+        replace(process, name=draw(_hostile), executable=draw(_hostile), user=draw(_hostile), command_line=None)
+        for process in subject.processes
+    ]
+    subject = replace(
+        subject,
+        processes=tuple(owners),
+        unit=draw(_hostile),
+        container_name=draw(_hostile),
+        interface=draw(_hostile),
+        socket_user=draw(_hostile),
+    )
+    return Verdict(
+        subject,
+        judgement=draw(st.sampled_from(["expected", "forbidden", "registered", "elsewhere", "unexplained", "unknown"])),
+        squats_on=draw(_hostile),
+        attention=draw(attentions),
+        rule=draw(st.sampled_from(sorted(RULES))),
+        because=tuple(draw(st.lists(evidence, min_size=1, max_size=3))),
+        advice=draw(_hostile),
+        notes=tuple(draw(st.lists(notes, max_size=2))),
+    )
+
+
+@st.composite
+def findings(draw: st.DrawFn, policy: Policy) -> Finding:
+    """Draw a finding about a rule of a policy, or about none; of a socket, or of what is missing."""
+    expected = draw(st.sampled_from((None, *policy.rules)))
+    verdict = draw(st.none() | verdicts())
+    line, column = (expected.line, expected.column) if expected else (1, 1)
+    return Finding(
+        rule=draw(st.sampled_from([*sorted(FINDINGS), *sorted(RULES)])),
+        fingerprint=draw(st.text("0123456789abcdef", min_size=32, max_size=32).map("v1:{}".format)),
+        title=draw(hostile_texts),
+        attention=draw(attentions),
+        location=Location(policy.file, line, column),
+        port=draw(st.none() | ports),
+        transport=draw(st.none() | transports),
+        expected=expected,
+        verdict=verdict,
+        direction=draw(st.sampled_from(["listen", "connect"])),
+        host=draw(_hostile),
+        statement=draw(hostile_texts),
+        advice=draw(_hostile),
+        count=draw(st.integers(1, 1_000)) if verdict else 0,
+    )
+
+
+incompletes: SearchStrategy[Incomplete] = st.builds(Incomplete, what=hostile_texts, why=hostile_texts, hint=texts)
+
+
+@st.composite
+def checks(draw: st.DrawFn) -> Check:
+    """Draw what came of a check."""
+    policy = draw(policies)
+    return Check(
+        policy=policy,
+        judged=draw(counts),
+        hosts=tuple(draw(st.lists(_hostile, max_size=3, unique=True))),
+        findings=tuple(draw(st.lists(findings(policy), max_size=4))),
+        incomplete=tuple(draw(st.lists(incompletes, max_size=2))),
+        asked=draw(st.booleans()),
     )

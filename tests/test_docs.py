@@ -12,16 +12,23 @@ from pathlib import Path
 import pytest
 
 from portulan.cli.verbs import HELP
-from portulan.judge.rules import NOTES, RULES
+from portulan.judge.rules import FINDINGS, NOTES, RULES
 from tests.test_layers import MAY_IMPORT
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = ROOT / "docs" / "decisions"
 RULE_PAGES = ROOT / "docs" / "rules"
 DOCUMENTS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")})
-FRAME = [ROOT / name for name in ("Makefile", "constraints.txt", "pyproject.toml", "NOTICE", ".ci/run")]
+FRAME = [
+    ROOT / name
+    for name in (
+        *("Makefile", "constraints.txt", "pyproject.toml", "NOTICE", ".ci/run"),
+        *("action.yml", ".pre-commit-hooks.yaml"),
+    )
+]
 
 HEADINGS = ["What it finds", "Why it matters", "Example", "What to do", "References"]
+HEADINGS_OF_NOTES = [*HEADINGS[:-1], "Known false alarms", HEADINGS[-1]]
 EXIT_CODES = ["0", "1", "2", "3", "130"]
 
 
@@ -48,23 +55,36 @@ def pinned() -> dict[str, str]:
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
 
-@pytest.mark.parametrize("code", sorted({**RULES, **NOTES}))
+@pytest.mark.parametrize("code", sorted({**RULES, **FINDINGS, **NOTES}))
 def test_a_rule_has_its_page(code: str) -> None:
-    """Each rule has a page in one anatomy that names the rule's code and name and, of a verdict, what it says."""
+    """Each rule has a page in one anatomy: its code and name, what kind it is and says; of a note the false alarms."""
     page = (RULE_PAGES / f"{code}.md").read_text("utf-8")
-    name = RULES[code][0] if code in RULES else NOTES[code][0]
+    name = {**RULES, **FINDINGS, **NOTES}[code][0]
     assert page.startswith(f"# {code}: {name}\n")
-    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
+    headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    kind = page.splitlines()[2]
     if code in RULES:
         _, judgement, attention = RULES[code]
-        assert f"Judgement: `{judgement}`. Attention: `{attention}`." in page
+        assert kind == f"Judgement: `{judgement}`. Attention: `{attention}`."
+        assert headings == HEADINGS
+    elif code in FINDINGS:
+        assert kind == f"A finding of `portulan check`. Attention: `{FINDINGS[code][2]}`."
+        assert headings == HEADINGS
+    else:
+        assert kind.startswith("A note: it decides nothing")
+        assert headings == HEADINGS_OF_NOTES
 
 
 def test_every_code_in_the_judge_is_a_rule_with_a_page() -> None:
-    """No code is written in the judge that the table of rules, and so the documents, do not have."""
+    """No code is written in the judge that the three tables do not have; each has a page, and a row of the index."""
     used = set(re.findall(r"\bPT\d{3}\b", text_of(sorted((ROOT / "src" / "portulan" / "judge").glob("*.py")))))
     pages = {path.stem for path in RULE_PAGES.glob("PT*.md")}
-    assert used == pages == set(RULES) | set(NOTES)
+    assert used == pages == {**RULES, **FINDINGS, **NOTES}.keys()
+    assert len(pages) == len(RULES) + len(FINDINGS) + len(NOTES)
+    index = (RULE_PAGES / "README.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| \[(PT\d{3})\]\(PT\d{3}\.md\) \| ([a-z0-9-]+) \|", index, re.MULTILINE))
+    assert rows == {code: row[0] for code, row in {**RULES, **FINDINGS, **NOTES}.items()}
+    assert len(set(rows.values())) == len(rows)
 
 
 def test_every_verb_and_option_is_in_the_readme() -> None:

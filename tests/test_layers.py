@@ -35,6 +35,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judging": GROUND | {"registry", "judge"},
     # what changes, joined with the map
     "watched": GROUND | ROOMS - {"census"} | {"answer", "judging"},
+    # a policy, joined with the map and this machine
+    "checked": GROUND | {"observe", "judge", "answer"},
+    # a verdict as a chain of reasons
+    "explained": GROUND | {"registry", "judge", "answer", "judging", "rulebook"},
     # what answers, joined with the map
     "probed": GROUND | ROOMS - {"census"},
     # what a scan finds, joined with the map and this machine
@@ -44,13 +48,29 @@ MAY_IMPORT: dict[str, set[str]] = {
     # what an answer reads like: as JSON, and as one sentence
     "document": GROUND,
     "sentence": GROUND | {"judge"},
+    # what the rules mean: their pages
+    "rulebook": GROUND | {"judge"},
     # strangers to one another
     "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
     "cli": GROUND
     | ROOMS
-    | {"answer", "judging", "document", "sentence", "watched", "probed", "scanned", "whom", "atlas", ""},
+    | {
+        "answer",
+        "judging",
+        "document",
+        "sentence",
+        "watched",
+        "probed",
+        "scanned",
+        "checked",
+        "explained",
+        "whom",
+        "rulebook",
+        "atlas",
+    }
+    | {""},
     # import portulan: names that are fetched when they are asked for
-    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed"},
+    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed", "checked"},
     "__main__": {"cli"},
 }
 """By room, or module directly under `portulan`; the empty name is `portulan/__init__.py`. A room may import itself."""

@@ -6,6 +6,7 @@ import ast
 import json
 import socket
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,13 +16,17 @@ from referencing import Registry, Resource
 from portulan import model
 from portulan.answer import lookup
 from portulan.document import port_document
+from portulan.judge import findings, policy
+from portulan.judge.drift import Change, Drift
+from portulan.judge.sightings import ASPECTS
 from portulan.scanned import Counted
 from tests.cli.door import CODES, portulan
+from tests.cli.test_diff import compared
 from tests.identify.servers import saying, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from types import ModuleType
 
 SCHEMAS: dict[str, Any] = {
     file.name: json.loads(file.read_text("utf-8"))
@@ -49,6 +54,8 @@ NOUNS = {
     "tls": model.Tls,
     "verdict": model.Verdict,
 }
+
+NOUNS_OF_A_CHECK = {"finding": findings.Finding, "location": findings.Location, "rule": policy.Rule}
 
 ENUMERATIONS = {
     ("port_answer", "tier"): "Tier",
@@ -136,7 +143,12 @@ def objects_of(schema: object, path: str) -> Iterator[tuple[str, dict[str, Any]]
             yield from objects_of(value, path)
 
 
-OBJECTS = [found for name, schema in sorted(SCHEMAS.items()) for found in objects_of(schema, name)]
+WRITTEN = {"policy-1.json"}
+"""Schemas of what people write: keys may be left out, and unknown ones are refused; tests/judge has their tests."""
+
+OBJECTS = [
+    found for name, schema in sorted(SCHEMAS.items()) if name not in WRITTEN for found in objects_of(schema, name)
+]
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
@@ -169,10 +181,21 @@ def test_the_schema_has_the_fields_of_the_model(noun: str) -> None:
     assert list(SCHEMAS["lookup-1.json"]["$defs"][noun]["properties"]) == list(NOUNS[noun]._fields)
 
 
-def literals() -> dict[str, list[str]]:
-    """Return the closed enumerations of the model, as a type checker sees them."""
+@pytest.mark.parametrize("noun", sorted(NOUNS_OF_A_CHECK))
+def test_the_schema_of_a_check_has_the_fields_of_its_nouns(noun: str) -> None:
+    """Every field of what a check finds is a key; a line's document has its name and then the fields of a finding."""
+    properties = SCHEMAS["check-1.json"]["$defs"][noun]["properties"]
+    assert list(properties) == list(NOUNS_OF_A_CHECK[noun]._fields)
+    assert list(SCHEMAS["finding-1.json"]["properties"]) == ["schema", *findings.Finding._fields]
+    assert SCHEMAS["check-1.json"]["$defs"]["rule"]["properties"]["effect"]["enum"] == literals(policy)["Effect"]
+    for key, name in (("attention", "Attention"), ("direction", "Direction")):
+        assert SCHEMAS["check-1.json"]["$defs"]["finding"]["properties"][key]["enum"] == literals()[name]
+
+
+def literals(module: ModuleType = model) -> dict[str, list[str]]:
+    """Return the closed enumerations of the model or another module, as a type checker sees them."""
     found = {}
-    for node in ast.walk(ast.parse((files("portulan") / "model.py").read_text("utf-8"))):
+    for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text("utf-8"))):
         match node:
             case ast.Assign(
                 targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name(id="Literal"), slice=values)
@@ -194,6 +217,16 @@ def test_the_schema_has_the_enumerations_of_the_model(where: tuple[str, str], na
     noun, key = where
     listed = SCHEMAS["lookup-1.json"]["$defs"][noun]["properties"][key]["enum"]
     assert [member for member in listed if member is not None] == literals()[name]
+
+
+def test_the_schema_of_a_drift_has_the_fields_of_its_values() -> None:
+    """A difference has its fields and then what is made of it; what can change are the aspects that are compared."""
+    fields = [*Drift._fields, "verdict", "attention", "rule"]
+    assert list(SCHEMAS["diff-1.json"]["$defs"]["drift"]["properties"]) == fields
+    assert list(SCHEMAS["drift-1.json"]["properties"]) == ["schema", *fields]
+    change = SCHEMAS["diff-1.json"]["$defs"]["change"]["properties"]
+    assert list(change) == list(Change._fields)
+    assert change["what"]["enum"] == list(ASPECTS)
 
 
 def test_a_wrong_document_is_noticed() -> None:
@@ -436,6 +469,26 @@ def test_what_answers_is_what_its_schema_says() -> None:
     defined = SCHEMAS["identify-1.json"]["$defs"]
     assert list(defined["answer"]["properties"]) == [*model.Identification._fields, "address"]
     assert list(defined["line"]["properties"]) == ["schema", *model.Identification._fields, "address"]
+
+
+def test_a_difference_is_what_its_schema_says(held_port: int, tmp_path: Path) -> None:
+    """`diff` prints its document as JSON, and a document a difference as JSON Lines: of sockets and of recordings."""
+    recording, lines_of, nothing = tmp_path / "history.sqlite", tmp_path / "seen.jsonl", tmp_path / "nothing.json"
+    assert (
+        portulan("watch", str(held_port), "--present", "--record", str(recording), "--for", "0.1").returncode in CODES
+    )
+    lines_of.write_text(portulan(str(held_port), "--format", "jsonl").stdout, encoding="utf-8")
+    nothing.write_text('{"schema": "portulan.list/1", "verdicts": []}', encoding="ascii")
+    kinds = set()
+    for one, other in ((nothing, lines_of), (lines_of, nothing), (nothing, recording), (recording, nothing)):
+        document = json.loads(compared(one, other, "--connections", "--format", "json").stdout)
+        check("diff-1.json", document)
+        found = compared(one, other, "--connections", "--format", "jsonl").stdout.splitlines()
+        assert len(found) == len(document["drifts"]) == 2
+        for line in found:
+            check("drift-1.json", json.loads(line))
+            kinds.add((json.loads(line)["drift"], json.loads(line)["direction"]))
+    assert kinds == {(kind, direction) for kind in ("appeared", "gone") for direction in ("listen", "connect")}
 
 
 def test_a_scan_is_what_its_schema_says(held_port: int) -> None:

@@ -30,6 +30,7 @@ SHIPPED = [
     "registry/search.sqlite",
     "registry/data/known-uses.csv",
     "registry/data/executables.csv",
+    "rulebook/PT101.md",
     "schemas/event-1.json",
     "schemas/lookup-1.json",
 ]

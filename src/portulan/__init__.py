@@ -12,6 +12,8 @@
     portulan.who(2528)                        # the sockets alone
     for verdict in portulan.machine(): ...    # every listening port here
     with portulan.watch() as watched: ...     # what appears, vanishes and changes its holder
+    policy = portulan.read_policy("ports.toml")
+    for finding in portulan.check_machine(policy).findings: ...   # what is otherwise than expected
     portulan.search("voip mail")              # over names, descriptions and known uses
 
 Values are immutable and typed; errors descend from `PortulanError`. Names are loaded when they are first used.
@@ -22,16 +24,20 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.answer import Answer, Machine, NameAnswer, ask, lookup, machine, who
+    from portulan.checked import check_machine, read_policy
     from portulan.errors import (
         NotFound,
         NotPermitted,
         NotSupported,
         ObserveError,
+        PolicyError,
         PortulanError,
         RecordingError,
         RegistryError,
         UsageError,
     )
+    from portulan.judge.findings import Check, Finding
+    from portulan.judge.policy import Policy, Rule
     from portulan.model import (
         Assignment,
         Citation,
@@ -68,16 +74,20 @@ _HOMES = {
         "machine",
         "who",
     ),
+    "portulan.checked": ("check_machine", "read_policy"),
     "portulan.errors": (
         "NotFound",
         "NotPermitted",
         "NotSupported",
         "ObserveError",
+        "PolicyError",
         "PortulanError",
         "RecordingError",
         "RegistryError",
         "UsageError",
     ),
+    "portulan.judge.findings": ("Check", "Finding"),
+    "portulan.judge.policy": ("Policy", "Rule"),
     "portulan.model": (
         "Assignment",
         "Citation",
@@ -106,6 +116,7 @@ _HOMES = {
 __all__ = [
     "Answer",
     "Assignment",
+    "Check",
     "Citation",
     "Endpoint",
     "Entry",
@@ -113,6 +124,7 @@ __all__ = [
     "Event",
     "Evidence",
     "Executable",
+    "Finding",
     "Grade",
     "Hit",
     "Identification",
@@ -126,20 +138,25 @@ __all__ = [
     "Note",
     "Observation",
     "ObserveError",
+    "Policy",
+    "PolicyError",
     "PortRange",
     "PortulanError",
     "Process",
     "RecordingError",
     "Redirect",
     "RegistryError",
+    "Rule",
     "TransportEntry",
     "UsageError",
     "Verdict",
     "Watched",
     "__version__",
     "ask",
+    "check_machine",
     "lookup",
     "machine",
+    "read_policy",
     "search",
     "watch",
     "who",

@@ -6,19 +6,22 @@ Each room is imported only when a question needs it, because start-up is part of
 from __future__ import annotations
 
 import sys
+from itertools import starmap
 
 from portulan.errors import NotFound, NotSupported, RecordingError, UsageError
 from portulan.model import PORTS, TRANSPORTS, Incomplete, Value, replace, tier_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from portulan.judge.matching import Rulebook
     from portulan.judging import Glance
     from portulan.model import Assignment, Entry, Episode, Observation, Tier, Transport, Verdict
     from portulan.observe import Survey
     from portulan.observe.readers import Reading
     from portulan.observe.redirects import Rules
+    from portulan.probed import Probed
     from portulan.registry.index import Index
 
 
@@ -64,6 +67,7 @@ def ask(
     history: str | None = None,
     most_episodes: int | None = None,
     probe: bool = False,
+    policy: Rulebook | None = None,
     **options: bool,
 ) -> Answer | NameAnswer:
     """Answer a port number (`2528`, `2528/tcp`) or a service name (`ssh`, `ncr_ccl`).
@@ -71,7 +75,8 @@ def ask(
     `map_wanted` without `territory` is the map alone, `territory` without `map_wanted` the sockets alone; both together
     give the verdicts too. `history` is the recording to ask beside the territory, instead of the one that is there
     (`observe.find_recording`); `most_episodes` is how many of it are told for a port, the most recent, all where it is
-    None. `probe` asks the listeners here what they speak, for the verdicts to weigh. Options go to `observe.survey`.
+    None. `probe` asks the listeners here what they speak, for the verdicts to weigh; `policy` has the
+    last word on them. Options go to `observe.survey`.
     Raises UsageError for what cannot be a port or name, NotFound for a name that nobody registered, and RecordingError
     for a `history` that is none.
     """
@@ -81,12 +86,32 @@ def ask(
     rules = _rules() if map_wanted and territory else None  # who asks for sockets alone wants no programs started
     if port is not None:
         return _answer(
-            query, port, transport, map_wanted, territory, with_command_lines, rules, recording, options, probe=probe
+            query,
+            port,
+            transport,
+            map_wanted,
+            territory,
+            with_command_lines,
+            rules,
+            recording,
+            options,
+            probe=probe,
+            policy=policy,
         )
     numbers = sorted({n for a in services if a.ports for n in range(a.ports.first, a.ports.last + 1)})
     results = [
         _answer(
-            query, number, transport, map_wanted, territory, with_command_lines, rules, recording, options, probe=probe
+            query,
+            number,
+            transport,
+            map_wanted,
+            territory,
+            with_command_lines,
+            rules,
+            recording,
+            options,
+            probe=probe,
+            policy=policy,
         )
         for number in numbers
     ]
@@ -102,7 +127,9 @@ def who(
     query: str | int, *, with_command_lines: bool = False, history: str | None = None, **options: bool
 ) -> Answer | NameAnswer:
     """Answer from the territory alone: `Answer.observations`; errors as in `ask`."""
-    return ask(str(query), map_wanted=False, with_command_lines=with_command_lines, history=history, **options)
+    return ask(
+        str(query), map_wanted=False, with_command_lines=with_command_lines, history=history, policy=None, **options
+    )
 
 
 def resolve(query: str) -> tuple[int | None, Transport | None, tuple[Assignment, ...]]:
@@ -142,7 +169,7 @@ class Territory:
     Iterate to get the observations; `incomplete` is final once that has ended.
     """
 
-    def __init__(self, survey: Survey | Reading) -> None:
+    def __init__(self, survey: Survey | Reading | Probed) -> None:
         """Take a survey."""
         self._survey = survey
 
@@ -159,27 +186,49 @@ class Territory:
 class Machine(Territory):
     """The sockets of this machine, judged one by one as they are read.
 
-    Iterate to get the verdicts; `incomplete` is final once that has ended.
+    Iterate to get the verdicts; `incomplete` is final once that has ended. `ordered` tells that the sockets come by
+    port, as those of a survey do: then a verdict knows who else holds the port.
     """
 
-    def __init__(self, survey: Survey | Reading, index: Index, *, with_command_lines: bool) -> None:
+    def __init__(
+        self,
+        survey: Survey | Reading | Probed,
+        index: Index,
+        *,
+        with_command_lines: bool,
+        ordered: bool = False,
+        policy: Rulebook | None = None,
+    ) -> None:
         """Join a survey with the map."""
         from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
 
         super().__init__(survey)
-        self._judge = Judging(index, Veil(with_command_lines=with_command_lines))
+        self.judge = Judging(index, Veil(with_command_lines=with_command_lines))
+        self._ordered = ordered
+        self._policy = policy
         self.snapshot = index.snapshot
 
     def __iter__(self) -> Iterator[Verdict]:  # type: ignore[override]  # judged, an observation is a verdict
         """Judge each socket."""
-        return map(self._judge, self._survey)
+        verdicts = starmap(self.judge, self.in_company()) if self._ordered else map(self.judge, self._survey)
+        return verdicts if self._policy is None else map(self._policy.judge, verdicts)
+
+    def observations(self) -> Iterator[Observation]:
+        """See each socket as it is, command lines and all: for those who choose what to `judge`."""
+        return iter(self._survey)
+
+    def in_company(self) -> Iterator[tuple[Observation, frozenset[str]]]:
+        """See each socket with the programs of all that hold its port, which `judge` takes too, where that is known."""
+        from portulan.judge.sharing import NOBODY, in_company  # noqa: PLC0415  # as above
+
+        return in_company(self._survey) if self._ordered else ((seen, NOBODY) for seen in self._survey)
 
     def glances(self) -> Iterator[Glance]:
         """Judge each socket in short, as a table has it: without the evidence, advice and notes that it does not show.
 
         To judge 2,500 sockets of 300 services so takes 20 ms instead of 34.
         """
-        return map(self._judge.glance, self._survey)
+        return map(self.judge.glance, self._survey) if self._policy is None else map(self.judge.glance_at, self)
 
 
 def machine(
@@ -189,17 +238,32 @@ def machine(
     all_owners: bool = False,
     everywhere: bool = True,
     with_command_lines: bool = False,
+    scripts: bool = False,
+    probe: bool = False,
+    policy: Rulebook | None = None,
 ) -> Machine:
     """Judge what holds ports on this machine, and with `connections` what dials elsewhere.
 
-    All network namespaces are looked into, or with `everywhere` false only that of this process.
+    All network namespaces are looked into, or with `everywhere` false only that of this process. `scripts` are those
+    that interpreters were told to run; `probe` asks the listeners what they speak; `policy` has the last
+    word on the verdicts.
     """
     from portulan.observe import survey  # noqa: PLC0415  # rooms are imported when a question needs them
 
     seen = survey(
-        connections=connections, accepted=accepted, all_owners=all_owners, everywhere=everywhere, provenance=True
-    )
-    return Machine(seen.with_rules(_rules()), open_map(), with_command_lines=with_command_lines)
+        connections=connections,
+        accepted=accepted,
+        all_owners=all_owners,
+        everywhere=everywhere,
+        provenance=True,
+        scripts=scripts,
+    ).with_rules(_rules())
+    if not probe:
+        return Machine(seen, open_map(), with_command_lines=with_command_lines, ordered=True, policy=policy)
+    from portulan.probed import Probed  # noqa: PLC0415  # as above
+
+    asked = Probed(seen, open_map())
+    return Machine(asked, open_map(), with_command_lines=with_command_lines, ordered=True, policy=policy)
 
 
 def imported(reading: Reading) -> Machine:
@@ -232,6 +296,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     options: dict[str, bool],
     *,
     probe: bool,
+    policy: Rulebook | None,
 ) -> Answer:
     """Ask the rooms about one number."""
     entry: Entry | None = None
@@ -263,9 +328,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
 
             found = probe_listeners(found, open_map())
         if map_wanted:
-            from portulan.judging import Judging, Veil  # noqa: PLC0415  # as above
-
-            verdicts = tuple(map(Judging(open_map(), Veil(with_command_lines=with_command_lines)), found))
+            verdicts = tuple(_judge(found, policy, with_command_lines=with_command_lines))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
         if transport == "dccp" and sys.platform == "linux":  # others have none
@@ -276,6 +339,19 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
         episodes, recorded, unread = _recorded(*recording, port, transport)
         incomplete += unread
     return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete, episodes, recorded)
+
+
+def _judge(found: Sequence[Observation], policy: Rulebook | None, *, with_command_lines: bool) -> Iterator[Verdict]:
+    """Judge the sockets of a number, each with the programs of all that hold it."""
+    from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
+
+    judge = Judging(open_map(), Veil(with_command_lines=with_command_lines))
+    verdicts: Iterator[Verdict] = map(judge, found)
+    if len(found) > 1:
+        from portulan.judge.sharing import in_company  # noqa: PLC0415  # as above
+
+        verdicts = starmap(judge, in_company(found))
+    return verdicts if policy is None else map(policy.judge, verdicts)
 
 
 def _recorded(

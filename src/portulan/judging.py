@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from portulan.judge.program import Namesakes
-from portulan.judge.weigh import assess, likeness, number_of, pronounce, rule_on
+from portulan.judge.weigh import Ruling, assess, decisive, likeness, likeness_of_rule, number_of, pronounce, rule_on
 from portulan.model import Observation, TransportEntry, Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from portulan.judge.weigh import Ruling, Weighed
+    from collections.abc import Mapping
+
+    from portulan.judge.weigh import Weighed
     from portulan.model import Entry, Executable, Process, Verdict
     from portulan.registry.index import Index
 
@@ -84,22 +86,22 @@ class Judging:
             entry = self._entries[number] = self._index.entry(number)
         return entry
 
-    def __call__(self, observation: Observation) -> Verdict:
-        """Judge one socket."""
+    def __call__(self, observation: Observation, company: frozenset[str] = frozenset()) -> Verdict:
+        """Judge one socket; `company` as for `judge`."""
         entry = self.entry_of(observation)
-        alike = likeness(entry, observation)
+        alike = likeness(entry, observation, company)
         weighed, _ = self._weighed.get(alike) or (None, ())
         if weighed is None:
             if len(self._weighed) >= KEPT:
                 self._forget()
-            weighed = assess(entry, self._look_up(observation), observation, observation.identification)
+            weighed = assess(entry, self._look_up(observation), observation, observation.identification, company)
             self._weighed[alike] = weighed, observation.processes
         return pronounce(weighed, entry, self._veil.over(observation))
 
     def glance(self, observation: Observation) -> Glance:
         """Judge one socket in short."""
         entry = self.entry_of(observation)
-        alike = likeness(entry, observation)
+        alike = likeness_of_rule(entry, observation)
         ruling, _ = self._ruled.get(alike) or (None, ())
         if ruling is None:
             if len(self._ruled) >= KEPT:
@@ -107,6 +109,12 @@ class Judging:
             ruling = rule_on(entry, self._look_up(observation), observation, observation.identification)
             self._ruled[alike] = ruling, observation.processes
         return Glance.of((observation, entry.on(observation.transport), ruling))
+
+    def glance_at(self, verdict: Verdict) -> Glance:
+        """Return the short of a verdict, whoever made it."""
+        subject = verdict.subject
+        ruling = Ruling(verdict.rule, verdict.judgement, verdict.attention, decisive(verdict.because))
+        return Glance(subject, self.entry_of(subject).on(subject.transport), ruling)
 
     def _forget(self) -> None:
         """Begin anew: what was weighed is known by the identity of processes, so both go together."""
@@ -135,3 +143,7 @@ class Judging:
         return self._index.executables_of_unit(service) or self._index.executables_of_unit(
             service.replace("@.service", ".service")
         )
+
+    def catalogue_of(self, observation: Observation) -> Mapping[str, Namesakes]:
+        """Return the catalogue with all that it has on the programs and the unit behind a socket."""
+        return self._look_up(observation)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     ProcessesMissing = Literal[
         "not permitted", "other namespace", "no process holds it", "closed before it could be read", "not recorded"
     ]
-    Role = Literal["published", "internal", "dialled"]
+    Role = Literal["published", "admitted", "internal", "dialled", "absent"]
     Redirector = Literal["nftables", "iptables", "ipvs", "docker-proxy"]
     EvidenceKind = Literal["registry", "use", "process", "probe", "policy", "claim", "history"]
     Weight = Literal["decides", "supports", "contradicts", "context"]
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         "expected", "forbidden", "registered", "known-unofficial", "elsewhere", "unexplained", "unknown"
     ]
     Attention = Literal["ok", "look", "investigate"]
+    Authentication = Literal["none", "required"]
     Scope = Literal["user", "machine", "team"]
     EventKind = Literal["present", "appeared", "vanished", "changed", "closed"]
 
@@ -305,7 +306,7 @@ class Endpoint(Value):
 
 
 class Process(Value):
-    """A process that holds a socket. What could not be read is None.
+    """A process that holds a socket. What could not be read is None; of a program that a file names, `pid` is 0.
 
     `executable` is the running file (the target of /proc/PID/exe); `executable_status` tells whether that file is still
     there (`unseen`: that cannot be seen from here, as where somebody has mounts of his own);
@@ -354,8 +355,10 @@ class Redirect(Value):
 class Declaration(Value):
     """Where a file declares a port (`line` counts from 1), and for whom.
 
-    role: others can reach what is `published`; what is `internal` stays within a container, a pod or a cluster; what is
-    `dialled` is somebody else's port, which the declaring side connects to.
+    role: others can reach what is `published`; a packet filter lets in what is `admitted`, whoever may hold it; what is
+    `internal` stays within a container, a pod or a cluster; what is `dialled` is somebody else's port, which the
+    declaring side connects to; what is `absent` the file says that nothing may hold (where there are `processes`, that
+    nothing by their names may).
     """
 
     file: str
@@ -460,7 +463,9 @@ class Cost(Value):
 class Identification(Value):
     """What really answers on a port.
 
-    `service_names` are the IANA names under which that protocol is registered.
+    `service_names` are the IANA names under which that protocol is registered. `authentication` tells whether it
+    answered without one to what it guards, where it has been set up to, or wanted one; None where what it answered does
+    not tell.
     """
 
     port: int
@@ -476,6 +481,7 @@ class Identification(Value):
     cost: Cost | None
     transcript: str | None
     service_names: tuple[str, ...] = ()
+    authentication: Authentication | None = None
 
 
 # -------------------------------------------------------------------------------------------------------- the verdict

@@ -12,7 +12,8 @@ from portulan.model import Value, replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from portulan.model import Identification, Observation, Transport
+    from portulan.model import Identification, Incomplete, Observation, Transport
+    from portulan.observe import Survey
     from portulan.registry.index import Index
 
 OVER_TLS = frozenset(
@@ -188,10 +189,28 @@ def with_names(found: Identification, index: Index) -> Identification:
 
 
 def probe_listeners(seen: Sequence[Observation], index: Index) -> list[Observation]:
-    """Ask the listeners among some sockets of one port, and return all of them, with what answers."""
+    """Ask the listeners among some sockets, and return all of them, with what answers."""
     targets = {number: target_of(item, index) for number, item in enumerate(seen) if can_be_asked(item)}
     answers = dict(probe(list(dict.fromkeys(targets.values())), index))
     return [
         replace(item, identification=answers[targets[number]]) if number in targets else item
         for number, item in enumerate(seen)
     ]
+
+
+class Probed:
+    """A survey whose listeners are asked what they speak, all at once, when it is iterated over."""
+
+    def __init__(self, survey: Survey, index: Index) -> None:
+        """Take the survey, and the map that tells what to ask first."""
+        self._survey = survey
+        self._index = index
+
+    def __iter__(self) -> Iterator[Observation]:
+        """Look, ask, and yield the sockets with what answered."""
+        yield from probe_listeners(list(self._survey), self._index)
+
+    @property
+    def incomplete(self) -> tuple[Incomplete, ...]:
+        """What was refused."""
+        return self._survey.incomplete

@@ -161,8 +161,8 @@ def test_progress_is_said_where_it_takes_a_while(tmp_path: Path) -> None:
     """What takes more than a second says how far it is, on standard error and nowhere else."""
     script = """
 import sys, time
-from portulan.cli import observe
-observe.SILENT_S = observe.EVERY_LINE_S = 0
+from portulan.cli import places
+places.SILENT_S = places.EVERY_LINE_S = 0
 from portulan.cli import main
 sys.exit(main(["observe", sys.argv[1], "--format", "csv"]))
 """

@@ -14,7 +14,8 @@ import pytest
 
 from portulan.errors import NotSupported
 from portulan.model import Incomplete, Process
-from portulan.observe import portable, sockets, survey
+from portulan.observe import portable, survey
+from portulan.observe.ephemeral import ephemeral_range
 from portulan.observe.portable import is_loopback, read_address
 from tests.observe import recorded_psutil
 
@@ -330,7 +331,7 @@ def scene() -> Iterator[set[int]]:
 @linux_only
 def test_psutil_and_our_own_observer_agree(scene: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """On one scene both say the same of ports, directions, states, addresses and pids."""
-    monkeypatch.setattr(portable, "FIRST_EPHEMERAL", sockets._read_first_ephemeral())  # it is another on Linux
+    monkeypatch.setattr(portable, "FIRST_EPHEMERAL", ephemeral_range()[0])  # it is another on Linux
     for port in sorted(scene):
         ours = [row(one) for one in survey(port, all_owners=True)]
         refused: list[Incomplete] = []

@@ -223,6 +223,18 @@ def test_a_unit_leads_to_its_programs(index: Index) -> None:
     assert index.executables_of_unit("no-such.service") == ()
 
 
+def test_the_whole_catalogue_can_be_had(index: Index) -> None:
+    """Every program that is found by its name is among all of them, and every protocol among all protocols."""
+    programs = index.programs()
+    assert {program.system for program in programs} == {"linux", "macos", "windows"}
+    for program in programs:
+        assert program in index.executables(program.name)
+    assert len(programs) == len(set(programs))
+    protocols = index.protocols()
+    assert protocols["ssh"] == ("ssh",)
+    assert all(index.protocol_services(name) == names for name, names in protocols.items())
+
+
 def test_known_uses_are_in_order(index: Index) -> None:
     """The number itself before pools, documented before reported, default before optional; 8080 has dozens."""
     for port in (2528, 8080, 443, 20000):

@@ -12,15 +12,18 @@ import errno
 import os
 import sys
 
-from portulan.errors import NotFound, PortulanError, UsageError
+from portulan.errors import NotFound, PolicyError, PortulanError, UsageError
 from portulan.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.answer import Answer, NameAnswer
+    from portulan.judge.matching import Rulebook
     from portulan.model import Incomplete
 
-VERBS = frozenset({"watch", "observe", "identify", "scan", "registry", "completion", "help"})
+VERBS = frozenset(
+    {"watch", "observe", "identify", "scan", "learn", "check", "diff", "why", "registry", "completion", "help"}
+)
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
 MOST_HITS = 10_000
@@ -45,6 +48,9 @@ VALUED = frozenset(
         "--exclude",
         "--rate",
         "--resume",
+        "--policy",
+        "--fail-on",
+        "--output",
     }
 )
 """Options with a value, which may be a word of its own."""
@@ -66,6 +72,7 @@ ONLY_FOR = {"--listening": ("list",), "--all": ("list", "who"), "--limit": ("sea
 """Options that few verbs understand."""
 WITHOUT_HISTORY = frozenset({"", "list", "lookup", "search"})
 WITHOUT_PROBE = WITHOUT_HISTORY | {"who"}
+WITHOUT_POLICY = frozenset({"lookup", "search", "who"})
 
 CANNOT_WRITE = frozenset(
     {errno.EAGAIN, errno.EBADF, errno.ECONNRESET, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
@@ -86,6 +93,7 @@ class Options(Value):
     limit: int = 20
     history: str | None = None
     probe: bool = False
+    policy: str | None = None
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -105,6 +113,11 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _forget("stdout")
         return 130
+    except PolicyError as error:
+        from portulan.cli.faults import render_faults  # noqa: PLC0415  # start-up
+
+        say(render_faults(error, error.text))
+        return 2
     except PortulanError as error:
         say_error(error.message, error.hint)
         return 1 if isinstance(error, NotFound) else 2
@@ -185,7 +198,7 @@ def split_options(words: list[str], verb: str) -> tuple[dict[str, object], list[
     named: dict[str, object] = {}
     rest: list[str] = []
     queue = iter(words)
-    valued = {"--format": parse_format, "--history": parse_file, "--limit": parse_limit}
+    valued = {"--format": parse_format, "--history": parse_file, "--limit": parse_limit, "--policy": parse_policy_file}
     for word in queue:
         name, equals, value = word.partition("=")
         if not word.startswith("-") or word[1:2].isdigit():
@@ -194,7 +207,8 @@ def split_options(words: list[str], verb: str) -> tuple[dict[str, object], list[
             named["format"] = "json"
         elif not is_for(name, verb):
             page = ("the page",)
-            verbs = ONLY_FOR.get(name, page if name == "--probe" else ("who", *page))
+            others = {"--probe": page, "--policy": ("list", *page)}
+            verbs = ONLY_FOR.get(name, others.get(name, ("who", *page)))
             message = f"{name} is an option of {' and '.join(verbs)}"
             raise UsageError(message, hint="portulan --help lists the options")
         elif name in valued:
@@ -215,6 +229,8 @@ def is_for(name: str, verb: str) -> bool:
         return verb not in WITHOUT_HISTORY
     if name == "--probe":
         return verb not in WITHOUT_PROBE
+    if name == "--policy":
+        return verb not in WITHOUT_POLICY
     return verb in ONLY_FOR.get(name, (verb,))
 
 
@@ -232,6 +248,24 @@ def parse_file(value: str) -> str:
         message = "--history needs a file"
         raise UsageError(message, hint="portulan 2528 --history /var/lib/portulan/history.sqlite")
     return value
+
+
+def parse_policy_file(value: str) -> str:
+    """Check that a policy is named."""
+    if not value:
+        message = "--policy needs a file"
+        raise UsageError(message, hint="portulan list --policy ports.toml")
+    return value
+
+
+def find_rulebook(named: str | None) -> Rulebook | None:
+    """Return the policy that is named, or that $PORTULAN_POLICY names; None without either."""
+    place = named or os.environ.get("PORTULAN_POLICY")
+    if not place:
+        return None
+    from portulan.checked import read_rulebook  # noqa: PLC0415  # start-up
+
+    return read_rulebook(place)
 
 
 def parse_limit(value: str) -> int:
@@ -261,6 +295,7 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
         "thorough": map_wanted or options.accepted or options.all_owners,
         "everywhere": options.all_namespaces or (map_wanted and not options.this_namespace),
     }
+    rulebook = find_rulebook(options.policy) if map_wanted and territory else None
     code = 0
     show_command_lines = options.with_command_lines or (options.format == "text" and sys.stdout.isatty())
     for number, query in enumerate(queries):
@@ -272,6 +307,7 @@ def answer_all(queries: list[str], options: Options, *, map_wanted: bool, territ
             history=options.history,
             most_episodes=None if options.format.startswith("json") else MOST_EPISODES,
             probe=options.probe,
+            policy=rulebook,
             **survey_options,
         )
         if options.format == "text":

@@ -150,7 +150,7 @@ def print_observations(seen: Territory, form: str) -> None:
         for observation in seen:
             print_json({"schema": "portulan.observation/1", **plain(observation)})
     elif form == "csv":
-        print_csv(SOCKET_COLUMNS[:SEEN], map(_observed, seen))
+        print_csv(SOCKET_COLUMNS[:SEEN], map(seen_row, seen))
     else:
         _stream('"schema": "portulan.observations/1", "observations"', map(plain, seen), seen)
 
@@ -182,7 +182,7 @@ def _print_answer_csv(answer: Answer | NameAnswer, *, first: bool, map_wanted: b
         print_csv(SOCKET_COLUMNS, map(_socket_row, verdicts), header=first)
     else:
         seen = chain.from_iterable([result.observations or () for result in answer.results])
-        print_csv(SOCKET_COLUMNS[:SEEN], map(_observed, seen), header=first)
+        print_csv(SOCKET_COLUMNS[:SEEN], map(seen_row, seen), header=first)
 
 
 def _portless_row(row: Assignment) -> Sequence[object]:
@@ -209,7 +209,7 @@ def _assignment_rows(answer: Answer) -> Iterable[Sequence[object]]:
 def _socket_row(verdict: Verdict) -> tuple[object, ...]:
     because = "; ".join([item.statement for item in verdict.because])
     judged = (verdict.attention, verdict.judgement, verdict.squats_on, verdict.rule, because)
-    return _observed(verdict.subject) + judged
+    return seen_row(verdict.subject) + judged
 
 
 def _imported_row(verdict: Verdict) -> tuple[object, ...]:
@@ -224,7 +224,8 @@ def _imported_row(verdict: Verdict) -> tuple[object, ...]:
     )
 
 
-def _observed(subject: Observation) -> tuple[object, ...]:
+def seen_row(subject: Observation) -> tuple[object, ...]:
+    """Return the cells of what was seen of a socket: those of SOCKET_COLUMNS before the verdict."""
     peer = subject.peer
     return (
         subject.direction,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import chain
 
-from portulan.cli import say, say_incomplete, say_passed_over, worse
+from portulan.cli import find_rulebook, say, say_incomplete, say_passed_over, worse
 from portulan.cli.terminal import Style, align, clean, columns_of, fit
 from portulan.model import Value, base_name
 
@@ -59,7 +59,10 @@ def print_machine(options: Options, *, connections: bool = False, accepted: bool
     """Print the sockets of this machine with their verdicts, and return the exit code."""
     from portulan.answer import machine  # noqa: PLC0415  # start-up
 
+    rulebook = find_rulebook(options.policy)
     seen = machine(
+        policy=rulebook,
+        scripts=rulebook is not None,
         connections=connections,
         accepted=accepted,
         all_owners=options.all_owners,

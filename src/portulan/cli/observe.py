@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import platform
 import sys
-import time
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from portulan.cli import say, say_incomplete, say_passed_over, worse
 from portulan.cli.machine import JUDGED, Cells, Columns, count, count_rows, print_rows, say_tally
+from portulan.cli.places import open_place, progress
 from portulan.cli.terminal import Style, clean
 from portulan.errors import ReadError, UsageError
-from portulan.observe.readers import Origin, Reading, find_reader, unreadable
-from portulan.observe.readers.source import open_source
+from portulan.observe.readers import Reading, unreadable
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from portulan.answer import Territory
     from portulan.judging import Glance
     from portulan.model import Incomplete, Observation
+    from portulan.observe.readers import Origin
 
     Row = tuple[str, ...]
 
@@ -32,15 +31,6 @@ OBSERVED = Columns(
     (("HOST", 24), *JUDGED.expendable, ("DECLARED IN", 24)),
     nothing="nothing in it holds or dials a port",
 )
-
-SILENT_S = 1.0
-"""Nothing is said to a terminal of the progress of what takes less."""
-EVERY_S, EVERY_LINE_S = 0.2, 10.0
-"""How often a terminal is told, and how often a log."""
-EVERY_RECORD = 256
-MEGA = 1_000_000
-
-T = TypeVar("T")
 
 
 def run(flags: Namespace) -> int:
@@ -54,43 +44,18 @@ def run(flags: Namespace) -> int:
         return _write_machine(flags)
     reading = Reading(chain.from_iterable(_origins(place, flags) for place in flags.places))
     if flags.to is not None:
-        return _write(_progress(reading, reading), reading, flags)
+        return _write(progress(reading, reading), reading, flags)
     return _judge(reading, flags.format)
 
 
 def _origins(place: str, flags: Namespace) -> Iterator[Origin]:
     """Yield what there is to read at a place; one among several that cannot be read does not keep from the others."""
     try:
-        yield from _find(place, flags)
+        yield from open_place(place, reader=flags.reader, host=flags.host, at=flags.at)
     except (OSError, ReadError) as error:
         if len(flags.places) == 1:
             raise
         yield unreadable(place, error)
-
-
-def _find(place: str, flags: Namespace) -> Iterator[Origin]:
-    """Yield what there is to read at a place: a file, the Parquet files of a fleet, or a repository."""
-    if _is_fleet(place):
-        from portulan.observe.fleet import read_fleet  # noqa: PLC0415  # comes with the extra fleet
-
-        yield Origin(place, "what Portulan writes", read_fleet(place))
-    elif Path(place).is_dir():
-        from portulan.observe.declared import open_declared  # noqa: PLC0415  # few ask for a folder
-
-        refused: list[Origin] = []
-        for source, reader in open_declared(Path(place), lambda name, error: refused.append(unreadable(name, error))):
-            yield Origin.of(source, reader)
-        yield from refused
-    else:
-        source = open_source(place, host=flags.host, at=flags.at)
-        yield Origin.of(source, find_reader(source, flags.reader))
-
-
-def _is_fleet(place: str) -> bool:
-    if "://" in place or place.endswith(".parquet"):
-        return True
-    folder = Path(place)
-    return folder.is_dir() and (any(folder.glob("*.parquet")) or any(folder.glob("date=*")))
 
 
 # ------------------------------------------------------------------------------------------------------------ judging
@@ -104,12 +69,12 @@ def _judge(reading: Reading, form: str) -> int:
     if form == "text":
         style = Style(sys.stdout)
         cells = Cells(short=style.terminal)
-        rows = (_row(cells, glance) for glance in _progress(seen.glances(), reading))
+        rows = (_row(cells, glance) for glance in progress(seen.glances(), reading))
         print_rows(OBSERVED, count_rows(rows, tally), style)
     else:
         from portulan.cli.formats import print_imported  # noqa: PLC0415  # json and csv cost a start-up each
 
-        print_imported(_progress(count(seen, tally), reading), seen, form)
+        print_imported(progress(count(seen, tally), reading), seen, form)
     sys.stdout.flush()
     for refused in seen.incomplete:
         say_incomplete(refused)
@@ -157,35 +122,3 @@ def _write(
     files = f"{len(written.files)} files" if len(written.files) != 1 else clean(written.files[0])
     say(f"wrote {written.rows} observations to {files}\n")
     return 3 if incomplete else 0
-
-
-# ----------------------------------------------------------------------------------------------------------- progress
-
-
-def _progress(items: Iterable[T], reading: Reading) -> Iterator[T]:
-    """Pass on what is made of a reading, and say on standard error how far that is, once it takes a while."""
-    terminal = sys.stderr.isatty()
-    if terminal and sys.stdout.isatty():  # the rows themselves show that it goes on
-        yield from items
-        return
-    every = EVERY_S if terminal else EVERY_LINE_S
-    next_at = time.monotonic() + (SILENT_S if terminal else EVERY_LINE_S)
-    said = ""
-    for number, item in enumerate(items):
-        if not number % EVERY_RECORD and (now := time.monotonic()) >= next_at:
-            next_at = now + every
-            said = _how_far(reading)
-            say(f"\r{said}\x1b[K" if terminal else f"{said}\n")
-        yield item
-    if terminal and said:
-        say("\r\x1b[K")
-
-
-def _how_far(reading: Reading) -> str:
-    """Say what is being read, and how much of it has been."""
-    origin = reading.origin
-    if origin is None or origin.source is None:
-        return f"{reading.count:,} observations"
-    source = origin.source
-    of = f" of {source.size / MEGA:,.0f} MB" if source.size else " MB"
-    return f"{clean(source.name)}: {source.bytes_read / MEGA:,.0f}{of}, {reading.count:,} observations"

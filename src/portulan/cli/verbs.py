@@ -38,6 +38,11 @@ What is on this port, and is it what belongs there?
     portulan identify [HOST[:PORTS]] what protocol really answers, by asking: here, or on a host that agrees
     portulan scan TARGET ...         what is open there, with verdicts: addresses, names, networks, ranges; this machine
                                      is read, not scanned
+  is that as it should be?
+    portulan learn                   a policy of what is on this machine; of what firewalls, goss, compose ... expect
+    portulan check [OBSERVATIONS]    what is otherwise than the policy ports.toml expects, here or in a record
+    portulan diff A B                what has changed between two looks, recordings, or folders of a fleet
+    portulan why PORT|RULE           the verdict as a chain: what was seen, what decided, what would change it
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
@@ -68,6 +73,14 @@ scan
   --rate N   --resume FILE       at most so many connections a second; go on with a scan that was interrupted
   --probe   --consent            ask what answers on the open ports, as identify does
   --yes   --i-am-allowed         also more than a million connections; also hosts outside of private networks
+
+check, why
+  --policy FILE                  else $PORTULAN_POLICY, ./ports.toml, ~/.config/portulan/ports.toml; the page and the
+                                 list have verdicts by it too, where it is named
+  --fail-on investigate|look|never   what the exit code 1 stands for
+  --format FORMAT   --output FORMAT=FILE   text, json, jsonl, csv, sarif, junit, github, nagios, prometheus, markdown
+  --validate                     read the policy, and check nothing
+  --resolve                      look up the hosts that rules name
 
 observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
@@ -112,6 +125,10 @@ def run_verb(words: list[str]) -> int:
         "observe": run_observe,
         "identify": run_identify,
         "scan": run_scan,
+        "learn": run_learn,
+        "check": run_check,
+        "diff": run_diff,
+        "why": run_why,
         "registry": run_registry,
         "completion": run_completion,
     }
@@ -282,6 +299,59 @@ def _rate(value: str) -> int:
         message = f"{value[:40]!r} is not a number from 1 to 9999999"
         raise UsageError(message, hint="portulan scan 192.168.0.10 --rate 500")
     return int(value)
+
+
+# ------------------------------------------------------------------------------------------------------------ policy
+
+
+def run_learn(words: list[str]) -> int:
+    """Write a policy of what is there."""
+    parser = Parser(
+        prog="portulan learn",
+        description="A policy from what is on this machine, on standard output; or from a record, a fleet, or files "
+        "that say what is expected: firewalls, goss, InSpec, compose, manifests, units.",
+        allow_abbrev=False,
+    )
+    from portulan.cli.learn import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+    add_arguments(parser)
+    return run(parser.parse_args(words))
+
+
+def run_check(words: list[str]) -> int:
+    """Compare a policy with what is there."""
+    parser = Parser(
+        prog="portulan check",
+        description="What is otherwise than a policy expects: on this machine, in a record, in a fleet.",
+        allow_abbrev=False,
+    )
+    from portulan.cli.check import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+    add_arguments(parser)
+    return run(parser.parse_args(words))
+
+
+def run_diff(words: list[str]) -> int:
+    """Tell what has changed between two looks."""
+    parser = _parser("diff", "What has changed from A to B: observations, recordings, folders of a fleet, or `here`.")
+    from portulan.cli.diff import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+    add_arguments(parser)
+    return run(parser.parse_args(words))
+
+
+def run_why(words: list[str]) -> int:
+    """Tell a verdict as a chain."""
+    parser = Parser(
+        prog="portulan why",
+        description="The verdict on a port as a chain: what was seen, what the map says, what decided, what would "
+        "change it; or what a rule is about (portulan why PT104).",
+        allow_abbrev=False,
+    )
+    from portulan.cli.why import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+    add_arguments(parser)
+    return run(parser.parse_args(words))
 
 
 # ---------------------------------------------------------------------------------------------------------- registry

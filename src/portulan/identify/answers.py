@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-    from portulan.model import Tls, Transport
+    from portulan.model import Authentication, Tls, Transport
 
     Risk = Literal["none", "consent"]
     End = Literal["open", "closed", "reset"]
@@ -74,7 +74,8 @@ class Match(Value):
     LIKELY and HINT, or lies between. `over` names protocols of which this is a special case and which recognise the
     same bytes (ipp over http): it wins against those. `confirm` is what to send next on the same connection, or a new
     one where `again` says so, if the match is not certain. `facts` are further things that the answer told: names and
-    texts, hostile like everything from a network.
+    texts, hostile like everything from a network. `authentication` tells whether the answer came without one though a
+    service that wants one would have refused it, or is that refusal; None where everybody is answered so.
     """
 
     protocol: str
@@ -87,6 +88,7 @@ class Match(Value):
     confirm: Probe | None = None
     again: bool = False
     service_names: tuple[str, ...] = ()
+    authentication: Authentication | None = None
 
 
 def fixed(data: bytes) -> Callable[[bytes], bytes]:

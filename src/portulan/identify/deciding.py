@@ -172,7 +172,10 @@ def _contenders(found: Sequence[Match]) -> list[Match]:
 
 
 def _completed(best: Match, found: Sequence[Match]) -> Match:
-    """Return a match with what others of the same protocol, or its general case, know: product, version and facts."""
+    """Return a match with what others of the same protocol, or its general case, know: product, version and facts.
+
+    Whoever refused one question for want of authentication wants it, whatever else he answers.
+    """
     alike = [match for match in found if match.protocol == best.protocol]
     alike += [match for match in found if match.protocol in best.over]
     named = next((match for match in alike if match.product), best)
@@ -180,6 +183,7 @@ def _completed(best: Match, found: Sequence[Match]) -> Match:
         (m.version for m in alike if m.version and m.product in {None, named.product}), None
     )
     facts = dict(fact for match in reversed(alike) for fact in match.facts)
+    told = {match.authentication for match in alike}
     return Match(
         best.protocol,
         best.strength,
@@ -191,6 +195,7 @@ def _completed(best: Match, found: Sequence[Match]) -> Match:
         best.confirm,
         best.again,
         best.service_names,
+        "required" if "required" in told else "none" if "none" in told else None,
     )
 
 
@@ -254,4 +259,5 @@ def conclude(
         cost=cost,
         transcript=transcript,
         service_names=() if match is None else match.service_names,
+        authentication=None if match is None else match.authentication,
     )

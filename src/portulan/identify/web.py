@@ -15,6 +15,8 @@ from portulan.model import Value
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from portulan.model import Authentication
+
 
 class Response(Value):
     """A response of HTTP/1, taken apart: the fields of its head by their names in lower case, and its content."""
@@ -230,7 +232,7 @@ _PAGES = (
     (rb"\AJSONRPC server handles only POST requests", "Bitcoin Core"),
     (rb"\AOllama is running", "Ollama"),
     (rb"\A(?:Ok\.\n|4\r\nOk\.\n)", "ClickHouse"),  # its http_server_default_response
-    (rb"\AWebSockets request was expected", "Node.js"),  # its inspector
+    (rb"\AWebSockets request was expected", "Node.js inspector"),
     (rb"Host header is specified and is not an IP address or localhost\.", "Chrome DevTools"),
     (rb"<title>(?:Inspectable pages|Headless remote debugging)</title>", "Chrome DevTools"),
     (rb"<h3>Apache Tomcat(?:/([0-9][\w.-]*))?", "Apache Tomcat"),
@@ -336,6 +338,23 @@ _ASK_NEXT = {
     "Solr": "/solr/admin/info/system",
 }
 _VERSION_ALONE = re.compile(rb'\s*\{"version": ?"([0-9][^"]{0,60})"\}\s*\Z')
+
+_WANTED = frozenset({"401", "407"})  # RFC 9110, sections 15.5.2 and 15.5.8
+_GUARDED = {
+    # product, and what was asked for: the responses to it that only those get who are let in
+    ("Docker", ""): ("200", "404"),  # docs.docker.com, "Protect the Docker daemon socket"
+    ("Elasticsearch", ""): ("200",),  # elastic.co, "Set up minimal security"
+    ("OpenSearch", ""): ("200",),  # docs.opensearch.org, "Authentication"
+    ("Solr", "/solr/admin/info/system"): ("200",),  # solr.apache.org, "Authentication and Authorization Plugins"
+}
+"""Where everybody is let in, these answer so. CouchDB welcomes strangers in any case, and etcd tells its version."""
+
+
+def authentication_of(response: Response, product: str | None, path: str) -> Authentication | None:
+    """Tell whether a response wants authentication, or is one that a product would have wanted it for."""
+    if response.status in _WANTED:
+        return "required"
+    return "none" if response.status in _GUARDED.get((product or "", path), ()) else None
 
 
 def product_of(response: Response) -> Product | None:

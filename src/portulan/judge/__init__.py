@@ -5,9 +5,18 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.judge.program import Namesakes
-    from portulan.judge.weigh import assess, judge, likeness, number_of, pronounce, rule_on
+    from portulan.judge.weigh import assess, judge, likeness, likeness_of_rule, number_of, pronounce, rule_on
 
-__all__ = ["Namesakes", "assess", "judge", "likeness", "number_of", "pronounce", "rule_on"]
+__all__ = [
+    "Namesakes",
+    "assess",
+    "judge",
+    "likeness",
+    "likeness_of_rule",
+    "number_of",
+    "pronounce",
+    "rule_on",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -9,6 +9,7 @@ from portulan.model import Evidence, Note, base_name, replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Literal
 
     from portulan.judge.program import Program
     from portulan.model import (
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
         Weight,
     )
 
+    Width = Literal["inside", "some", "every"]
+
 CROWD = 3
 """A number that more products than this are cited to hold is so shared that none of them speaks against another."""
+
+WILDCARDS = frozenset(("0.0.0.0", "::"))  # to be told from others, not to be bound
+"""The addresses that stand for all of them (RFC 1122, section 3.2.1.3; RFC 4291, section 2.5.2)."""
 
 BROAD = 16
 """A cited range wider than this is a pool: it says nothing about one number in it; nor does a rule on such a range."""
@@ -111,6 +117,20 @@ def is_range(observation: Observation) -> bool:
 def is_context(observation: Observation) -> bool:
     """Tell whether it is a rule on so many ports that it says little of one of them."""
     return observation.redirect is not None and not is_narrow(observation.redirect)
+
+
+def width_of(observation: Observation) -> Width | None:
+    """Say how widely a listener can be reached, packet filters aside; None for other sockets.
+
+    `inside`: by programs of its own network namespace alone; `every`: at all addresses of the network that was looked
+    from. Loopback is RFC 1122, section 3.2.1.3, and RFC 4291, section 2.5.3.
+    """
+    if observation.direction != "listen":
+        return None
+    address = observation.local.address
+    if observation.reachable_from == "namespace" or address.startswith("127.") or address == "::1":
+        return "inside"
+    return "every" if address in WILDCARDS and observation.network_namespace_name is None else "some"
 
 
 def is_documented(on: TransportEntry) -> bool:
@@ -231,7 +251,8 @@ def say_missing_owner(observation: Observation) -> Evidence:
     missing = observation.processes_missing
     if observation.declaration is not None:
         place = f"{observation.declaration.file}:{observation.declaration.line}"
-        return Evidence("process", "a file declares it; what runs was not looked at", place, "decides")
+        says = "says that nothing may hold it" if observation.declaration.role == "absent" else "declares it"
+        return Evidence("process", f"a file {says}; what runs was not looked at", place, "decides")
     if missing == "no process holds it":
         if observation.system == "windows" and observation.direction == "listen":
             statement = "the process that made this socket has ended; one that inherited it may hold it"
@@ -340,29 +361,39 @@ def advise(rule: str, observation: Observation) -> str:
     return f"{said}, on the machine that it was seen on" if elsewhere else said
 
 
-def notes_on(entry: Entry, on: TransportEntry, observation: Observation, attention: Attention) -> tuple[Note, ...]:
-    """Collect what is worth knowing and does not decide."""
+def notes_on(  # noqa: PLR0917  # the six that it depends on
+    entry: Entry,
+    on: TransportEntry,
+    observation: Observation,
+    attention: Attention,
+    found: Sequence[Program],
+    company: frozenset[str],
+) -> tuple[Note, ...]:
+    """Collect what is worth knowing and does not decide; the last two as in `exposure.notes_on_exposure`."""
     if is_range(observation):
         return ()
+    from portulan.judge.exposure import notes_on_exposure  # noqa: PLC0415  # nor does a page need it that nobody is on
+
     notes: list[Note] = []
     for process in observation.processes:
         if process.executable_writable is not None:
-            notes.append(_note("PT301", f"{process.executable_writable} can be written by others than root"))
+            notes.append(note("PT301", f"{process.executable_writable} can be written by others than root"))
         notes += _notes_on_file(process)
         if process.script_writable is not None:
             can_write = f"{process.script_writable} can be written by others than root"
-            notes.append(_note("PT307", f"the command line names {process.script}: {can_write}"))
+            notes.append(note("PT307", f"the command line names {process.script}: {can_write}"))
         if observation.system == "windows" and attention == "ok" and is_protected(process.executable or ""):
             said = f"who can write {process.executable} was not read: as Windows comes, administrators alone can"
-            notes.append(_note("PT308", said))
+            notes.append(note("PT308", said))
     # A number's history says nothing against somebody who has explained himself.
     for use in entry.known_uses if attention != "ok" else ():
         if use.relation == "malicious" and use in uses_like(entry, observation):
             statement = f"{use.product} has used this number ({use.role}): history, not proof"
-            notes.append(Note("PT303", statement, use.citation.url))
+            notes.append(note("PT303", statement, use.citation.url))
     reported = [row.unauthorized_use_reported for row in on.assignments if row.unauthorized_use_reported]
     reported = [text for text in reported if str(entry.port) in text or not any(map(str.isdigit, text))]
-    notes += [_note("PT304", f"IANA notes: {one_line(text)}") for text in reported]
+    notes += [note("PT304", f"IANA notes: {one_line(text)}") for text in reported]
+    notes += notes_on_exposure(observation, entry.port, found, company)
     return tuple(dict.fromkeys(notes)) if notes else ()
 
 
@@ -373,20 +404,21 @@ def _notes_on_file(process: Process) -> list[Note]:
     if process.restart_needed:
         upgraded = process.replaced_by == "upgrade"
         what = f"the package {package} was upgraded" if upgraded else "the file was replaced"
-        notes.append(_note("PT305", f"{path} runs on as it was: {what} {since}"))
+        notes.append(note("PT305", f"{path} runs on as it was: {what} {since}"))
     elif process.replaced_by == "same":
-        notes.append(_note("PT302", f"{path} was replaced by the same file {since}: no restart is needed"))
+        notes.append(note("PT302", f"{path} was replaced by the same file {since}: no restart is needed"))
     elif process.executable_status == "deleted":
-        notes.append(_note("PT302", f"{path} was deleted or replaced {since}"))
+        notes.append(note("PT302", f"{path} was deleted or replaced {since}"))
     if process.executable_intact is False:
-        notes.append(_note("PT306", f"{path} is not what the package {package} shipped"))
+        notes.append(note("PT306", f"{path} is not what the package {package} shipped"))
     elif process.replaced_by == "foreign":
-        notes.append(_note("PT306", f"what lies at {path} now is not what the package {package} shipped"))
+        notes.append(note("PT306", f"what lies at {path} now is not what the package {package} shipped"))
     return notes
 
 
-def _note(rule: str, statement: str) -> Note:
-    return Note(rule, statement, NOTES[rule][1])
+def note(rule: str, statement: str, source: str | None = None) -> Note:
+    """Make a note; where it has no source of its own, by that of its kind."""
+    return Note(rule, statement, source or NOTES[rule][1])
 
 
 def one_line(text: str) -> str:

@@ -32,6 +32,20 @@ RULES: dict[str, tuple[str, Judgement, Attention]] = {
     "PT118": ("protocol-of-a-dialled-use", "elsewhere", "look"),
     "PT119": ("silence-against-the-map", "unexplained", "investigate"),
     "PT120": ("silent-program-of-the-assigned-service", "registered", "look"),
+    "PT200": ("expected-by-policy", "expected", "ok"),
+    "PT207": ("forbidden-by-policy", "forbidden", "investigate"),
+}
+
+FINDINGS: dict[str, tuple[str, str, Attention]] = {
+    # code of what a check alone can find: (name; in words; attention)
+    "PT201": ("unexpected-listener", "a listener that no rule expects", "investigate"),
+    "PT202": ("unexpected-program", "another program than a rule expects", "investigate"),
+    "PT203": ("wider-address", "reachable from more addresses than a rule expects", "investigate"),
+    "PT204": ("unexpected-protocol", "what answers is not what a rule expects", "investigate"),
+    "PT205": ("missing-service", "what a rule expects is not there", "investigate"),
+    "PT206": ("expired-rule", "a rule that is still needed has expired", "investigate"),
+    "PT208": ("unexpected-connection", "a dial that no rule expects", "investigate"),
+    "PT209": ("idle-expired-rule", "a rule has expired, and nothing needs it", "look"),
 }
 
 NOTES: dict[str, tuple[str, str]] = {
@@ -44,6 +58,17 @@ NOTES: dict[str, tuple[str, str]] = {
     "PT306": ("differs-from-its-package", "https://attack.mitre.org/techniques/T1554/"),
     "PT307": ("writable-script", "https://cwe.mitre.org/data/definitions/732.html"),
     "PT308": ("permissions-not-read", "https://attack.mitre.org/techniques/T1574/010/"),
+    "PT309": ("executable-in-memory", "https://attack.mitre.org/techniques/T1620/"),
+    "PT310": ("executable-in-a-temporary-folder", "https://attack.mitre.org/techniques/T1564/001/"),
+    "PT311": ("netcat-listener", "https://attack.mitre.org/techniques/T1095/"),
+    "PT312": ("every-address-without-need", "https://cwe.mitre.org/data/definitions/1327.html"),
+    "PT313": ("reachable-debugger", "https://cwe.mitre.org/data/definitions/489.html"),
+    "PT314": ("open-docker-api", "https://docs.docker.com/engine/security/protect-access/"),
+    "PT315": ("store-without-authentication", "https://cwe.mitre.org/data/definitions/306.html"),
+    "PT316": ("cleartext-login", "https://cwe.mitre.org/data/definitions/319.html"),
+    "PT317": ("port-shared-by-programs", "https://man7.org/linux/man-pages/man7/socket.7.html"),
+    "PT318": ("executable-called-a-pid-file", "https://attack.mitre.org/techniques/T1036/005/"),
+    "PT319": ("ssh-away-from-22", "https://falco.org/docs/reference/rules/default-rules/"),
 }
 
 SEVERITY: dict[Attention, int] = {"ok": 0, "look": 1, "investigate": 2}

@@ -29,6 +29,7 @@ from portulan.judge.evidence import (
     say_silence,
     say_uses,
     uses_like,
+    width_of,
 )
 from portulan.judge.program import SYSTEMD, activated_program, bare_name, programs, unit_program
 from portulan.judge.rules import RULES, SEVERITY
@@ -56,6 +57,12 @@ if TYPE_CHECKING:
 ENDING_STATES = frozenset({"time-wait", "fin-wait-1", "fin-wait-2", "close-wait", "last-ack", "closing", "closed"})
 """TCP states of a connection that at least one side has ended (RFC 9293, section 3.3.2)."""
 
+FORMS_OF_HTTP = frozenset({"http-proxy", "ipp", "websocket"})
+"""What is told apart from HTTP and is HTTP nevertheless: a use that is cited for HTTP is cited for it.
+
+RFC 9110, section 9.3.6; RFC 8010, section 4; RFC 6455, section 1.7.
+"""
+
 PROXIES = frozenset({"caddy", "envoy", "nginx", "traefik"})
 """Servers that can be told to pass on any protocol, so that being one is no evidence of what answers."""
 
@@ -77,6 +84,9 @@ SQUATS = frozenset({"PT103", "PT104", "PT107", "PT108", "PT109", "PT114", "PT118
 BY_PROGRAM = frozenset({"PT103", "PT104", "PT107"})
 """The rules that may name a squatted service, and those of them that rest on the program and not on an answer."""
 
+NOTED = frozenset((22, 25, 53))
+"""Numbers that notes are about: SSH away from the first, and `local` has something on the others alone."""
+
 AGREES = frozenset({"PT101", "PT102"})
 AT_HOME = frozenset({"PT101", "PT103"})
 EXPLAINED = frozenset({"PT101", "PT103", "PT107"})
@@ -97,15 +107,18 @@ def judge(
     identification: Identification | None = None,
     *,
     shown: Observation | None = None,
+    company: frozenset[str] = frozenset(),
 ) -> Verdict:
     """Judge one socket.
 
     `entry` is what the map says of the number the socket is judged by (`number_of`); `catalogue` what is known of the
     name of each executable among the socket's processes, by its path, and of its unit, by the unit's name;
     `identification` what answered there, if anybody asked; `shown` the observation to put into the verdict where it is
-    not the one that is weighed, because command lines are not to be shown.
+    not the one that is weighed, because command lines are not to be shown; `company` the programs that hold sockets on
+    its port at overlapping addresses (`sharing`), where somebody looked.
     """
-    return pronounce(assess(entry, catalogue, observation, identification), entry, shown or observation)
+    weighed = assess(entry, catalogue, observation, identification, company)
+    return pronounce(weighed, entry, shown or observation)
 
 
 class Ruling(Value):
@@ -150,33 +163,51 @@ def assess(
     catalogue: Mapping[str, Namesakes],
     observation: Observation,
     identification: Identification | None = None,
+    company: frozenset[str] = frozenset(),
 ) -> Weighed:
     """Find the rule that a socket falls under, and why; arguments as in `judge`."""
     on = entry.on(observation.transport)
+    if identification is not observation.identification:
+        observation = replace(observation, identification=identification)
     rule, because = _find(entry, on, observation, catalogue, identification)
     because = (*say_provenance(observation), *because)
+    found = _of_service(observation, catalogue)
     squats_on = None
     if rule in SQUATS:
-        found = _of_service(observation, catalogue)
         squats_on = _squats_on(rule, on, found, holds=observation.direction != "connect")
     advice = advise(rule, observation) if rule in ADVICE and DOES not in ADVICE[rule] else None
-    return Weighed(
-        rule, describe_state(on), because, squats_on, advice, notes_on(entry, on, observation, RULES[rule][2])
+    if not found and rule in AT_HOME:
+        by_unit = unit_program(observation, catalogue) or activated_program(observation, catalogue)
+        found = [] if by_unit is None else [by_unit]
+    notes = notes_on(entry, on, observation, RULES[rule][2], found, company)
+    return Weighed(rule, describe_state(on), because, squats_on, advice, notes)
+
+
+def likeness(entry: Entry, observation: Observation, company: frozenset[str] = frozenset()) -> tuple[object, ...]:
+    """Return all that is weighed, with the identification that a socket has: those alike in it are weighed alike.
+
+    That is what decides, and what the notes depend on beside it; identities as in `likeness_of_rule`.
+    """
+    assignments = entry.on(observation.transport).assignments
+    noted = entry.port in NOTED or any(row.unauthorized_use_reported for row in assignments)
+    return (
+        *likeness_of_rule(entry, observation),
+        entry.port if noted else None,  # the notes of a range tell its numbers apart
+        width_of(observation),
+        company,
     )
 
 
-def likeness(entry: Entry, observation: Observation) -> tuple[object, ...]:
-    """Return what decides, with the identification that a socket has: those that are alike in it are weighed alike.
+def likeness_of_rule(entry: Entry, observation: Observation) -> tuple[object, ...]:
+    """Return what decides: sockets that are alike in it fall under the same rule, for the same reasons.
 
     What the map says and who holds the socket count by their identity: to compare them would cost more than to weigh
     them. So whoever compares keeps them, or another value may come to have the same.
     """
     on = entry.on(observation.transport)
-    noted = on.assignments and any(row.unauthorized_use_reported for row in on.assignments)
     return (
         id(on) if on.assignments or on.grade else on.state,  # rows that assign nothing decide nothing
         id(entry.known_uses),
-        entry.port if noted else None,  # the notes of a range tell its numbers apart
         observation.transport,
         observation.direction,
         id(observation.processes),
@@ -319,7 +350,7 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
     registered = frozenset(identification.service_names or (identification.protocol,))
     if any(registered.intersection((assignment.service_name, *assignment.aliases)) for assignment in on.assignments):
         return "PT102", (*because, say_probe(identification, "decides"))
-    names = {identification.protocol, *identification.service_names}
+    names = _spoken(identification)
     cited = [use for use in uses_like(entry, observation) if use.protocol in names and use.protocol is not None]
     cited = [use for use in cited if use.relation != "malicious"]
     if documented and identification.service_names:  # of the assigned service its document says it more exactly
@@ -337,6 +368,14 @@ def _by_probe(  # noqa: PLR0911  # a list of rules, the strongest first: each re
     if rule in EXPLAINED or documented:
         return "PT109", (*because, say_probe(identification, "contradicts"))
     return "PT108", (*because, say_probe(identification, "decides"))
+
+
+def _spoken(identification: Identification) -> set[str | None]:
+    """Return the names under which what answers may be cited."""
+    names = {identification.protocol, *identification.service_names}
+    if identification.protocol in FORMS_OF_HTTP:
+        names |= {"http", "https"} if "tls" in identification.layers else {"http"}
+    return names
 
 
 def _by_silence(

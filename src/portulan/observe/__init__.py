@@ -39,6 +39,7 @@ class Survey:
         "_port",
         "_provenance",
         "_rules",
+        "_scripts",
         "_thorough",
         "_verify",
     )
@@ -55,6 +56,7 @@ class Survey:
         command_lines: bool,
         provenance: bool = False,
         verify: bool = False,
+        scripts: bool = False,
     ) -> None:
         self._port = port
         self._connections = connections
@@ -63,8 +65,9 @@ class Survey:
         self._thorough = thorough
         self._everywhere = everywhere
         self._command_lines = command_lines
-        self._provenance = provenance or verify
+        self._provenance = provenance or verify or scripts
         self._verify = verify
+        self._scripts = scripts or verify
         self._rules: Rules | None = None
         self._incomplete: list[Incomplete] = []
 
@@ -93,7 +96,7 @@ class Survey:
         if self._provenance:
             from portulan.observe.provenance import Provenance  # noqa: PLC0415  # who does not ask does not pay
 
-            provenance = Provenance(verify=self._verify)
+            provenance = Provenance(verify=self._verify, scripts=self._scripts)
         seen = linux.observe(
             self._port,
             connections=self._connections,
@@ -161,6 +164,7 @@ def survey(
     command_lines: bool = True,
     provenance: bool = False,
     verify: bool = False,
+    scripts: bool = False,
 ) -> Survey:
     """Look at the sockets of this network namespace, or of the whole machine, and at the processes that hold them.
 
@@ -175,14 +179,14 @@ def survey(
     `everywhere` looks into all network namespaces of the machine, says who can reach each listener, and where a socket
     without a process may be waiting to be delivered. Without `command_lines` those of processes are not read.
 
-    `provenance` asks for the package of each program and whether it was upgraded since it was started; `verify` also
-    for the script of an interpreter, and reads the programs whole, to tell whether they are as their packages shipped
-    them.
+    `provenance` asks for the package of each program and whether it was upgraded since it was started; `scripts` also
+    for the script of an interpreter; `verify` for both, and reads the programs whole, to tell whether they are as their
+    packages shipped them.
     What was learned is kept for the next run in a file that this user alone can write.
 
     Elsewhere than on Linux all owners that may be read are found and all sockets of a port told, so `thorough` and
     `all_owners` change nothing; there are no network namespaces, so `everywhere` says who can reach each listener and
-    no more; and nobody knows of packages, so `provenance` and `verify` find nothing.
+    no more; and nobody knows of packages, so `provenance`, `scripts` and `verify` find nothing.
 
     Raises NotSupported where there is no source (Linux with neither netlink nor /proc; elsewhere no psutil).
     """
@@ -203,6 +207,7 @@ def survey(
         command_lines=command_lines,
         provenance=provenance,
         verify=verify,
+        scripts=scripts,
     )
 
 

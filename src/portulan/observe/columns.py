@@ -262,7 +262,7 @@ _DECLARATION = _Record(
     Declaration,
     file=_Text(needed=True),
     line=_Column(_NUMBER, needed=True),
-    role=_Text("published", "internal", "dialled", needed=True),
+    role=_Text("published", "admitted", "internal", "dialled", "absent", needed=True),
 )
 
 _CERTIFICATE = _Record(
@@ -301,6 +301,7 @@ _IDENTIFICATION = _Record(
     ),
     transcript=_Text(),
     service_names=_Many(_Text(needed=True)),
+    authentication=_Text("none", "required"),
 )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import pickle
+import re
 import secrets
 import sqlite3
 from datetime import UTC, date, datetime
@@ -35,7 +36,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
     from portulan.model import Observation, Process
@@ -57,6 +58,8 @@ MOST_FILES = 10_000
 """Files of one write: a machine's rows take 15,000 bytes at least, and a scan of the Internet has millions."""
 
 _READ_BYTES = 65_536
+_STAMP = re.compile(r"\d{8}T\d{6}Z(?=-)", re.ASCII)
+"""What the name of a file begins with."""
 _STATISTICS = ["observed_at", "host", "direction", "transport", "local_port", "peer_port"]
 
 
@@ -193,20 +196,45 @@ def _without_secrets(row: Observation) -> Observation:
 # ------------------------------------------------------------------------------------------------------------- reading
 
 
-def read_fleet(place: str) -> Iterator[Observation | Bad]:
+def read_fleet(place: str, *, latest: bool = False) -> Iterator[Observation | Bad]:
     """Yield the observations in a file, a folder or at a URL: file by file, and in memory that does not grow.
 
+    `latest`: of each host only the last look, by the names that `write_fleet` gives to folders and files; a file that
+    tells its host by rows alone is read in any case.
     As `Bad` what is no observation, with the name of the file and the row: a file that is damaged, not ours, or of a
     schema that is newer than this Portulan, never stops the rest.
 
     Raises UsageError where the place is none, ReadError where nothing is there.
     """
     source = find_place(place)
-    for name in source.files():
+    for name in find_latest(source.files(), source.path) if latest else source.files():
         if isinstance(name, Bad):
             yield name
         else:
             yield from _read(source, name)
+
+
+def find_latest(names: Iterable[str | Bad], path: Callable[[str], str]) -> Iterator[str | Bad]:
+    """Yield of sorted names the files of each host's last look, host by host; what is in no host's folder as it comes.
+
+    All files of a look have the time of its writing in their names. One that began before midnight goes on in the next
+    date's folder; rows of older dates, as a log has them, are older looks. Where another program has named the files, a
+    date is a look. `path` tells the whole of a name, since somebody may have asked for the folder of a date or a host.
+    """
+    looks: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+    for name in names:
+        *folders, last = ["."] if isinstance(name, Bad) else path(name).replace("\\", "/").split("/")
+        told = dict([folder.split("=", 1) for folder in folders if "=" in folder])
+        if isinstance(name, Bad) or "host" not in told:
+            yield name
+            continue
+        stamp, day = _STAMP.match(last), told.get("date", "")
+        look = stamp[0] if stamp else day
+        before, files = looks.get(told["host"], ("", []))
+        looks[told["host"]] = look, [*(files if look == before else ()), (day, name)]
+    for _host, (look, files) in sorted(looks.items()):
+        days = {files[-1][0], f"{look[:4]}-{look[4:6]}-{look[6:8]}"}
+        yield from [name for day, name in files if day in days]
 
 
 def _read(source: Place, name: str) -> Iterator[Observation | Bad]:

@@ -55,13 +55,27 @@ class Seen(Value):
 class Provenance:
     """Completes processes: `note` each as it is read, `settle` once, then `complete` those of a socket."""
 
-    __slots__ = ("_cache", "_complete", "_files", "_open", "_owned", "_packages", "_seen", "_together", "_verify")
+    __slots__ = (
+        "_cache",
+        "_complete",
+        "_files",
+        "_open",
+        "_owned",
+        "_packages",
+        "_scripts",
+        "_seen",
+        "_together",
+        "_verify",
+    )
 
-    def __init__(self, *, verify: bool, packages: Packages | None = None, cache: Cache | None = None) -> None:
-        """Ask for packages; with `verify` also for scripts, and read programs whole, to compare them."""
+    def __init__(
+        self, *, verify: bool, scripts: bool = False, packages: Packages | None = None, cache: Cache | None = None
+    ) -> None:
+        """Ask for packages; with `scripts` also for scripts, and with `verify` read programs, to compare them."""
         self._cache = Cache(find_folder(os.environb)) if cache is None else cache
         self._packages = Packages(self._cache) if packages is None else packages
         self._verify = verify
+        self._scripts = scripts or verify
         self._files: dict[bytes, Key] = {}
         self._seen: dict[Process, Seen] = {}
         self._open: list[int] = []
@@ -89,7 +103,7 @@ class Provenance:
                 descriptor = _open(up + b"exe", folder)
                 self._open += [] if descriptor is None else [descriptor]
         # A list does not show scripts, and to find those of hundreds of processes is half of what it all costs.
-        script = self._note_script(process, folder, up) if self._verify else None
+        script = self._note_script(process, folder, up) if self._scripts else None
         self._seen[process] = Seen(path, running, descriptor, script)
 
     def _note_script(self, process: Process, folder: int, up: bytes) -> Script | None:

@@ -31,12 +31,17 @@ _TO_READ = os.O_RDONLY
 for _flag in ("O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
     _TO_READ |= getattr(os, _flag, 0)
 
-_FIND = """
+PAGE = 1_000
+"""So many episodes are in memory at a time, of all that there are."""
+
+_EPISODES = """
 SELECT first_seen, CASE WHEN run IS NULL THEN last_seen ELSE max(last_seen, (SELECT alive FROM run WHERE id = run)) END,
   count, direction, transport, local_address, number, peer_address, process_name, executable, user, unit, container,
-  missing, judgement, attention, rule
-FROM episode WHERE number = ? AND (? IS NULL OR transport = ?) ORDER BY 2 DESC, 1 DESC, id DESC LIMIT ?
+  missing, judgement, attention, rule, id
+FROM episode
 """
+_FIND = f"{_EPISODES} WHERE number = ? AND (? IS NULL OR transport = ?) ORDER BY 2 DESC, 1 DESC, id DESC LIMIT ?"
+_NEXT = f"{_EPISODES} WHERE id > ? ORDER BY id LIMIT {PAGE}"
 
 _COUNT = "SELECT count(*) FROM episode WHERE number = ? AND (? IS NULL OR transport = ?)"
 
@@ -48,7 +53,22 @@ def read_episodes(
 
     Raises RecordingError where the file is no recording.
     """
-    rows = _ask(path, _FIND, (port, transport, transport, -1 if most is None else most))
+    return _episodes(path, _ask(path, _FIND, (port, transport, transport, -1 if most is None else most)))
+
+
+def read_all_episodes(path: str) -> Iterator[Episode]:
+    """Yield who used which port, in the order in which they were seen first, in memory that does not grow.
+
+    Raises RecordingError where the file is no recording.
+    """
+    after = 0
+    while rows := _ask(path, _NEXT, (after,)):
+        yield from _episodes(path, rows)
+        after = rows[-1][-1]
+
+
+def _episodes(path: str, rows: Sequence[Sequence[Any]]) -> tuple[Episode, ...]:
+    """Make episodes of rows of `_EPISODES`."""
     try:
         return tuple(map(_episode, rows))
     except (TypeError, ValueError, OverflowError) as error:  # not what we wrote
@@ -63,8 +83,7 @@ def count_episodes(path: str, port: int, transport: Transport | None = None) -> 
 
 
 def _episode(row: Sequence[Any]) -> Episode:
-    """Make an episode of a row of `_FIND`."""
-    first, last, count, direction, transport, local, number, peer, *texts = row
+    first, last, count, direction, transport, local, number, peer, *texts, _id = row
     dials = direction == "connect"
     return Episode(
         datetime.fromtimestamp(first // 1_000, UTC),
@@ -107,6 +126,11 @@ def read_header(path: str) -> bytes:
         raise RecordingError(message, hint="name a recording that `portulan watch --record` has made") from error
     message = f"{path} is not a file"
     raise RecordingError(message, hint="name a recording that `portulan watch --record` has made")
+
+
+def is_database(path: str) -> bool:
+    """Tell whether there is a file of SQLite's, which then is a recording or none that anybody here can read."""
+    return Path(path).is_file() and read_header(path).startswith(_MAGIC)
 
 
 def check_header(path: str, header: bytes) -> None:

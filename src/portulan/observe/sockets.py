@@ -1,4 +1,3 @@
-# ruff: noqa: PTH123  # pathlib is too slow to start for this path
 """Which sockets a question is about: those of a network namespace that hold a port, dial, or were accepted."""
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ FEW_PORTS = 8
 """So many ports are asked for one by one; more are looked for among all."""
 HINT_FOR_ROOT = "run as root"
 HINT_FOR_CAPABILITIES = "root alone is not enough here: look with all capabilities"
-_FIRST_EPHEMERAL = 32_768  # net/ipv4/af_inet.c: ip_local_ports.range
 _ANY_IPV4 = bytes(4)
 _ANY_IPV6 = bytes(16)
 
@@ -221,7 +219,9 @@ class Held:
                 # A listener that has closed may have accepted it: by its numbers, since all else is gone. Who dials has
                 # an ephemeral number as a rule (RFC 6056, section 2.1), and who listens another.
                 if not self._first_ephemeral:
-                    self._first_ephemeral = _read_first_ephemeral()
+                    from portulan.observe.ephemeral import ephemeral_range  # noqa: PLC0415  # few have outlived theirs
+
+                    self._first_ephemeral, _last = ephemeral_range()
                 outlived = row[LOCAL_PORT] < self._first_ephemeral <= row[PEER_PORT]
                 (accepts if outlived and (row[PEER_PORT], row[TRANSPORT]) not in held else dials).append(row)
             elif row[LOCAL] in addresses or bytes(len(row[LOCAL])) in addresses:  # all zeros is any address
@@ -233,12 +233,3 @@ class Held:
 
 def _peer(row: Row) -> tuple[int, str, bytes]:
     return row[PEER_PORT], row[TRANSPORT], row[PEER]
-
-
-def _read_first_ephemeral() -> int:
-    """Return the first number that this system gives to those who dial; Linux's own default if it hides that."""
-    try:
-        with open("/proc/sys/net/ipv4/ip_local_port_range", "rb", buffering=0) as limits:
-            return int(limits.read(64).split()[0])
-    except (OSError, ValueError, IndexError):
-        return _FIRST_EPHEMERAL

@@ -19,6 +19,7 @@ from portulan.model import Event, Incomplete, replace
 from portulan.observe import netlink
 from portulan.observe.changes import Changes, Wanted
 from portulan.observe.dumps import HELD, TALKING, Dump, ProcNet
+from portulan.observe.ephemeral import ephemeral_range
 from portulan.observe.holders import Finding, Holders, has_changed
 from portulan.observe.linux import Territory
 from portulan.observe.netlink import INODE, STATE
@@ -72,7 +73,7 @@ class Watch:
         self._netlink: _socket.socket | None = None
         self._requests = 0
         self._notifications: Notifications | None = None
-        self._wanted = replace(wanted, ephemeral=_read_ephemeral_range())
+        self._wanted = replace(wanted, ephemeral=ephemeral_range())
         self._open()
         self._sources = self._questions()
         self._sockets = Sockets([])
@@ -314,13 +315,3 @@ class _Sighted(Look):
         self.holders, self.dials, self.accepts = [
             [sights[place][2] for place in self.places.get(direction, ())] for direction in _DIRECTIONS
         ]
-
-
-def _read_ephemeral_range() -> tuple[int, int]:
-    """Return the numbers that the kernel gives to those who dial (ip(7)), or what it starts with."""
-    try:
-        with open("/proc/sys/net/ipv4/ip_local_port_range", "rb", buffering=0) as limits:  # noqa: PTH123  # as elsewhere here
-            first, last = limits.read(64).split()
-        return int(first), int(last)
-    except (OSError, ValueError):
-        return 32_768, 60_999

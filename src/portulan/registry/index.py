@@ -40,7 +40,7 @@ from portulan.model import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from portulan.model import State
@@ -242,6 +242,16 @@ class Index:
                 return tuple([self._executable(ref) for ref in refs])
         return ()
 
+    def programs(self) -> tuple[Executable, ...]:
+        """Return all programs of the catalogue: a thousand records, for who asks about all of it."""
+        bodies = [body for prefix in ("w:", "x:") for _, body in self._under(prefix)]
+        refs = dict.fromkeys([u32(body, at) for body in bodies for at in range(0, len(body), 4)])
+        return tuple([self._executable(ref) for ref in refs])
+
+    def protocols(self) -> dict[str, tuple[str, ...]]:
+        """Return IANA's service names for each of our protocol names."""
+        return {name: tuple(self._text(body).split(FIELD)) for name, body in self._under("p:")}
+
     def protocol_services(self, protocol: str) -> tuple[str, ...]:
         """Return IANA's service names for one of our protocol names; () if there is none."""
         body = self._find("p:" + protocol.lower())
@@ -364,8 +374,26 @@ class Index:
         body = self._find(key)
         return [u32(body, at) for at in range(0, len(body), 4)] if body else ()
 
+    def _under(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """Yield what stands under each key that begins so, with the rest of the key."""
+        start = prefix.encode()
+        for place in range(self._place(start), self._keys_count):
+            key, _, body = self._record(u32(self._table, 4 * place)).partition(b"\x00")
+            if not key.startswith(start):
+                return
+            yield self._text(key[len(start) :]), body
+
     def _find(self, key: str) -> bytes | None:
-        """Return what stands under a key, by binary search."""
+        """Return what stands under a key."""
+        wanted = key.encode("utf-8", "surrogatepass")
+        place = self._place(wanted)
+        if place == self._keys_count:
+            return None
+        found, _, body = self._record(u32(self._table, 4 * place)).partition(b"\x00")
+        return body if found == wanted else None
+
+    def _place(self, wanted: bytes) -> int:
+        """Return the place of the first key that is not before the wanted one, by binary search."""
         table = self._table
         if not table:
             start, check = self._keys
@@ -373,18 +401,14 @@ class Index:
             if check_of(table) != check:
                 raise UnusableIndex(self.path, "damaged keys")
             self._table = table
-        wanted = key.encode("utf-8", "surrogatepass")
         low, high = 0, self._keys_count
         while low < high:
             middle = (low + high) // 2
-            found, _, body = self._record(u32(table, 4 * middle)).partition(b"\x00")
-            if found == wanted:
-                return body
-            if found < wanted:
+            if self._record(u32(table, 4 * middle)).partition(b"\x00")[0] < wanted:
                 low = middle + 1
             else:
                 high = middle
-        return None
+        return low
 
 
 def _items(text: str | None) -> tuple[str, ...]:

@@ -20,16 +20,16 @@ def found(text: str) -> list[str]:
         (
             "public.xml",
             [
-                "7 published 8080",
-                *(f"8 published {port}/udp" for port in range(1000, 1004)),
+                "7 admitted 8080",
+                *(f"8 admitted {port}/udp" for port in range(1000, 1004)),
+                "9 admitted 80",
                 "9 dialled 8081 on 10.0.0.1",
-                "9 published 80",
-                "13 published 2222",
+                "13 admitted 2222",
             ],
         ),
-        ("shop.xml", ["3 published 9000", "4 published 9001/sctp"]),
+        ("shop.xml", ["3 admitted 9000", "4 admitted 9001/sctp"]),
         ("out.xml", ["3 dialled 5432"]),
-        ("direct.xml", ["3 published 25", "4 dialled 26", "5 dialled 8082", "5 published 29"]),
+        ("direct.xml", ["3 admitted 25", "4 dialled 26", "5 admitted 29", "5 dialled 8082"]),
     ],
 )
 def test_what_firewalld_itself_wrote(name: str, expected: list[str]) -> None:
@@ -41,7 +41,7 @@ def test_what_firewalld_itself_wrote(name: str, expected: list[str]) -> None:
 
 def test_the_line_is_that_of_the_attribute() -> None:
     """An element may have several lines."""
-    assert found('<zone>\n<port\n  protocol="tcp"\n  port="80"/>\n</zone>') == ["4 published 80"]
+    assert found('<zone>\n<port\n  protocol="tcp"\n  port="80"/>\n</zone>') == ["4 admitted 80"]
 
 
 def test_a_document_type_is_refused() -> None:
@@ -53,7 +53,7 @@ def test_a_document_type_is_refused() -> None:
 
 def test_damage_ends_a_file_and_not_what_stands_before() -> None:
     """What was read before the damage counts, and the damage is told."""
-    assert found('<zone>\n<port port="80" protocol="tcp"/>\n<port') == ["2 published 80", "3 bad"]
+    assert found('<zone>\n<port port="80" protocol="tcp"/>\n<port') == ["2 admitted 80", "3 bad"]
 
 
 @pytest.mark.parametrize(

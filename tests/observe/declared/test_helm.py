@@ -18,7 +18,7 @@ metadata:
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  type: NodePort
+  type: LoadBalancer
   ports:
   {{- if .Values.tls }}
     - port: 443

@@ -9,10 +9,10 @@ from tests.observe.declared.reading import found_in
 
 
 @pytest.mark.parametrize(
-    ("kind", "role"), [("", "internal"), ("type: ClusterIP", "internal"), ("type: NodePort", "published")]
+    ("kind", "role"), [("", "internal"), ("type: NodePort", "internal"), ("type: LoadBalancer", "published")]
 )
 def test_a_service_has_the_role_of_its_type(kind: str, role: str) -> None:
-    """With NodePort or LoadBalancer the port of a Service is published; its target is within, its node port without."""
+    """With LoadBalancer the port of a Service is published, else its node port alone; its target is within."""
     text = f"""apiVersion: v1
 kind: Service
 spec:

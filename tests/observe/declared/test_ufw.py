@@ -19,16 +19,15 @@ def test_the_rules_that_ufw_itself_wrote() -> None:
     text = (MADE / "ufw" / "user.rules").read_text("utf-8")
     assert ufw.recognise(text, "user.rules")
     assert found_in(ufw, text, "user.rules") == [
-        "21 published 22",
-        "26 published 2222",
-        "29 published 53",
-        "30 published 53/udp",
-        "36 published 443",
-        "36 published 80",
-        *(f"36 published {port}" for port in range(8000, 8011)),
+        "21 admitted 22",
+        "26 admitted 2222",
+        "29 admitted 53",
+        "30 admitted 53/udp",
+        "36 admitted 443",
+        "36 admitted 80",
+        *(f"36 admitted {port}" for port in range(8000, 8011)),
         "39 dialled 25",
-        "42 published 5353/udp",
-        "48 published 8080",
+        "42 admitted 5353/udp",
     ]
 
 
@@ -37,12 +36,12 @@ def test_the_rules_of_ipv6() -> None:
     text = (MADE / "ufw" / "user6.rules").read_text("utf-8")
     assert ufw.recognise(text, "user6.rules")
     assert {row.split(" ", 1)[1] for row in found_in(ufw, text, "user6.rules")} == {
-        "published 22",
-        "published 2222",
-        "published 53",
-        "published 53/udp",
+        "admitted 22",
+        "admitted 2222",
+        "admitted 53",
+        "admitted 53/udp",
         "dialled 25",
-        "published 5353/udp",
+        "admitted 5353/udp",
     }
 
 
@@ -51,12 +50,12 @@ def test_a_profile_of_an_application() -> None:
     text = "[Shop]\ntitle=Shop 8080\ndescription=on port 99\nports=80,443/tcp|8000:8001/udp|53\n"
     assert ufw.recognise(text, "applications.d/shop")
     assert found_in(ufw, text) == [
-        "4 published 443",
-        "4 published 53",
-        "4 published 53/udp",
-        "4 published 80",
-        "4 published 8000/udp",
-        "4 published 8001/udp",
+        "4 admitted 443",
+        "4 admitted 53",
+        "4 admitted 53/udp",
+        "4 admitted 80",
+        "4 admitted 8000/udp",
+        "4 admitted 8001/udp",
     ]
     assert found_in(ufw, "[a]\nports=80/gre|x\n") == ["2 bad", "2 bad"]
 

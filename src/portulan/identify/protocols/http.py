@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from portulan.identify.answers import CERTAIN, LIKELY, Match, Probe, fixed, text_of
-from portulan.identify.web import Response, ask_next, is_front, on_path, own_words, product_of
+from portulan.identify.web import Response, ask_next, authentication_of, is_front, on_path, own_words, product_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,12 +101,13 @@ def _response(answer: Answer, status: re.Match[bytes]) -> Iterator[Match]:
     elif not led:
         strength = FRONT if named is not None and is_front(named) else REFUSED
     product, version = (None, None) if named is None else (named.name, named.version)
+    wanted = authentication_of(response, product, path)
     general = ("http", strength, "HTTP status line", product, version, facts, ("http2",))
-    yield Match(*general, confirm=confirm, again=True, service_names=("http",))
+    yield Match(*general, confirm=confirm, again=True, service_names=("http",), authentication=wanted)
     special = _special(response, product)
     if special is not None:
         name, reason = special
-        yield Match(name, max(strength, CERTAIN), reason, product, version, facts, ("http",))
+        yield Match(name, max(strength, CERTAIN), reason, product, version, facts, ("http",), authentication=wanted)
 
 
 def _special(response: Response, product: str | None) -> tuple[str, str] | None:

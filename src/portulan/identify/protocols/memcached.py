@@ -1,4 +1,8 @@
-"""memcached (github.com/memcached/memcached, doc/protocol.txt, and the wiki's "BinaryProtocolRevamped")."""
+"""memcached (github.com/memcached/memcached, doc/protocol.txt, and the wiki's "BinaryProtocolRevamped").
+
+In words the version is told to those alone who have logged in, where there is a file of passwords (-Y); with SASL (-S)
+there are no words, and the binary version is told to anybody ("SASLAuthProtocol").
+"""
 
 from __future__ import annotations
 
@@ -53,9 +57,10 @@ def recognise(answer: Answer) -> Iterator[Match]:
     version = _VERSION.fullmatch(data)
     if version is not None:
         # Twemproxy and mcrouter answer for others, and with numbers of their own.
-        yield Match("memcached", CERTAIN, "memcached version", "Memcached", text_of(version[1]))
+        told = text_of(version[1])
+        yield Match("memcached", CERTAIN, "memcached version", "Memcached", told, authentication="none")
     elif data == _NO_LOGIN:
-        yield Match("memcached", LIKELY, "memcached wants a login", facts=(("authentication", "required"),))
+        yield Match("memcached", LIKELY, "memcached wants a login", authentication="required")
     elif _ERRORS.fullmatch(data) and answer.probe != VERSION.name and answer.transport == "tcp":
         yield Match("memcached", HINT, "ERROR, as memcached says it", confirm=VERSION, again=True)
     elif len(data) >= BINARY.size and data[0] == _RESPONSE and any(answer.nonce):

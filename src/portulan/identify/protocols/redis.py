@@ -1,7 +1,7 @@
 """Redis: the serialisation protocol RESP (redis.io/docs/latest/develop/reference/protocol-spec, RESP2 and RESP3).
 
 Valkey, KeyDB, Dragonfly and others speak it too. PING asks who is there, HELLO without a version asks for names and
-changes nothing.
+changes nothing. Both are refused to whoever has not logged in where a password is set (redis.io, "Security").
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from portulan.identify.answers import Answer
+    from portulan.model import Authentication
 
 HELLO = Probe("redis-hello", fixed(b"*1\r\n$5\r\nHELLO\r\n"), ("redis",), ports=(6379,), rank=93)
 PING = Probe(
@@ -42,7 +43,7 @@ def recognise(answer: Answer) -> Iterator[Match]:
     """Say redis of a PONG, of the answer to HELLO, and of the errors that name themselves."""
     data = answer.data
     if answer.probe == PING.name and data == _PONG:
-        yield Match("redis", 0.9, "RESP answer to PING", confirm=HELLO)
+        yield Match("redis", 0.9, "RESP answer to PING", confirm=HELLO, authentication="none")
     elif _HELLO_BEGINS.match(data):
         yield from _named(data)
     elif data.startswith(b"-DENIED Redis is running in protected mode"):
@@ -60,7 +61,8 @@ def _named(data: bytes) -> Iterator[Match]:
     if "version" in told:
         facts = tuple([(name, told[name]) for name in ("mode", "role") if name in told])
         server = told["server"]
-        yield Match("redis", CERTAIN, "answer to HELLO", _PRODUCTS.get(server, server), told["version"], facts)
+        product = _PRODUCTS.get(server, server)
+        yield Match("redis", CERTAIN, "answer to HELLO", product, told["version"], facts, authentication="none")
 
 
 def _refused(answer: Answer) -> Iterator[Match]:
@@ -69,4 +71,5 @@ def _refused(answer: Answer) -> Iterator[Match]:
     if found is not None and found[1] in _REFUSALS:
         sure = answer.before.endswith(_PONG) or found[1] == b"NOAUTH"
         facts = (("error", text_of(answer.data.strip())),)
-        yield Match("redis", CERTAIN if sure else LIKELY, "a RESP error", facts=facts)
+        wanted: Authentication | None = "required" if found[1] == b"NOAUTH" else None
+        yield Match("redis", CERTAIN if sure else LIKELY, "a RESP error", facts=facts, authentication=wanted)

@@ -2,7 +2,7 @@
 
 A format is a module here with the same names as one of `observe.readers`: FORMAT, SAYS, `recognise(head, name)` and
 `read(source)`. Each number that is in force becomes an observation with perspective `declared`, the line it stands on
-and a role: `published`, `internal` or `dialled`.
+and a role: `published`, `admitted`, `internal`, `dialled` or `absent`.
 
 Nothing is run and nothing is expanded but what the format itself defines, such as `${PORT:-8080}` in a compose file.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.errors import ReadError
-from portulan.model import Declaration, Endpoint, Observation
+from portulan.model import Declaration, Endpoint, Observation, Process
 from portulan.observe.readers import load
 from portulan.observe.readers.source import open_source
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["declare", "open_declared"]
 
 NOT_FORMATS = frozenset(
-    {"commands", "containers", "javascript", "packetrules", "places", "positions", "pythons", "ruby", "settings"}
-    | {"shell", "unitfiles"}
+    {"commands", "containers", "inforce", "javascript", "packetrules", "places", "positions", "pythons", "ruby"}
+    | {"settings", "shell", "unitfiles"}
 )
 LARGEST_FILE = 4_000_000
 """Bytes: what somebody declares by hand is smaller, and what a machine has written is not read."""
@@ -48,10 +48,13 @@ def declare(
     address: str | None = None,
     unit: str | None = None,
     interface: str | None = None,
+    names: tuple[str, ...] = (),
+    network_type: str | None = None,
 ) -> Observation:
     """Make the observation of one number. `address` is None where the file names none: then it is any address.
 
-    What is dialled has the number at its peer, whose `address` may be a host's name.
+    What is dialled has the number at its peer, whose `address` may be a host's name, or a network. `names` are those of
+    the programs that the file expects to hold it.
     """
     anywhere = Endpoint(address or "*", port)
     dialled = role == "dialled"
@@ -64,12 +67,13 @@ def declare(
         local=Endpoint("*", 0) if dialled else anywhere,
         peer=anywhere if dialled else None,
         socket_state=None,
-        processes=(),
-        processes_missing="not recorded",
+        processes=tuple([Process(0, name, None, None, None, None) for name in names]),
+        processes_missing=None if names else "not recorded",
         unit=unit,
         container=None,
         package=None,
         network_namespace=None,
+        network_type=network_type,
         interface=interface,
         declaration=Declaration(source.name, line, role),
     )

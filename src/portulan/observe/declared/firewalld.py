@@ -1,7 +1,7 @@
 """Ports that firewalld lets in: zones, policies, services and direct rules (firewalld.zone(5) and its kin).
 
 A rule that rejects or drops lets nothing in, a `source-port` is the other side's, and a service by its name is no
-number. What is forwarded is published here and dialled there. A document type is refused, so that no entity can be
+number. What is forwarded is admitted here and dialled there. A document type is refused, so that no entity can be
 declared and nothing outside the file is ever asked for.
 """
 
@@ -12,18 +12,21 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from portulan.model import TRANSPORTS
+from portulan.model import TRANSPORTS, replace
 from portulan.observe.declared import LARGEST_FILE
-from portulan.observe.declared.packetrules import read_rule
+from portulan.observe.declared.packetrules import parse_peer, read_rule
 from portulan.observe.declared.places import Found, observations, parse_range
 from portulan.observe.iptables import split
 from portulan.observe.readers.source import Bad
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from portulan.model import Observation, Role
     from portulan.observe.readers.source import Source
+
+    Services = Callable[[str], Iterable["Element"]]
+    """What gives the elements with the ports of a service."""
 
 FORMAT = "firewalld"
 SAYS = "zones, policies, services and direct rules of firewalld"
@@ -33,6 +36,11 @@ _OF_SERVICES = re.compile(r"<(?:port|short|include|helper|destination|source-por
 _REFUSALS = frozenset({"reject", "drop"})
 _LET = frozenset({"accept", "forward-port"})
 _DEEPEST = 20
+
+
+def _nameless(_name: str) -> Iterable[Element]:
+    """Give nothing: a file speaks for itself, and a name is no number."""
+    return ()
 
 
 def recognise(head: str, name: str) -> bool:
@@ -47,38 +55,56 @@ def read(source: Source) -> Iterator[Observation | Bad]:
 
 
 def _find(text: str) -> Iterator[Found | Bad]:
-    document = _Document(text)
-    outgoing = any(child.name == "ingress-zone" and child.is_host for child in document.root.children)
-    for child in document.root.children:
-        if document.root.name == "direct":
+    document = Document(text)
+    yield from find_ports(document.root)
+    yield from document.bad
+
+
+def find_ports(root: Element, services: Services = _nameless) -> Iterator[Found | Bad]:
+    """Yield the ports of a zone, a policy, a service or direct rules.
+
+    A service by its name has the ports of the elements that `services` gives, on the line that names it. What a policy
+    lets out of this machine is dialled.
+    """
+    role: Role = "dialled" if any(map(is_host, root.children_of("ingress-zone"))) else "admitted"
+    for child in root.children:
+        if root.name == "direct":
             yield from _direct(child)
         elif child.name == "rule":
             does = {part.name for part in child.children}
             if does & _LET and not does & _REFUSALS:
+                to = next(child.children_of("destination"), None)
+                address = parse_peer(to.value("address")) if to and role == "dialled" else None
                 for part in child.children:
-                    yield from _ports(part, outgoing=outgoing)
+                    yield from _ports(part, role, services, address)
         else:
-            yield from _ports(child, outgoing=outgoing)
-    yield from document.bad
+            yield from _ports(child, role, services)
 
 
-def _ports(element: Element, *, outgoing: bool) -> Iterator[Found | Bad]:
-    """Yield the ports of an element; what a policy lets out of this machine is dialled."""
+def is_host(element: Element) -> bool:
+    """Tell whether an element names the zone that is this machine (firewalld.policies(5))."""
+    return element.value("name") == "HOST"
+
+
+def _ports(element: Element, role: Role, services: Services, address: str | None = None) -> Iterator[Found | Bad]:
     if element.name == "port":
-        yield from _of_attribute(element, "port", "dialled" if outgoing else "published")
+        yield from _of_attribute(element, "port", role, address)
+    elif element.name == "service":
+        name, line = element.attributes.get("name", ("", 0))
+        for port in services(name):
+            for one in _of_attribute(port, "port", role, address):
+                yield replace(one, line=line)
     elif element.name == "forward-port":
-        yield from _of_attribute(element, "port", "published")
-        yield from _of_attribute(element, "to-port", "dialled")
+        yield from _of_attribute(element, "port", "admitted")
+        yield from _of_attribute(element, "to-port", "dialled", element.value("to-addr") or None)
 
 
-def _of_attribute(element: Element, name: str, role: Role) -> Iterator[Found | Bad]:
+def _of_attribute(element: Element, name: str, role: Role, address: str | None = None) -> Iterator[Found | Bad]:
     text, line = element.attributes.get(name, ("", 0))
-    protocol, _ = element.attributes.get("protocol", ("", 0))
-    transport = next((known for known in TRANSPORTS if known == protocol), None)
+    transport = next((known for known in TRANSPORTS if known == element.value("protocol")), None)
     ports = parse_range(text)
     if ports is not None and transport is not None:
-        address = element.attributes.get("to-addr", ("", 0))[0] if role == "dialled" else ""
-        yield Found(line, *ports, role, transport, address or None)
+        yield Found(line, *ports, role, transport, address)
     elif text and transport is not None:
         yield Bad(line, f"{name}={text[:40]!r} is no port")
 
@@ -86,7 +112,7 @@ def _of_attribute(element: Element, name: str, role: Role) -> Iterator[Found | B
 def _direct(element: Element) -> Iterator[Found]:
     """Yield the ports of a direct rule, or of the arguments of iptables that are passed through."""
     words = split("".join(element.texts))
-    chain = element.attributes.get("chain", ("", 0))[0]
+    chain = element.value("chain")
     if element.name == "passthrough":
         chain = next((name for flag, name in pairwise(words) if flag in {"-A", "-I"}), "")
     if element.name in {"rule", "passthrough"}:
@@ -105,17 +131,20 @@ class Element:
         self.texts: list[str] = []
         self.text_line = 0
 
-    @property
-    def is_host(self) -> bool:
-        """Whether it names the zone that is this machine (firewalld.policy(5))."""
-        return self.attributes.get("name", ("", 0))[0] == "HOST"
+    def value(self, attribute: str) -> str:
+        """Return the value of an attribute; an empty text where there is none."""
+        return self.attributes.get(attribute, ("", 0))[0]
+
+    def children_of(self, name: str) -> Iterator[Element]:
+        """Yield the elements of a name that lie directly in it."""
+        return (child for child in self.children if child.name == name)
 
 
 class _RefusedError(Exception):
     """A document that is not read."""
 
 
-class _Document:
+class Document:
     """A document as a tree: of a damaged one what comes before the damage, which is in `bad`."""
 
     def __init__(self, text: str) -> None:

@@ -151,8 +151,12 @@ def _referred(text: str, values: Mapping[str, str]) -> str:
 
 
 def role_of_service(kind: str | None) -> Role:
-    """Return the role of a Service's own port by its type; without one it stays within the cluster."""
-    return "published" if kind in {"NodePort", "LoadBalancer"} else "internal"
+    """Return the role of a Service's own port by its type.
+
+    A load balancer takes it; else it stays within the cluster. What NodePort adds is another number, on every node
+    (kubernetes.io/docs/concepts/services-networking/service, "Publishing Services").
+    """
+    return "published" if kind == "LoadBalancer" else "internal"
 
 
 def _service(item: Node) -> Iterator[Found]:

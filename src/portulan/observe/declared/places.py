@@ -56,7 +56,10 @@ class Place(Value):
 
 
 class Found(Value):
-    """The ports first to last as a line declares them; `address` None is any, or not known."""
+    """The ports first to last as a line declares them; `address` None is any, or not known.
+
+    `names` are those of the programs that are to hold them, `network_type` is `ipv6` where only that is meant.
+    """
 
     line: int
     first: int
@@ -64,6 +67,8 @@ class Found(Value):
     role: Role
     transport: Transport = "tcp"
     address: str | None = None
+    names: tuple[str, ...] = ()
+    network_type: str | None = None
 
     @classmethod
     def at(cls, line: int, place: Place, role: Role, transport: Transport | None = None) -> Found:
@@ -86,11 +91,12 @@ def _each(
         if isinstance(one, Bad):
             yield one
             continue
-        line, first, last, role, transport, address = one
+        line, first, last, role, transport, address, names, network_type = one
         for port in range(first, last + 1):
             yield declare(
-                source, line, port, role, transport=transport, address=address, unit=unit, interface=interface
-            )
+                source, line, port, role, transport=transport, address=address, unit=unit, interface=interface,
+                names=names, network_type=network_type,
+            )  # fmt: skip
 
 
 def parse_number(text: str) -> int | None:

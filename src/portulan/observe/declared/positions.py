@@ -31,8 +31,8 @@ DEEPEST = 100
 """How deep documents may be nested."""
 LARGEST_TREE = 300_000
 """How many nodes a document may stand for, aliases counted as often as they are used."""
-MOST_RECORDS = 70_000
-"""How many ports are read out of one file: as many as there are, and some more."""
+MOST_RECORDS = 140_000
+"""How many ports are read out of one file: as many as TCP and UDP have, and some more."""
 
 _DOCUMENT = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^%.*", re.MULTILINE)

@@ -1,6 +1,8 @@
 """Statements of Ruby as their words and literals: enough to read what a configuration says, without running it.
 
-A string between double quotes has what stands in its `#{...}` replaced by the default that is written there.
+A string between double quotes has what stands in its `#{...}` replaced by the default that is written there. A list of
+words, `%w(a b)`, is the list of these strings. What a document within the text (`<<~EOS`) or a regular expression says
+is passed over.
 """
 
 from __future__ import annotations
@@ -14,13 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _TOKEN = re.compile(
-    r"""(?P<comment>\#[^\n]*) | (?P<double>"(?:\\.|\#\{(?:[^{}]|\{[^{}]*+\})*+\}|[^"\\])*+"?)
+    r"""(?P<comment>\#[^\n]*)
+    | (?P<words>%[wWiI](?:\([^()]*+\)|\[[^\[\]]*+\]|\{[^{}]*+\}|<[^<>]*+>|\|[^|]*+\|))
+    | (?P<pattern>(?<=[\s(,{=~])/(?![\s=])(?:\\.|\[(?:\\.|[^\]\\\n]){0,200}+\]|[^/\[\\\n])*+/[a-z]*)
+    | (?P<double>"(?:\\.|\#\{(?:[^{}]|\{[^{}]*+\})*+\}|[^"\\])*+"?)
     | (?P<single>'(?:\\.|[^'\\])*+'?)
     | (?P<number>\d[\d_]*(?![\w.])) | (?P<word>:?[A-Za-z_]\w*(?:[?!]|:(?!:))?) | (?P<space>[^\S\n]+)
     | (?P<mark>\|\|=?|.)""",
     re.VERBOSE | re.DOTALL,
 )
 _DOCUMENTATION = re.compile(r"^=begin\b.*?(?:^=end\b|\Z)", re.MULTILINE | re.DOTALL)
+_DOCUMENT = re.compile(
+    r"<<[~-](['\"]?)([A-Za-z_]\w*)\1(?P<rest>[^\n]*)(?P<body>\n.*?)(?:^[ \t]*\2\b|\Z)", re.MULTILINE | re.DOTALL
+)
+_WORD = re.compile(r"\S+")
 _INTERPOLATED = re.compile(r"\#\{((?:[^{}]|\{[^{}]*+\})*+)\}")
 _UNKNOWN = "${ruby}"
 """What an expression is whose value is not written: no number, and a host all the same."""
@@ -53,6 +62,7 @@ def statements(text: str) -> Iterator[list[Token]]:
 
 def _tokens(text: str) -> Iterator[Token]:
     text = _DOCUMENTATION.sub(lambda match: "\n" * match[0].count("\n"), text)
+    text = _DOCUMENT.sub(lambda match: f"''{match['rest']}" + "\n" * match["body"].count("\n"), text)
     line = 1
     for match in _TOKEN.finditer(text):
         kind, part = match.lastgroup or "", match.group()
@@ -60,7 +70,12 @@ def _tokens(text: str) -> Iterator[Token]:
             inside = part[1:-1] if len(part) > 1 and part[-1] == part[0] else part[1:]
             value = _INTERPOLATED.sub(lambda found: default_of(found[1]), inside) if kind == "double" else inside
             yield Token("string", value, line)
-        elif kind not in {"comment", "space"}:
+        elif kind == "words":
+            yield Token("mark", "[", line)
+            for word in _WORD.finditer(part, 3, len(part) - 1):
+                yield Token("string", word[0], line + part.count("\n", 0, word.start()))
+            yield Token("mark", "]", line)
+        elif kind not in {"comment", "pattern", "space"}:
             yield Token(kind, part, line)
         line += part.count("\n")
 

@@ -1,7 +1,7 @@
 """Ports that ufw lets in: its rules in force, and the profiles of applications (ufw(8), ufw-framework(8)).
 
 Of `user.rules` the rules count that iptables-restore is given; the comments with which ufw remembers what was asked
-for do not. A profile names the ports that its application holds: `ports=80,443/tcp|53/udp`.
+for do not. A profile names the ports that are let in for its application: `ports=80,443/tcp|53/udp`.
 """
 
 from __future__ import annotations
@@ -68,4 +68,4 @@ def parse_ports(text: str, line: int) -> Iterator[Found | Bad]:
             yield Bad(line, f"{text[:40]!r} is no port")
             continue
         for transport in transports:
-            yield Found(line, *ports, "published", transport)
+            yield Found(line, *ports, "admitted", transport)

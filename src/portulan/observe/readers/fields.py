@@ -193,7 +193,9 @@ _redirect = _value(
     from_here=_boolean,
 )
 
-_declaration = _value(Declaration, file=_text, line=_number, role=_one_of("published", "internal", "dialled"))
+_declaration = _value(
+    Declaration, file=_text, line=_number, role=_one_of("published", "admitted", "internal", "dialled", "absent")
+)
 
 _certificate = _value(Certificate, subject=_text, names=_many(_text), not_before=_text, not_after=_text, sha256=_text)
 
@@ -220,6 +222,7 @@ _identification = _value(
     cost=_maybe(_value(Cost, connections=_number, bytes_sent=_number, bytes_received=_number, duration_ms=_number)),
     transcript=_maybe_text,
     service_names=_many(_text),
+    authentication=_maybe(_one_of("none", "required")),
 )
 
 _observation = _value(

@@ -3,6 +3,8 @@
 _portulan() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local verb='' action='' word i
+    local verbs='lookup who search list watch observe identify scan learn check diff why registry completion'
+    local forms='text json jsonl csv' reports='sarif junit github nagios prometheus markdown'
     COMPREPLY=()
 
     # bash splits --format=json into three words, "=" being one of them
@@ -11,22 +13,10 @@ _portulan() {
     elif [[ $prev == '=' ]]; then
         prev=${COMP_WORDS[COMP_CWORD - 2]}
     fi
-    case $prev in
-        --format)
-            COMPREPLY=($(compgen -W 'text json jsonl csv' -- "$cur"))
-            return
-            ;;
-        --history | --record | --to)
-            compopt -o default 2>/dev/null
-            return
-            ;;
-        --limit | --date | --keep | --every | --for | --from | --host | --at | --udp) return ;;
-    esac
-
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp)
+            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on)
                 [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1))
                 ;;
             -*) ;;
@@ -34,21 +24,47 @@ _portulan() {
         esac
     done
 
+    case $prev in
+        --format)
+            [[ $verb == check ]] && forms+=" $reports"
+            COMPREPLY=($(compgen -W "$forms" -- "$cur"))
+            return
+            ;;
+        --fail-on)
+            COMPREPLY=($(compgen -W 'investigate look never' -- "$cur"))
+            return
+            ;;
+        --output)
+            COMPREPLY=($(compgen -S = -W "$forms $reports" -- "$cur")) # then a file
+            compopt -o nospace 2>/dev/null
+            return
+            ;;
+        --history | --record | --to | --policy)
+            compopt -o default 2>/dev/null
+            return
+            ;;
+        --limit | --date | --keep | --every | --for | --from | --host | --at | --udp) return ;;
+    esac
+
     if [[ $cur == -* ]]; then
         local options='--format --json --help'
         case $verb in
-            '') options+=' --with-command-lines --all-owners --this-namespace --history --version' ;;
+            '') options+=' --with-command-lines --all-owners --this-namespace --history --policy --version' ;;
             watch) options='--format --help --jsonl --record --keep --all --present --every --for' ;;
-            list) options+=' --all --listening --with-command-lines --all-owners --this-namespace' ;;
+            list) options+=' --all --listening --with-command-lines --all-owners --this-namespace --policy' ;;
             who) options+=' --all --with-command-lines --all-owners --all-namespaces --history' ;;
             search) options+=' --limit' ;;
             lookup) ;;
             observe) options+=' --from --host --at --to' ;;
             identify) options+=' --udp --blind --consent --yes --history --transcript --i-am-allowed' ;;
             scan) options+=' --ports --exclude --connect --rate --resume --probe --consent --yes --i-am-allowed' ;;
+            learn) options='--help --probe --from' ;;
+            check) options+=' --policy --fail-on --output --probe --resolve --validate --from' ;;
+            diff) options+=' --connections --from' ;;
+            why) options+=' --policy --probe' ;;
             registry) [[ $action == update ]] && options+=' --force --date' ;;
             completion) options='--help' ;;
-            *) options+=' --with-command-lines --all-owners --this-namespace --history --probe' ;;
+            *) options+=' --with-command-lines --all-owners --this-namespace --history --probe --policy' ;;
         esac
         COMPREPLY=($(compgen -W "$options" -- "$cur"))
         return
@@ -56,12 +72,20 @@ _portulan() {
 
     case $verb in
         '')
-            COMPREPLY=($(compgen -W 'lookup who search list watch observe identify scan registry completion' -- "$cur"))
+            COMPREPLY=($(compgen -W "$verbs" -- "$cur"))
             # names from /etc/services once there is a letter to go by; the bare list would bury the verbs
             [[ -n $cur ]] && COMPREPLY+=($(compgen -A service -- "$cur"))
             ;;
-        lookup | who | watch) COMPREPLY=($(compgen -A service -- "$cur")) ;;
-        observe) compopt -o default 2>/dev/null ;;
+        lookup | who | watch | why) COMPREPLY=($(compgen -A service -- "$cur")) ;;
+        observe | check) compopt -o default 2>/dev/null ;;
+        diff)
+            COMPREPLY=($(compgen -W 'here' -- "$cur"))
+            compopt -o default 2>/dev/null
+            ;;
+        learn)
+            COMPREPLY=($(compgen -W 'firewalld ufw' -- "$cur"))
+            compopt -o default 2>/dev/null # files, where neither word fits
+            ;;
         registry)
             case $action in
                 '') COMPREPLY=($(compgen -W 'info update diff' -- "$cur")) ;;

@@ -1,22 +1,23 @@
 # Completion of portulan for fish.  Load it with: portulan completion fish | source
 
-set -l verbs lookup who search list watch observe identify scan registry completion
+set -l verbs lookup who search list watch observe identify scan learn check diff why registry completion
 set -l first "not __fish_seen_subcommand_from $verbs"
-set -l rows "not __fish_seen_subcommand_from completion"
-set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify scan registry completion"
-set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify scan registry completion"
+set -l rows "not __fish_seen_subcommand_from check learn completion"
+set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify scan learn check diff why registry completion"
+set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify scan learn check diff why registry completion"
 
 complete -c portulan -f
 complete -c portulan -l help -d 'Show help'
 complete -c portulan -n "$first" -l version -d 'Show the version'
 complete -c portulan -n "$rows" -l format -x -a 'text json jsonl csv' -d 'Form of the output'
-complete -c portulan -n "not __fish_seen_subcommand_from watch completion" -l json -d 'JSON, as --format json'
+complete -c portulan -n "not __fish_seen_subcommand_from watch learn completion" -l json -d 'JSON, as --format json'
 complete -c portulan -n "$owners" -l with-command-lines -d 'Show command lines, which may hold secrets'
 complete -c portulan -n "$owners" -l all-owners -d 'Look for every owner of every socket'
 complete -c portulan -n "__fish_seen_subcommand_from who" -l all-namespaces -d 'Look into every network namespace'
 complete -c portulan -n "$owners; and not __fish_seen_subcommand_from who" -l this-namespace -d 'Look into this network namespace only'
 
 complete -c portulan -n "$recorded" -l history -r -F -d 'Recording of who used a port before'
+complete -c portulan -n "$owners; and not __fish_seen_subcommand_from who" -l policy -r -F -d 'The policy'
 complete -c portulan -n "$recorded; and not __fish_seen_subcommand_from who" -l probe -d 'Ask what answers'
 
 complete -c portulan -n "$first" -a lookup -d 'What the registry says of a port or name'
@@ -27,6 +28,10 @@ complete -c portulan -n "$first" -a watch -d 'What appears, vanishes and changes
 complete -c portulan -n "$first" -a observe -d 'What somebody else has seen or a file declares'
 complete -c portulan -n "$first" -a identify -d 'What protocol really answers, by asking'
 complete -c portulan -n "$first" -a scan -d 'What is open on some hosts, by connecting'
+complete -c portulan -n "$first" -a learn -d 'A policy from what this machine shows'
+complete -c portulan -n "$first" -a check -d 'Whether what is here is what the policy says'
+complete -c portulan -n "$first" -a diff -d 'What changed between two observations'
+complete -c portulan -n "$first" -a why -d 'How the verdict on a port came about'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
@@ -69,6 +74,28 @@ complete -c portulan -n "$scan" -l probe -d 'Ask what answers on the open ports'
 complete -c portulan -n "$scan" -l consent -d 'Also ask what can disturb'
 complete -c portulan -n "$scan" -l yes -d 'Also more than a million connections'
 complete -c portulan -n "$scan" -l i-am-allowed -d 'Scan also hosts outside of private networks'
+
+set -l forms text json jsonl csv sarif junit github nagios prometheus markdown
+complete -c portulan -n "__fish_seen_subcommand_from learn check why" -l probe -d 'Ask what answers'
+complete -c portulan -n "__fish_seen_subcommand_from check why" -l policy -r -F -d 'The policy'
+
+set -l learn "__fish_seen_subcommand_from learn"
+complete -c portulan -n "$learn" -F -a 'firewalld ufw' -d 'What the firewall lets in'
+complete -c portulan -n "$learn" -l from -x -d 'Format of the file'
+
+set -l check "__fish_seen_subcommand_from check"
+complete -c portulan -n "$check" -F
+complete -c portulan -n "$check" -l format -x -a "$forms" -d 'Form of the output'
+complete -c portulan -n "$check" -l output -x -a "$forms=" -d 'Also write this form to a file'
+complete -c portulan -n "$check" -l fail-on -x -a 'investigate look never' -d 'The least attention that fails'
+complete -c portulan -n "$check" -l resolve -d 'Look up the names of peers'
+complete -c portulan -n "$check" -l validate -d 'Check the policy alone'
+complete -c portulan -n "$check" -l from -x -d 'Format of the file'
+
+set -l drift "__fish_seen_subcommand_from diff; and not __fish_seen_subcommand_from registry"
+complete -c portulan -n "$drift" -F -a here -d 'This machine, now'
+complete -c portulan -n "$drift" -l connections -d 'Also who happened to dial'
+complete -c portulan -n "$drift" -l from -x -d 'Format of the file'
 
 set -l actions info update diff
 set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"

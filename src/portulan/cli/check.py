@@ -1,0 +1,159 @@
+"""`portulan check`: a policy against this machine, somebody else's record, or a fleet.
+
+All outputs are written before the exit code is decided, files whole or not at all.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import tempfile
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portulan.checked import check_machine, check_reading, find_policy, read_policy
+from portulan.cli import reports, say, say_incomplete, say_passed_over, worse
+from portulan.cli.faults import render_faults
+from portulan.cli.places import open_each
+from portulan.cli.reports import github, nagios
+from portulan.cli.reports.wording import say_summary
+from portulan.cli.terminal import clean
+from portulan.errors import PolicyError, UsageError, WriteError
+from portulan.judge.rules import SEVERITY
+from portulan.judge.selectors import SCOPES, read_network
+from portulan.observe.readers import Reading
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from portulan.judge.findings import Check
+    from portulan.judge.policy import Policy
+    from portulan.model import Attention
+
+FAIL_ON = ("investigate", "look", "never")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Say what the verb takes."""
+    parser.add_argument("places", nargs="*", metavar="OBSERVATIONS", help="FILE, DIR, URL or -; none: this machine")
+    parser.add_argument("--policy", metavar="FILE", help="none: $PORTULAN_POLICY, ./ports.toml, the user's")
+    parser.add_argument("--fail-on", choices=FAIL_ON, default="investigate", help="what the exit code 1 stands for")
+    parser.add_argument("--probe", action="store_true", help="ask this machine's listeners what they speak")
+    parser.add_argument("--resolve", action="store_true", help="look up the names of hosts that rules dial (DNS)")
+    parser.add_argument("--format", choices=reports.FORMATS, default="text", metavar="|".join(reports.FORMATS))
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    parser.add_argument(
+        "--output", type=_output, action="append", default=[], metavar="FORMAT=FILE", help="write this as well"
+    )
+    parser.add_argument("--validate", action="store_true", help="read the policy, or those named, and check nothing")
+    parser.add_argument("--from", dest="reader", metavar="FORMAT", help="where it is not told by the beginning")
+
+
+def _output(value: str) -> tuple[str, Path]:
+    form, equals, file = value.partition("=")
+    if not (equals and file) or form not in reports.FORMATS:
+        message = f"{value[:40]!r} is not FORMAT=FILE"
+        raise UsageError(message, hint=f"--output sarif=ports.sarif; formats: {', '.join(reports.FORMATS)}")
+    return form, Path(file)
+
+
+def run(flags: Namespace) -> int:
+    """Check, write what was found, and return the exit code."""
+    if flags.validate:
+        return _validate(flags.places or [find_policy(flags.policy)])
+    try:
+        policy = read_policy(find_policy(flags.policy))
+    except PolicyError as error:
+        if flags.format == "github":
+            sys.stdout.writelines(github.render_faults(error))
+        raise
+    fail_on: Attention = "investigate" if flags.fail_on == "never" else flags.fail_on
+    check = _check(policy, flags, fail_on)
+    at = datetime.now(UTC)
+    for form, file in flags.output:
+        _write(check, form, file, fail_on, at)
+    reports.write(check, flags.format, sys.stdout, fail_on=fail_on, at=at)
+    sys.stdout.flush()
+    for refused in check.incomplete:
+        say_incomplete(refused)
+    say_passed_over()
+    if flags.format == "text" and not sys.stdout.isatty():  # where rows alone are written, a clean check is none
+        say(f"{say_summary(check)}\n")
+    if flags.format == "nagios":
+        return nagios.exit_code(check, fail_on)
+    return exit_code(check, flags.fail_on)
+
+
+def _check(policy: Policy, flags: Namespace, fail_on: Attention) -> Check:
+    names = look_up(policy) if flags.resolve else None
+    if not flags.places:
+        return check_machine(policy, fail_on=fail_on, probe=flags.probe, names=names)
+    if flags.probe:
+        message = "a record cannot be asked what it speaks"
+        raise UsageError(message, hint="leave out --probe: what the record has of it counts")
+    reading = Reading(chain.from_iterable([open_each(place, flags) for place in flags.places]))
+    return check_reading(policy, reading, fail_on=fail_on, names=names)
+
+
+def exit_code(check: Check, fail_on: str) -> int:
+    """Return 1 for a finding that fails the check, 3 where something could not be seen, else 0."""
+    fails = fail_on != "never" and any(SEVERITY[one.attention] >= SEVERITY[fail_on] for one in check.findings)  # type: ignore[index]  # one of two words
+    return worse(1 if fails else 0, 3 if check.incomplete else 0)
+
+
+def _validate(places: list[str]) -> int:
+    code = 0
+    for place in places:
+        try:
+            policy = read_policy(place)
+        except PolicyError as error:
+            say(render_faults(error, error.text))
+            code = 2
+        else:
+            count = len(policy.rules)
+            say(f"{clean(place)}: {count} {'rule' if count == 1 else 'rules'}\n")
+    return code
+
+
+def _write(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> None:
+    """Write a file. Raises WriteError where it cannot be written."""
+    try:
+        _write_file(check, form, file, fail_on, at)
+    except OSError as error:
+        message = f"{file}: {error.strerror or error}"
+        raise WriteError(message, hint="is the folder there, and is there room?") from error
+
+
+def _write_file(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> None:
+    """Write a file whole or not at all: whoever reads it at that moment sees the old one or the new one."""
+    if file.is_symlink() or (file.exists() and not file.is_file()):  # /dev/stdout, a pipe, a device: as they are
+        with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            reports.write(check, form, stream, fail_on=fail_on, at=at)
+        return
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    temporary = Path(name)
+    try:
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:  # noqa: PTH123  # a descriptor
+            reports.write(check, form, stream, fail_on=fail_on, at=at)
+        temporary.chmod(mode)
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def look_up(policy: Policy) -> dict[str, frozenset[str]]:
+    """Return the addresses of the hosts that rules name as peers, as the system's resolver has them now."""
+    names = {word for rule in policy.rules for word in rule.peer if word not in SCOPES and read_network(word) is None}
+    found: dict[str, frozenset[str]] = {}
+    for name in sorted(names):
+        try:
+            told = socket.getaddrinfo(name, None)
+        except (OSError, UnicodeError) as error:
+            say(f"note: {clean(name)} was not found ({clean(str(error))}): rules that dial it cannot be told\n")
+            continue
+        found[name.casefold()] = frozenset([str(address[0]) for *_rest, address in told])
+    return found
