@@ -18,6 +18,7 @@ from portulan.judge.learning import Learned, learn
 from portulan.judge.matching import Rulebook
 from portulan.judge.parsing import decode_policy
 from portulan.judge.syntax import LARGEST_BYTES
+from portulan.model import Incomplete, replace
 from portulan.observe.ephemeral import ephemeral_range
 
 if TYPE_CHECKING:
@@ -25,17 +26,21 @@ if TYPE_CHECKING:
 
     from portulan.answer import Machine
     from portulan.judge.policy import Policy
-    from portulan.model import Attention, Incomplete, Observation, Verdict
+    from portulan.model import Attention, Observation, Verdict
     from portulan.observe.readers import Reading
 
     Names = Mapping[str, frozenset[str]]
 
 POLICY = "ports.toml"
+NOTHING = Incomplete(
+    "whatever was to be checked", "there is no socket in it", "is it the record or folder that was meant?"
+)
 
 
 def find_policy(named: str | None = None) -> str:
     """Return the policy to use: the one that is named, by $PORTULAN_POLICY otherwise, that of the folder, the user's.
 
+    What has the name and cannot be read, as a folder or a link to nowhere, is an error to be told and not passed over.
     Raises UsageError where there is none.
     """
     if named or (named := os.environ.get("PORTULAN_POLICY")):
@@ -43,7 +48,7 @@ def find_policy(named: str | None = None) -> str:
     config = os.environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if (home := os.environ.get("HOME")) else "")
     places = [POLICY, *([f"{config}/portulan/{POLICY}"] if config else [])]
     for place in places:
-        if Path(place).is_file():
+        if os.path.lexists(place):
             return place
     message = f"there is no policy: neither {' nor '.join(places)}"
     raise UsageError(message, hint=f"portulan learn > {POLICY} writes one of what is here; --policy names another")
@@ -79,9 +84,10 @@ def check_machine(
 def check_reading(
     policy: Policy, reading: Reading, *, fail_on: Attention = "investigate", names: Names | None = None
 ) -> Check:
-    """Check what somebody else has seen, as it is read."""
+    """Check what somebody else has seen, as it is read; where there is nothing in it, that is told."""
     seen = imported(reading)
-    return _check(policy, seen, _checking(policy, seen, fail_on, names), asked=False)
+    check = _check(policy, seen, _checking(policy, seen, fail_on, names), asked=False)
+    return check if check.judged else replace(check, incomplete=(*check.incomplete, NOTHING))
 
 
 def _checking(policy: Policy, seen: Machine, fail_on: Attention, names: Names | None) -> Checking:

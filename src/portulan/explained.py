@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from portulan.model import Direction, Entry, Transport, Verdict
     from portulan.registry.index import Index
 
+TELLING = ("executable", "script", "name", "unit", "image", "user")
+"""The keys of a rule that tell whose a socket is."""
 MOST_HOMES = 2
 """So many numbers are tried where a program is at home."""
 
@@ -150,7 +152,7 @@ class _Explaining:
             means=first_sentence(told.finds),
             bearings=self._bearings(verdict),
             changes=changes,
-            expecting=_expecting(verdict),
+            expecting=_expecting(group),
             forbidding=_forbidding(subject),
         )
 
@@ -254,12 +256,19 @@ def _rules_about(rules: Sequence[Rule], answer: Answer) -> tuple[Rule, ...]:
     )
 
 
-def _expecting(verdict: Verdict) -> Rule | None:
-    """Return the rule under which a socket is as it should be; None for what no policy has to name."""
-    direction: Direction = "connect" if verdict.subject.direction == "connect" else "listen"
-    subject = replace(verdict.subject, direction=direction)
-    for learned in learn([replace(verdict, subject=subject, attention="investigate")]):
-        cited = next((item for item in verdict.because if item.kind == "use" and item.weight == "decides"), None)
+def _expecting(alike: Sequence[Verdict]) -> Rule | None:
+    """Return the rule under which sockets are as they should be; None where nothing tells them from anybody's."""
+    direction: Direction = "connect" if alike[0].subject.direction == "connect" else "listen"
+    # A dial is learned only where it asks for a look.
+    there = [
+        replace(one, subject=replace(one.subject, direction=direction), attention="investigate")
+        for one in alike
+        if one.subject.direction != "accept" or one is alike[0]
+    ]
+    for learned in learn(there):
+        if not any(getattr(learned.rule, key) for key in TELLING):
+            continue
+        cited = next((item for item in alike[0].because if item.kind == "use" and item.weight == "decides"), None)
         return replace(learned.rule, **({"reason": cited.statement, "citation": cited.source} if cited else {}))
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ OVER_TLS = frozenset(
 
 _TLS = frozenset({"tls", "dtls", "quic"})
 """TLS, and what it is a part of (RFC 9147, RFC 9001)."""
+
+
+MOST_PLACES = 8
+"""So many addresses of this machine are asked at the same time."""
 
 
 class Target(Value):
@@ -189,9 +194,15 @@ def with_names(found: Identification, index: Index) -> Identification:
 
 
 def probe_listeners(seen: Sequence[Observation], index: Index) -> list[Observation]:
-    """Ask the listeners among some sockets, and return all of them, with what answers."""
+    """Ask the listeners among some sockets, all at the same time, and return all of them, with what answers."""
     targets = {number: target_of(item, index) for number, item in enumerate(seen) if can_be_asked(item)}
-    answers = dict(probe(list(dict.fromkeys(targets.values())), index))
+    places: dict[tuple[str, Transport], dict[Target, None]] = {}
+    for target in targets.values():
+        places.setdefault((target.address, target.transport), {})[target] = None
+    answers: dict[Target, Identification] = {}
+    with ThreadPoolExecutor(MOST_PLACES) as pool:  # to ask takes waiting, and each place has an event loop of its own
+        for answered in pool.map(lambda members: list(probe(list(members), index)), places.values()):
+            answers.update(answered)
     return [
         replace(item, identification=answers[targets[number]]) if number in targets else item
         for number, item in enumerate(seen)

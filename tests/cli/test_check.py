@@ -105,13 +105,40 @@ def test_a_file_that_cannot_be_written_is_an_error(policy: Path, tmp_path: Path)
     policy.write_text(OPEN, "utf-8")
     done = portulan("check", record(tmp_path), "--policy", str(policy), "--output", f"json={tmp_path}/no/where.json")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {tmp_path}/no/where.json: ")
+    assert f"\nerror: {tmp_path}/no/where.json: " in done.stderr
     link, target = tmp_path / "link", tmp_path / "target"
     link.symlink_to(target)
     portulan("check", record(tmp_path), "--policy", str(policy), "--output", f"json={link}")
     assert (link.is_symlink(), json.loads(target.read_text("utf-8"))["schema"]) == (True, "portulan.check/1")
-    full = portulan("check", record(tmp_path), "--policy", str(policy), "--output", "json=/dev/full")
-    assert full.stderr.startswith("error: /dev/full: No space left on device\nhint: ")
+    outputs = ("--output", "json=/dev/full", "--output", f"csv={tmp_path}/there.csv")
+    full = portulan("check", record(tmp_path), "--policy", str(policy), "--json", *outputs)
+    assert "error: /dev/full: No space left on device\nhint: " in full.stderr
+    assert full.returncode == 2
+    # ... and keeps from no other report.
+    assert json.loads(full.stdout)["schema"] == "portulan.check/1"
+    assert (tmp_path / "there.csv").exists()
+
+
+def test_nagios_is_told_that_nothing_is_known(policy: Path, tmp_path: Path) -> None:
+    """What keeps from checking is unknown to Nagios, in a line that says so: no alarm of critical without a text."""
+    seen = record(tmp_path)
+    nagios = ("--policy", str(policy), "--format", "nagios")
+    for content, named in ((None, seen), ("[[rule]]\n", seen), (OPEN, "/nonexistent/record")):
+        policy.unlink(missing_ok=True)
+        if content is not None:
+            policy.write_text(content, "utf-8")
+        done = portulan("check", named, *nagios)
+        assert done.returncode == 3
+        assert done.stdout.startswith("PORTULAN UNKNOWN: /")
+
+
+def test_a_record_without_sockets_is_not_passed(policy: Path, tmp_path: Path) -> None:
+    """Where there was nothing to check the check says so and is not clean: a fleet's folder may not be mounted."""
+    policy.write_text(expecting(22, host="web-*"), "utf-8")
+    (tmp_path / "fleet").mkdir()
+    done = portulan("check", str(tmp_path / "fleet"), "--policy", str(policy))
+    assert done.returncode == 3
+    assert "there is no socket in it" in done.stderr
 
 
 def test_the_policy_is_the_one_that_is_named_or_the_folders_or_the_users(held: int, tmp_path: Path) -> None:
@@ -135,6 +162,9 @@ def test_the_policy_is_the_one_that_is_named_or_the_folders_or_the_users(held: i
     other.write_text(expecting(held), "utf-8")
     assert which(PORTULAN_POLICY=str(other)) == str(other)
     assert which("--policy", "ports.toml", PORTULAN_POLICY=str(other)) == "ports.toml"
+    (here / "ports.toml").unlink()
+    (here / "ports.toml").symlink_to("nowhere")
+    assert which().startswith("error: ports.toml: No such file or directory")  # and not the user's instead
 
 
 def test_a_wrong_policy_is_told_with_its_lines(policy: Path) -> None:
@@ -161,6 +191,10 @@ def test_validate_reads_policies_and_checks_nothing(policy: Path, tmp_path: Path
     assert done.returncode == 2
     assert f"{policy}: 1 rule" in done.stderr
     assert f"error: {bad}:1:1: " in done.stderr
+    done = portulan("check", "--validate", str(tmp_path), str(policy))
+    assert done.returncode == 2
+    assert f"error: {tmp_path}: " in done.stderr
+    assert f"{policy}: 1 rule" in done.stderr
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"\xff" * 100, b"[[[" * 50_000, b"x" * 5_000_000])

@@ -4,52 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import io
 import json
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
-from argparse import Namespace
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from portulan.cli import diff
+from portulan.cli import main
 from portulan.model import Process, replace
 from portulan.observe.fleet import write_fleet
-from tests.cli.door import environment, holder, portulan
+from tests.cli.door import COMMAND, environment, holder, on_terminal, portulan
 from tests.judge.test_drift import NGINX, NOW, SSHD, dialled, held, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from portulan.model import Observation
 
-VERB = """
-import sys
-from portulan import cli
-from portulan.cli import diff, verbs
-
-def run_verb(words):
-    parser = verbs.Parser(prog="portulan diff", allow_abbrev=False)
-    parser.add_argument("--format", default="text")
-    diff.add_arguments(parser)
-    return diff.run(parser.parse_args(words[1:]))
-
-verbs.run_verb = run_verb
-cli.VERBS |= {"diff"}
-sys.exit(cli.main(["diff", *sys.argv[1:]]))
-"""
-
 
 def compared(*words: str | Path, given: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own; whatever it says, it never says it by a traceback."""
+    """Run the command in a process of its own, and give it something on standard input."""
     done = subprocess.run(
-        [sys.executable, "-c", VERB, *map(str, words)],
+        [*COMMAND, "diff", *map(str, words)],
         input=given,
         capture_output=True,
         env=environment(),
@@ -262,24 +245,15 @@ def test_lines_for_other_programs(pair: tuple[Path, Path]) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_a_table_for_people(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_for_people(pair: tuple[Path, Path]) -> None:
     """On a terminal it is a table that fits, and what changed is told by the names of programs where that will do."""
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.setenv("NO_COLOR", "1")
-    flags = {"connections": False, "reader": None, "format": "text"}
-    with contextlib.redirect_stdout(Terminal()) as shown:
-        assert diff.run(Namespace(before=str(pair[0]), after=str(pair[1]), **flags)) == 1
-    heading, gone, changed, appeared = shown.getvalue().splitlines()
+    shown = on_terminal("diff", *map(str, pair), columns=120, env=environment(NO_COLOR="1")).splitlines()
+    heading, gone, changed, appeared = shown[:4]
     assert heading.split() == ["HOST", "PORT", "ADDRESS", "PROGRAM", "ATTENTION", "RULE", "WHAT", "CHANGED"]
     assert (gone[0], changed[0], appeared[0]) == ("-", "~", "+")
     assert "executable nginx -> nginx\\x1b" in changed
-    assert max(map(len, shown.getvalue().splitlines())) <= 120
-    assert "\x1b" not in shown.getvalue()
+    assert max(map(len, shown)) <= 120
+    assert "\x1b" not in "".join(shown)
 
 
 def test_no_drift(pair: tuple[Path, Path]) -> None:
@@ -323,6 +297,21 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     assert compared(clean, damaged).returncode == 1
 
 
+def test_a_record_that_may_not_be_read(
+    request: pytest.FixtureRequest, pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether a file is a recording cannot be told where it may not be read; the hint does not say that it is one."""
+    assert main(["diff", *map(str, pair)]) == 1  # all modules are loaded by whoever may read them
+    capsys.readouterr()
+    request.getfixturevalue("unprivileged")
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).chmod(0)
+        assert main(["diff", file.name, file.name]) == 2
+        assert capsys.readouterr().err == (
+            f"error: {file.name}: Permission denied\nhint: see that it is there, and that you may read it\n"
+        )
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -332,6 +321,8 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         (("here", "empty"), "empty"),
         (("here", "nowhere.parquet"), "there is no nowhere.parquet"),
         (("empty", "here", "--from", "tarot"), "no format 'tarot'"),
+        (("here", ""), "a place without a name"),
+        (("folder", "here"), "nothing in it is known to declare a port"),
         (("here",), "required"),
     ],
 )
@@ -339,6 +330,8 @@ def test_wrong_words(words: tuple[str, ...], said: str, tmp_path: Path, monkeypa
     """What cannot be meant, or read at all, is an error with a hint, and exit code 2."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "diary.txt").write_text("nothing of ports", encoding="ascii")
     with contextlib.closing(sqlite3.connect(tmp_path / "other.sqlite")) as database:
         database.execute("CREATE TABLE diary (day TEXT)")
     done = compared(*words)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ import pytest
 
 from portulan.judge.parsing import parse_policy
 from portulan.judge.rules import FINDINGS, NOTES, RULES
-from tests.cli.door import environment, portulan
+from tests.cli.door import environment, holder, on_terminal, portulan
 from tests.test_schemas import check
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def test_a_verdict_is_told_as_a_chain(held: int) -> None:
     code, text, _ = why(str(held))
     places = [text.index(f". {link}\n") for link in LINKS]
     assert places == sorted(places)
-    assert f"127.0.0.1:{held} (listen)  [sock_diag]" in text
+    assert f"127.0.0.1:{held} (listen) [sock_diag]" in text
     assert f"(pid {os.getpid()}), {PYTHON}" in " ".join(text.split())
     assert "no policy: portulan learn writes one" in text
     assert code in {0, 3}
@@ -97,6 +99,93 @@ def test_of_a_free_port_it_tells_who_would_be_expected() -> None:
     holders = {one["product"]: (one["judgement"], one["rule"]) for one in dialling["holders"]}
     assert holders == {"3CX Phone System": ("known-unofficial", "PT103"), None: ("unexplained", "PT104")}
     assert "anything else: investigate: unexplained (PT104)" in why("2528/tcp")[1]
+
+
+def test_evidence_has_its_source_and_its_age(held: int) -> None:
+    """What was seen says when, and the map how old it is."""
+    text = " ".join(why(str(held))[1].split())
+    assert re.search(rf"\[/proc/{os.getpid()}/exe, seen \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d\]", text)
+    assert re.search(r"\[iana:\d{4}-\d\d, (\d+ months old|of (last|this) month)\]", text)
+
+
+def test_sockets_that_are_alike_share_a_chain() -> None:
+    """A program's listeners on both addresses of loopback and what they serve are one chain; who dials is another."""
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = first.getsockname()[1]
+        try:
+            stack.enter_context(socket.create_server(("::1", port), family=socket.AF_INET6))
+        except OSError:
+            pytest.skip("there is no IPv6 here")
+        stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        stack.enter_context(first.accept()[0])
+        (result,) = document(f"{port}/tcp")["results"]
+    counted = {chain["seen"][0]["what"]: chain["count"] for chain in result["chains"]}
+    assert counted == {"holds": 3, "dials": 1}
+    (held,) = [chain for chain in result["chains"] if chain["seen"][0]["what"] == "holds"]
+    facts = {fact["what"]: fact["value"] for fact in held["seen"]}
+    assert facts["holds"] in {
+        f"tcp 127.0.0.1:{port}, [::1]:{port} (listen)",
+        f"tcp [::1]:{port}, 127.0.0.1:{port} (listen)",
+    }
+    assert facts["serves"] == "1 connection"
+    assert all(fact["source"] for fact in held["seen"])
+
+
+def test_what_a_policy_lets_be_on_loopback_is_told_of_what_others_reach(tmp_path: Path) -> None:
+    """Where a rule is for loopback, that address is what would change the verdict on a wider one, and it does."""
+    policy = tmp_path / "ports.toml"
+    for address, expected in (("0.0.0.0", False), ("127.0.0.1", True)):
+        with socket.create_server((address, 0)) as server:
+            port = server.getsockname()[1]
+            policy.write_text(f'[[rule]]\neffect = "allow"\nport = {port}\naddress = "loopback"\n', "utf-8")
+            (result,) = document(str(port), policy=policy)["results"]
+        (chain,) = result["chains"]
+        promised = [change["judgement"] for change in chain["changes"] if change["fact"] == "address"]
+        assert promised == ([] if expected else ["expected"])
+        assert (chain["verdict"]["judgement"] == "expected") is expected
+        assert chain["bearings"][0]["failing"] == ([] if expected else ["address"])
+
+
+def test_a_rule_to_paste_goes_before_the_one_that_decides(held: int, tmp_path: Path) -> None:
+    """The first rule decides: one that is to change it has to stand before, which is said, and is so."""
+    policy = tmp_path / "ports.toml"
+    (plain,) = document(str(held))["results"]
+    for now, other, title, judgement in (
+        ("forbidding_toml", "expecting_toml", "To let it be", "expected"),
+        ("expecting_toml", "forbidding_toml", "To forbid it", "forbidden"),
+    ):
+        policy.write_text("# the policy\n" + plain["chains"][0][now], "utf-8")
+        text = why(str(held), policy=policy)[1]
+        assert f"{title}, a rule in {policy} before line 2:" in text
+        assert text.count("a rule in ") == 1  # none for what is so already
+        policy.write_text(plain["chains"][0][other] + plain["chains"][0][now], "utf-8")
+        (result,) = document(str(held), policy=policy)["results"]
+        assert result["chains"][0]["verdict"]["judgement"] == judgement
+
+
+def test_nothing_hostile_is_shown(tmp_path: Path) -> None:
+    """Names and paths of programs harm no terminal, and a rule to paste with them is read as it stands."""
+    program = bytes(tmp_path) + b"/\x1b[2J\x1b]0;owned\x07\n[[rule]]\n\xe2\x80\xae evil"
+    with holder(program, called=b"evil --password=hunter2") as port:
+        text = why(str(port))[1]
+        (result,) = document(str(port))["results"]
+        shown = on_terminal("why", str(port), columns=60, env=environment(NO_COLOR="1"))
+    for said in (text, shown):
+        assert all(letter.isprintable() or letter == "\n" for letter in said)
+        assert "evil" in said
+        assert "hunter2" not in said
+        assert "\n[[rule]]\n" not in said
+    (chain,) = result["chains"]
+    (rule,) = parse_policy(chain["expecting_toml"], "p").rules
+    assert rule.executable[0].endswith("evil")
+    assert chain["verdict"]["subject"]["processes"][0]["command_line"] is None
+
+
+def test_a_service_without_a_port_is_said_to_have_none() -> None:
+    """There is nothing to explain of a name that has no number."""
+    assert why("jmap") == (0, "jmap has no port\n", "")
+    assert document("jmap")["results"] == []
 
 
 @pytest.mark.parametrize("code", sorted({**RULES, **NOTES, **FINDINGS}))

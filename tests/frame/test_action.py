@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -146,8 +147,13 @@ def test_an_observation_is_no_option(workspace: Path, temporary: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_installs_what_it_lies_beside(workspace: Path, temporary: Path, tmp_path: Path) -> None:
+def test_it_installs_what_it_lies_beside(
+    workspace: Path, temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first step installs Portulan from the action's own folder, with extras, where no module of a job is run."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")  # as actions/setup-python has it
     action = tmp_path / "action"
     copy_source(action)
     for name in ("venv.py", "pip.py", "json.py"):

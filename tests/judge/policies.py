@@ -96,6 +96,7 @@ def sockets(draw: st.DrawFn) -> Observation:
         processes_missing=missing,
         socket_user=draw(st.sampled_from(["root", "www-data", None])),
         unit=draw(st.sampled_from(["nginx.service", "ssh.socket", None])),
+        cgroup=draw(st.sampled_from([None, "/system.slice/x", "/user.slice/x", "/lxc.payload.x/ssh.socket"])),
         host=draw(st.sampled_from(["pbx1", "web-1", None])),
         perspective=draw(st.sampled_from(["live", "imported"])),
         identification=draw(st.sampled_from([None, answers("http", port), answers("ssh", port)])),

@@ -99,6 +99,51 @@ def test_a_rule_that_has_expired_says_so(index: Index) -> None:
     assert [(one.rule, one.attention) for one in found] == [("PT209", "look")]
 
 
+@pytest.mark.parametrize("below", [(), (rule("forbid", 2528, direction="connect"),)], ids=["alone", "forbidden"])
+@pytest.mark.parametrize("connections", ["judged", "listed"])
+def test_a_dial_whose_rule_has_expired_says_so(index: Index, below: tuple[Rule, ...], connections: str) -> None:
+    """A dial is one finding that names the expired rule: listed or not, and where a later rule forbids the rest."""
+    dial = socket("connect", 2528, process("/srv/shop/mailer"))
+    allowing = rule("allow", 2528, direction="connect", executable="/srv/shop/mailer", expires=YESTERDAY)
+    (found,) = findings(index, (allowing, *below), (dial,), connections=connections)
+    assert (found.rule, found.location.line) == ("PT206", 1)
+    assert "expired at" in found.statement
+
+
+def test_an_expired_rule_that_would_not_decide_is_idle(index: Index) -> None:
+    """What a rule above forbids, and what one below lets be, does not need the one that has expired."""
+    expired = replace(RULES[1], expires=YESTERDAY)
+    assert codes(findings(index, (rule("forbid", 22), expired), (SSH,))) == ["PT209", "PT207"]
+    assert codes(findings(index, (expired, rule("allow", 22)), (SSH,))) == ["PT209"]
+
+
+def test_an_expired_rule_about_many_numbers_is_needed_as_well(index: Index) -> None:
+    """That a rule has expired is said whatever else it would let be."""
+    wide = rule("allow", (1, 1023), executable=SSHD, expires=YESTERDAY)
+    assert codes(findings(index, (wide,), (SSH,))) == ["PT206"]
+
+
+def test_what_does_not_listen_is_not_what_is_expected(index: Index) -> None:
+    """A TCP socket that has the number and waits for nobody is not the service."""
+    assert codes(findings(index, RULES, (WEB, replace(SSH, socket_state="bound")))) == ["PT205"]
+
+
+def test_a_file_that_cannot_be_seen_is_said_to_be_the_difference(index: Index) -> None:
+    """Where path and path are the same, what differs is that the file is somebody's own arrangement."""
+    mounted = by(SSH, SSHD, executable_status="unseen")
+    (found,) = findings(index, RULES, (WEB, mounted))
+    assert found.rule == "PT202"
+    assert found.statement.endswith(f"executable {SSHD}, not {SSHD}, whose file cannot be seen from here")
+
+
+def test_what_is_missed_is_the_same_matter_in_any_order_of_a_list(index: Index) -> None:
+    """The order of programs in a rule does not change the fingerprint of what is not there."""
+    one, two = [
+        findings(index, (rule("expect", 80, executable=programs),), ()) for programs in ((NGINX, SSHD), (SSHD, NGINX))
+    ]
+    assert one[0].fingerprint == two[0].fingerprint
+
+
 def test_what_is_forbidden_is_found_once_and_not_missed_as_well(index: Index) -> None:
     """A listener that an earlier rule forbids is forbidden; the expectation below has what it expects."""
     found = findings(index, (rule("forbid", 22, address="loopback", reason="use the VPN"), *RULES), MACHINE)

@@ -191,6 +191,14 @@ def test_dials_happen_to_be_open() -> None:
     assert not drift([], [replace(dial, direction="accept")], connections=True)
 
 
+def test_a_dial_that_has_ended_is_none() -> None:
+    """What the kernel keeps for a minute after a dial has no program, and comes and goes; with a program it counts."""
+    remains = replace(dialled(2528), socket_state="time-wait", processes_missing="no process holds it")
+    assert not drift([], [remains], connections=True)
+    ending = replace(dialled(2528, owner("/home/shop/mailer")), socket_state="close-wait")
+    assert told(drift([remains], [ending], connections=True)) == [("appeared", 2528)]
+
+
 def test_a_socket_that_systemd_holds() -> None:
     """Whether systemd had started the service already is chance; that it starts another one is not."""
     waiting = held(631, owner(SYSTEMD, pid=1), unit="cups.socket", activates="cups.service")

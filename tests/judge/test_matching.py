@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WEB = socket("listen", 80, process(NGINX), socket_user="root", unit="nginx.service")
 DIAL = socket("connect", 2528, process("/srv/shop/mailer"))
+OF_USER = "/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service"
+INSIDE = replace(WEB, container_image="nginx:1", cgroup="/machine.slice/c.scope/system.slice/nginx.service")
 SCAN = replace(WEB, perspective="imported", processes=(), processes_missing="not recorded", socket_user=None, unit=None)
 
 
@@ -64,6 +66,19 @@ def by(seen: Observation, *processes: Process) -> Observation:
         (rule("expect", 80, unit="nginx.service"), WEB, True),
         (rule("expect", 80, unit="nginx.service"), replace(WEB, unit="ssh.socket", activates="nginx.service"), True),
         (rule("expect", 80, unit="nginx.service"), replace(WEB, unit=None), None),
+        (rule("expect", 80, unit="nginx.service"), replace(WEB, cgroup="/system.slice/nginx.service"), True),
+        (rule("expect", 80, unit="nginx.service"), replace(WEB, cgroup=OF_USER), None),
+        (rule("expect", 80, unit="nginx.service", user="root"), replace(WEB, cgroup=OF_USER), True),
+        *[
+            (rule("expect", 80, unit="nginx.service"), replace(WEB, cgroup=group), None)
+            for group in (
+                f"/system.slice/docker-{'1f' * 32}.scope/system.slice/nginx.service",
+                f"/docker/{'1f' * 32}/system.slice/nginx.service",
+                "/lxc.payload.web/system.slice/nginx.service",
+                "/system.slice/runner.service/nginx.service",
+            )
+        ],
+        (rule("expect", 80, unit="nginx.service", image="nginx:*"), INSIDE, True),
         (rule("expect", 80, image="nginx:*"), replace(WEB, container="c", container_image="nginx:1.25"), True),
         (rule("expect", 80, image="nginx:*"), WEB, None),
         (rule("expect", 80, user="root"), WEB, True),
@@ -85,6 +100,11 @@ def by(seen: Observation, *processes: Process) -> Observation:
         (rule("forbid", protocol="telnet"), WEB, None),
         (rule("forbid", protocol="telnet"), replace(WEB, identification=answers("telnet", 80)), True),
         (rule("expect", 80, host="pbx*"), WEB, True),
+        (rule("expect", 80, host="PBX*"), WEB, True),
+        (rule("expect", 80, host="pbx1"), replace(WEB, host="PBX1"), True),
+        (rule("expect", 80, executable=r"C:\Windows\*.exe"), by(WEB, process(r"C:\WINDOWS\Web.EXE")), True),
+        (rule("expect", 80, executable=r"*\Web.exe"), by(WEB, process(r"C:\WINDOWS\web.exe")), True),
+        (rule("expect", 80, executable="/usr/sbin/NGINX"), WEB, None),
         (rule("expect", 80, host="web-*"), WEB, None),
         (rule("expect", 80, expires=TOMORROW), WEB, True),
         (rule("expect", 80, expires=YESTERDAY), WEB, None),
@@ -105,6 +125,13 @@ def test_what_was_not_seen_cannot_be_told(selectors: dict[str, str]) -> None:
     """Where nobody recorded the owner, a rule about it neither holds nor fails, and no later one decides."""
     decision = rulebook(rule("expect", 80, **selectors), rule("forbid", 80)).decide(SCAN)
     assert decision == Decision(rule=rule("expect", 80, **selectors), certain=False)
+
+
+def test_a_doubt_between_rules_that_say_the_same_is_none() -> None:
+    """Where an earlier rule cannot be told and a later one holds, both let it be: so it may be, whichever it is."""
+    allowing = rule("allow", 80, address="loopback")
+    decision = rulebook(rule("expect", 80, executable=NGINX), allowing).decide(SCAN)
+    assert decision == Decision(rule=replace(allowing, line=2), certain=True)
 
 
 def test_what_cannot_be_told_changes_no_verdict(index: Index) -> None:
@@ -173,7 +200,7 @@ def test_a_rule_below_the_first_that_matches_changes_nothing(
 ) -> None:
     """Whatever is added below the rule that decides, it goes on to decide."""
     before = rulebook(*rules).decide(seen)
-    if before.rule is not None:
+    if before.rule is not None and before.certain:
         assert rulebook(*rules, *more).decide(seen) == before
 
 
@@ -183,6 +210,7 @@ def test_the_first_match_is_found_as_a_walk_over_all_rules_finds_it(seen: Observ
     book = rulebook(*rules)
     number = seen.peer.port if seen.direction == "connect" and seen.peer else seen.local.port
     walked = Decision(rule=None, certain=True)
+    doubtful = []
     for line, one in enumerate(rules, 1):
         if one.expires is not None and one.expires <= NOW:
             continue
@@ -191,7 +219,14 @@ def test_the_first_match_is_found_as_a_walk_over_all_rules_finds_it(seen: Observ
         if one.port and not any(span.first <= number <= span.last for span in one.port):
             continue
         alone = rulebook(replace(one, port=(PortRange(number, number),))).decide(seen)
-        if alone.rule is not None:
-            walked = Decision(rule=replace(one, line=line), certain=alone.certain)
-            break
+        if alone.rule is None:
+            continue
+        if not alone.certain:
+            doubtful.append(replace(one, line=line))
+            continue
+        if all((other.effect == "forbid") == (one.effect == "forbid") for other in doubtful):
+            walked = Decision(rule=replace(one, line=line), certain=True)
+        break
+    if walked.rule is None and doubtful:
+        walked = Decision(rule=doubtful[0], certain=False)
     assert book.decide(seen) == walked

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,3 +125,34 @@ def test_of_those_that_are_alike_few_links_are_read(crowd: Crowd, monkeypatch: p
     assert len(search(sockets)) == len(sockets)
     # Each socket, once more for each process to be sure, and the first process whole; all would be 22 for each.
     assert len(read) < 4 * ALIKE + 2 * FIRST < ALIKE * FILES
+
+
+LEADERLESS = """
+import ctypes, os, socket, sys, threading
+held = socket.socket()
+def stay():
+    print(os.fstat(held.fileno()).st_ino, flush=True)
+    sys.stdin.read()
+    os._exit(0)
+threading.Thread(target=stay).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_process_whose_first_thread_has_ended_is_known_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody hides by ending the first thread: /proc/PID then has neither files nor program, the others still do."""
+    process = subprocess.Popen([sys.executable, "-c", LEADERLESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with process:
+        monkeypatch.setattr(owners, "read_pids", lambda: [process.pid])
+        assert process.stdout is not None
+        inode = int(process.stdout.readline())
+        while b"State:\tZ" not in Path(f"/proc/{process.pid}/status").read_bytes():
+            os.sched_yield()
+        found = Owners({0: [inode]}, Facts())
+        found.search_groups(Groups([]))
+        (owner,) = found.processes()[inode]
+        assert (owner.pid, owner.executable, owner.executable_status) == (
+            process.pid,
+            str(Path(sys.executable).resolve()),
+            "present",
+        )

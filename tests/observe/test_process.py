@@ -94,6 +94,21 @@ def test_zombie_has_no_executable() -> None:
     assert (process.executable, process.executable_status, process.command_line) == (None, None, ())
 
 
+def test_a_program_that_nobody_else_may_look_at_is_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program on a file system that keeps even root out (fuse(4)) has a path, and one that proves nothing.
+
+    Such a file system takes a helper that few machines have, so what is asked of the file has no answer here.
+    """
+    monkeypatch.setattr("portulan.observe.process._look_at", lambda _folder, _up: None)
+    folder = open_folder(os.getpid())
+    try:
+        process = Facts().read_process(os.getpid(), folder)
+    finally:
+        os.close(folder)
+    assert process is not None
+    assert (process.executable, process.executable_status) == (str(Path(sys.executable).resolve()), "unseen")
+
+
 @pytest.mark.parametrize(
     ("uid", "gid", "mode", "writable"),
     [

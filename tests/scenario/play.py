@@ -1,7 +1,7 @@
 """Plays the scenario in namespaces of its own; run by test_scenario.py, which gives the control group for units.
 
-Prints one JSON document: what was listed; how policies were learned, without asking what answers and with it; and what
-checks said of each change, twice as JSON and once as text, and when it was undone.
+Its words are that group, or nothing, and `--probe` to ask what answers. Prints one JSON document: what was listed, how
+a policy was learned, and what checks said of each change, twice as JSON and once as text, and when it was undone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,50 +29,54 @@ def portulan(*words: str) -> dict[str, object]:
     return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
 
 
-def check(machine: Machine, *words: str) -> dict[str, object]:
-    """Check the machine against its policy."""
-    return portulan("check", "--policy", str(machine.policy), *words)
+def portulans(**commands: tuple[str, ...]) -> dict[str, object]:
+    """Run several at the same time: those who ask wait for answers most of the time."""
+    with ThreadPoolExecutor() as pool:
+        running = {name: pool.submit(portulan, *words) for name, words in commands.items()}
+        return {name: done.result() for name, done in running.items()}
 
 
 def play_learning(machine: Machine, *asking: str) -> dict[str, object]:
     """Learn a policy twice, check it strictly, and put the rules before it that nobody can learn."""
-    learned, again = portulan("learn", *asking), portulan("learn", *asking)
-    machine.decree(str(learned["out"]))
-    strictly = check(machine, *asking, "--json", "--fail-on", "look")
+    learned = portulan("learn", *asking)
+    by_itself = machine.policy.with_name("learned.toml")
+    by_itself.write_text(str(learned["out"]), "utf-8")
     machine.rules = f"{BY_HAND}\n{learned['out']}"
     machine.decree(machine.rules)
-    return {"learned": learned, "again": again, "strictly": strictly, "by_hand": check(machine, *asking, "--json")}
+    said = portulans(
+        again=("learn", *asking),
+        strictly=("check", "--policy", str(by_itself), *asking, "--json", "--fail-on", "look"),
+        by_hand=("check", "--policy", str(machine.policy), *asking, "--json"),
+    )
+    return {"learned": learned, **said}
 
 
 def play_change(machine: Machine, change: Change, *asking: str) -> dict[str, object]:
     """Make a change and undo it, with checks of both."""
+    check = ("check", "--policy", str(machine.policy), *asking)
     change.make(machine)
     machine.settle()
-    said = {form: check(machine, *asking, *words) for form, words in FORMS.items()}
+    said = portulans(json=(*check, "--json"), again=(*check, "--format", "jsonl"), text=check)
     change.undo(machine)
     machine.settle()
-    return {**said, "undone": check(machine, *asking, "--json")}
+    return {**said, "undone": portulan(*check, "--json")}
 
 
-FORMS = {"json": ("--json",), "again": ("--format", "jsonl"), "text": ()}
-
-
-def play(units: Path | None) -> dict[str, object]:
-    """Play the scenario and return what was said."""
+def play(units: Path | None, *asking: str) -> dict[str, object]:
+    """Play those changes that are seen when it is asked what answers, or those that are seen anyway."""
     with contextlib.closing(Machine(units)) as machine:
         for dials in (False, True):
             for name, program in PROGRAMS.items():
                 if bool(program.dials) == dials:
                     machine.start(name, program)
             machine.settle()
-        played: dict[str, object] = {"list": portulan("list", "--json", "--listening")}
-        for learning, asking in (("unasked", ()), ("asked", ("--probe",))):
-            played[learning] = play_learning(machine, *asking)
-            for change in CHANGES:
-                if change.asks == bool(asking) and (units or not change.groups):
-                    played[change.what] = play_change(machine, change, *asking)
-        return played
+        listed = portulan("list", "--json", "--listening")
+        learned = play_learning(machine, *asking)
+        changes = [one for one in CHANGES if one.asks == bool(asking) and (units or not one.groups)]
+        changed = {change.what: play_change(machine, change, *asking) for change in changes}
+        return {"list": listed, **learned, "changes": changed}
 
 
 if __name__ == "__main__":
-    json.dump(play(Path(sys.argv[1]) if len(sys.argv) > 1 else None), sys.stdout)
+    group, *options = sys.argv[1:]
+    json.dump(play(Path(group) if group else None, *options), sys.stdout)

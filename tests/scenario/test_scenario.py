@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,44 +46,58 @@ MISSING = missing()
 pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
-    pytest.mark.timeout(
-        300
-    ),  # it is played while the first test waits: half a minute, or several times that on busy cores
+    pytest.mark.timeout(300),  # it is all played while the first test waits
     pytest.mark.skipif(os.geteuid() != 0, reason="a private network namespace needs root"),
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
 ]
 
 
 @pytest.fixture(scope="module")
-def units() -> Iterator[list[str]]:
-    """Make a control group for units, if that may be done, and remove it and those below it."""
-    made = None
-    with contextlib.suppress(StopIteration, OSError):
+def scenario() -> dict[str, Any]:
+    """Play the scenario once: on two machines at the same time, of which one is asked what answers there."""
+    with ThreadPoolExecutor() as pool:
+        unasked, asked = pool.submit(played), pool.submit(played, "--probe")
+        return {"unasked": unasked.result(), "asked": asked.result()}
+
+
+def played(*asking: str) -> dict[str, Any]:
+    """Play the changes that are seen by asking, or the others."""
+    with units() as group:
+        words = [*IN_NAMESPACES, sys.executable, "-m", "tests.scenario.play", group, *asking]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, timeout=280)
+    assert done.returncode == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+@contextlib.contextmanager
+def units() -> Iterator[str]:
+    """Make a control group for units and remove it and those below it; it is "" where that may not be done."""
+    try:
         mount = next(mount for mount in GROUPS if (mount / "cgroup.controllers").exists())
         made = Path(tempfile.mkdtemp(prefix="portulan-scenario-", suffix=".slice", dir=mount))
-    yield [] if made is None else [str(made)]
-    if made is not None:
+    except (StopIteration, OSError):
+        yield ""
+        return
+    try:
+        yield str(made)
+    finally:
         for group in (*made.glob("*.service"), made):
             group.rmdir()
 
 
-@pytest.fixture(scope="module")
-def scenario(units: list[str]) -> dict[str, Any]:
-    """Play the scenario once."""
-    words = [*IN_NAMESPACES, sys.executable, "-m", "tests.scenario.play", *units]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, timeout=280)
-    assert done.returncode == 0, done.stderr
-    played: dict[str, Any] = json.loads(done.stdout)
-    return played
-
-
 @pytest.fixture(params=CHANGES, ids=lambda change: change.what)
-def change(request: pytest.FixtureRequest, scenario: dict[str, Any]) -> Change:
+def change(request: pytest.FixtureRequest) -> Change:
     """Give one change after the other."""
     changed: Change = request.param
-    if changed.what not in scenario:
-        pytest.skip("no control groups can be made here")
     return changed
+
+
+@pytest.fixture
+def said(change: Change, scenario: dict[str, Any]) -> dict[str, Any]:
+    """Give what checks said of a change."""
+    checks: dict[str, Any] | None = scenario["asked" if change.asks else "unasked"]["changes"].get(change.what)
+    return checks or pytest.skip("no control groups can be made here")
 
 
 def findings(check: dict[str, Any]) -> list[dict[str, Any]]:
@@ -97,9 +112,10 @@ def expected(change: Change) -> list[str]:
     return [] if change.finding is None else [change.finding]
 
 
-def test_the_machine_is_a_real_one(scenario: dict[str, Any]) -> None:
+@pytest.mark.parametrize("learning", ["unasked", "asked"])
+def test_the_machine_is_a_real_one(scenario: dict[str, Any], learning: str) -> None:
     """It holds 40 sockets and more, of 12 packages and more: those of the table, and nothing else."""
-    verdicts = json.loads(scenario["list"]["out"])["verdicts"]
+    verdicts = json.loads(scenario[learning]["list"]["out"])["verdicts"]
     held = [verdict["subject"] for verdict in verdicts]
     assert len(held) == sum(len(program.holds) for program in PROGRAMS.values()) >= 40
     assert len({program.package for program in PROGRAMS.values() if program.holds}) >= 12
@@ -118,32 +134,32 @@ def test_a_learned_policy_is_stable_and_clean(scenario: dict[str, Any], learning
     assert (learned["by_hand"]["code"], findings(learned["by_hand"])) == (0, [])
 
 
-def test_a_change_is_one_finding(scenario: dict[str, Any], change: Change) -> None:
+def test_a_change_is_one_finding(said: dict[str, Any], change: Change) -> None:
     """Each thing that happens is found once, with its code and number, or not at all where nothing is the matter."""
-    check = scenario[change.what]["json"]
+    check = said["json"]
     found = findings(check)
     assert [f"{one['rule']} {one['port']}/{one['transport']}" for one in found] == expected(change), found
     assert check["code"] == any(one["attention"] == "investigate" for one in found)
 
 
-def test_a_change_is_known_again(scenario: dict[str, Any], change: Change) -> None:
+def test_a_change_is_known_again(said: dict[str, Any]) -> None:
     """What is found has the same fingerprint the next time and in another format."""
-    again = [json.loads(line) for line in scenario[change.what]["again"]["out"].splitlines()]
-    found = findings(scenario[change.what]["json"])
+    again = [json.loads(line) for line in said["again"]["out"].splitlines()]
+    found = findings(said["json"])
     assert [one["fingerprint"] for one in found] == [one["fingerprint"] for one in again]
 
 
-def test_a_change_is_told(scenario: dict[str, Any], change: Change) -> None:
+def test_a_change_is_told(said: dict[str, Any], change: Change) -> None:
     """As text it is one line, with the code and the number, and ends with the same exit code."""
-    text = scenario[change.what]["text"]
+    text = said["text"]
     lines = [line.split("\t") for line in text["out"].splitlines()]
     assert [f"{line[1]} {line[3].removeprefix('-> ')}" for line in lines] == expected(change)
-    assert text["code"] == scenario[change.what]["json"]["code"]
+    assert text["code"] == said["json"]["code"]
 
 
-def test_a_change_can_be_undone(scenario: dict[str, Any], change: Change) -> None:
+def test_a_change_can_be_undone(said: dict[str, Any]) -> None:
     """When it is over the machine is clean again."""
-    undone = scenario[change.what]["undone"]
+    undone = said["undone"]
     assert (undone["code"], findings(undone)) == (0, [])
 
 
@@ -156,6 +172,6 @@ def matter(finding: dict[str, Any]) -> tuple[object, ...]:
 
 def test_findings_are_told_apart(scenario: dict[str, Any]) -> None:
     """Two of the changes have a fingerprint in common only where they are about the same."""
-    played = [change.what for change in CHANGES if change.what in scenario]
-    found = [finding for what in played for finding in findings(scenario[what]["json"])]
+    changes = [said for played in scenario.values() for said in played["changes"].values()]
+    found = [finding for said in changes for finding in findings(said["json"])]
     assert len({finding["fingerprint"] for finding in found}) == len({matter(finding) for finding in found}) > 25

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.checked import check_machine, check_reading, find_policy, read_policy
-from portulan.cli import reports, say, say_incomplete, say_passed_over, worse
+from portulan.cli import reports, say, say_error, say_incomplete, say_passed_over, say_system_error, worse
 from portulan.cli.faults import render_faults
 from portulan.cli.places import open_each
 from portulan.cli.reports import github, nagios
 from portulan.cli.reports.wording import say_summary
 from portulan.cli.terminal import clean
-from portulan.errors import PolicyError, UsageError, WriteError
+from portulan.errors import PolicyError, PortulanError, UsageError, WriteError
 from portulan.judge.rules import SEVERITY
 from portulan.judge.selectors import SCOPES, read_network
 from portulan.observe.readers import Reading
@@ -60,9 +60,22 @@ def _output(value: str) -> tuple[str, Path]:
 
 
 def run(flags: Namespace) -> int:
-    """Check, write what was found, and return the exit code."""
+    """Check, write what was found, and return the exit code; what Nagios has no code for is unknown to it."""
     if flags.validate:
         return _validate(flags.places or [find_policy(flags.policy)])
+    if flags.format != "nagios":
+        return _run(flags)
+    try:
+        return _run(flags)
+    except PortulanError as error:
+        sys.stdout.writelines(nagios.render_error(error.message, error.hint))
+    except OSError as error:
+        said = error.strerror or str(error)
+        sys.stdout.writelines(nagios.render_error(f"{error.filename}: {said}" if error.filename else said, None))
+    return nagios.UNKNOWN
+
+
+def _run(flags: Namespace) -> int:
     try:
         policy = read_policy(find_policy(flags.policy))
     except PolicyError as error:
@@ -72,8 +85,7 @@ def run(flags: Namespace) -> int:
     fail_on: Attention = "investigate" if flags.fail_on == "never" else flags.fail_on
     check = _check(policy, flags, fail_on)
     at = datetime.now(UTC)
-    for form, file in flags.output:
-        _write(check, form, file, fail_on, at)
+    unwritten = [error for form, file in flags.output if (error := _write(check, form, file, fail_on, at))]
     reports.write(check, flags.format, sys.stdout, fail_on=fail_on, at=at)
     sys.stdout.flush()
     for refused in check.incomplete:
@@ -81,9 +93,11 @@ def run(flags: Namespace) -> int:
     say_passed_over()
     if flags.format == "text" and not sys.stdout.isatty():  # where rows alone are written, a clean check is none
         say(f"{say_summary(check)}\n")
+    for error in unwritten:
+        say_error(error.message, error.hint)
     if flags.format == "nagios":
-        return nagios.exit_code(check, fail_on)
-    return exit_code(check, flags.fail_on)
+        return nagios.exit_code(check, fail_on) or (nagios.UNKNOWN if unwritten else 0)
+    return 2 if unwritten else exit_code(check, flags.fail_on)
 
 
 def _check(policy: Policy, flags: Namespace, fail_on: Attention) -> Check:
@@ -111,19 +125,22 @@ def _validate(places: list[str]) -> int:
         except PolicyError as error:
             say(render_faults(error, error.text))
             code = 2
+        except OSError as error:
+            code = say_system_error(error)
         else:
             count = len(policy.rules)
             say(f"{clean(place)}: {count} {'rule' if count == 1 else 'rules'}\n")
     return code
 
 
-def _write(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> None:
-    """Write a file. Raises WriteError where it cannot be written."""
+def _write(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> WriteError | None:
+    """Write a file; return what is wrong where it cannot be written, since that keeps from no other report."""
     try:
         _write_file(check, form, file, fail_on, at)
     except OSError as error:
         message = f"{file}: {error.strerror or error}"
-        raise WriteError(message, hint="is the folder there, and is there room?") from error
+        return WriteError(message, hint="is the folder there, and is there room?")
+    return None
 
 
 def _write_file(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from portulan.cli import say
 from portulan.cli.terminal import clean
-from portulan.errors import ReadError
+from portulan.errors import ReadError, UsageError
 from portulan.observe.readers import Origin, find_reader, unreadable
 from portulan.observe.readers.source import open_source
 
@@ -39,6 +39,9 @@ def open_place(
     `latest` takes each host's last look of a fleet.
     Raises OSError, ReadError or UsageError where nothing can be read.
     """
+    if not place:  # as of a variable of the shell that is not set; for pathlib it is the current folder
+        message = "a place without a name"
+        raise UsageError(message, hint="name a file, a folder or a URL; - is standard input")
     if is_fleet(place):
         from portulan.observe.fleet import read_fleet  # noqa: PLC0415  # comes with the extra fleet
 
@@ -47,9 +50,14 @@ def open_place(
         from portulan.observe.declared import open_declared  # noqa: PLC0415  # few ask for a folder
 
         refused: list[Origin] = []
+        is_empty = True
         for source, found in open_declared(Path(place), lambda name, error: refused.append(unreadable(name, error))):
+            is_empty = False
             yield Origin.of(source, found)
         yield from refused
+        if is_empty and not refused:  # as a file that is in no format: it is no look at something without ports
+            message = f"{place}: nothing in it is known to declare a port"
+            raise ReadError(message, hint="a fleet's folder has date=... in it; any file can be named with --from")
     else:
         source = open_source(place, host=host, at=at)
         yield Origin.of(source, find_reader(source, reader))

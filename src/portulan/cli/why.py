@@ -10,6 +10,7 @@ from portulan.checked import find_policy, read_rulebook
 from portulan.cli import exit_code, say_incomplete, say_passed_over, worse
 from portulan.cli.page import render_map, render_uses
 from portulan.cli.rulepages import print_list, print_page
+from portulan.cli.sockets import local_time
 from portulan.cli.terminal import Style, clean, wrap
 from portulan.errors import UsageError
 from portulan.explained import explain
@@ -20,6 +21,7 @@ from portulan.judge.rules import SEVERITY
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from portulan.explained import Bearing, Chain, Expectation, Explanation
     from portulan.judge.matching import Rulebook
@@ -56,7 +58,8 @@ def run(flags: Namespace) -> int:
         print_json(_document(flags.what, told, rulebook), indent=2)
     else:
         style = Style(sys.stdout)
-        sys.stdout.write("\n".join([_render(one, rulebook, style) for one in told]))
+        rendered = [_render(one, rulebook, style) for one in told]
+        sys.stdout.write("\n".join(rendered) if told else f"{clean(flags.what)} has no port\n")
     sys.stdout.flush()
     for refused in {item: None for one in told for item in one.answer.incomplete}:
         say_incomplete(refused)
@@ -127,13 +130,14 @@ def _render_chain(chain: Chain, mark: str, rulebook: Rulebook | None, style: Sty
     squats = f", squats on {verdict.squats_on}" if verdict.squats_on else ""
     said = f"Why{mark}: {verdict.attention}: {verdict.judgement}{squats} ({verdict.rule} {chain.name}){times}"
     yield style.paint(wrap(clean(said), style.width, ""), verdict.attention)
-    says = [item for item in verdict.because if item.kind in {"registry", "use"}]
+    at = verdict.subject.observed_at
+    says = [_say_evidence(item, at) for item in verdict.because if item.kind in {"registry", "use"}]
     sections = {
-        "What was seen": [f"{fact.what}: {fact.value}  [{fact.source}]" for fact in chain.seen],
-        "What the map says": list(map(_say_evidence, says)) or ["nothing that was weighed"],
+        "What was seen": [f"{fact.what}: {fact.value} [{fact.source}]" for fact in chain.seen],
+        "What the map says": says or ["nothing that was weighed"],
         "What the policy says": list(_say_policy(chain, rulebook)),
         "What decided": list(_say_decision(chain)),
-        "Beside that": [f"{note.rule}: {note.statement}  [{note.source}]" for note in verdict.notes],
+        "Beside that": [f"{note.rule}: {note.statement} [{note.source}]" for note in verdict.notes],
         "What to do": [verdict.advice] if verdict.advice else [],
         "What would change it": [
             f"if {change.statement}: {change.attention}: {change.judgement} ({change.rule})" for change in chain.changes
@@ -145,8 +149,18 @@ def _render_chain(chain: Chain, mark: str, rulebook: Rulebook | None, style: Sty
     yield _render_rules(chain, rulebook)
 
 
-def _say_evidence(item: Evidence) -> str:
-    return f"{item.statement}  [{item.source}]"
+def _say_evidence(item: Evidence, at: datetime) -> str:
+    """Quote evidence with its source, and how old that was when the socket was seen."""
+    age = ""
+    if item.kind == "registry":
+        _, _, snapshot = item.source.partition(":")
+        year, month = snapshot[:4], snapshot[5:7]
+        if year.isdigit() and month.isdigit():
+            months = max((at.year - int(year)) * 12 + at.month - int(month), 0)
+            age = f", {months} months old" if months > 1 else ", of last month" if months else ", of this month"
+    elif item.kind in {"process", "probe"}:
+        age = f", seen {local_time(at)}"
+    return f"{item.statement} [{item.source}{age}]"
 
 
 def _say_decision(chain: Chain) -> Iterator[str]:
@@ -154,18 +168,24 @@ def _say_decision(chain: Chain) -> Iterator[str]:
     verdict = chain.verdict
     yield f"{verdict.rule} {chain.name}: {chain.means}"
     for weight in ("decides", "contradicts", "supports"):
-        yield from [f"{weight}: {_say_evidence(item)}" for item in verdict.because if item.weight == weight]
+        of_weight = [item for item in verdict.because if item.weight == weight]
+        yield from [f"{weight}: {_say_evidence(item, verdict.subject.observed_at)}" for item in of_weight]
     if chain.without_policy is not None:
         yield f"without the policy it would be {chain.without_policy}"
 
 
 def _render_rules(chain: Chain, rulebook: Rulebook | None) -> str:
     """Render the rules that would have it so, to be copied as they are."""
-    file = "ports.toml" if rulebook is None else rulebook.policy.file
+    where = f"in {'ports.toml' if rulebook is None else rulebook.policy.file}"
+    deciding = next((bearing.rule for bearing in chain.bearings or () if bearing.decides), None)
+    if deciding is not None:  # the first rule that is about it decides
+        where += f" before line {deciding.line}"
+    effect = deciding.effect if deciding is not None else None
     parts = []
-    if chain.expecting is not None:
-        parts.append((f"To let it be, a rule in {file}:", chain.expecting))
-    parts.append((f"To forbid it, a rule in {file}:", chain.forbidding))
+    if chain.expecting is not None and effect not in {"expect", "allow"}:
+        parts.append((f"To let it be, a rule {where}:", chain.expecting))
+    if effect != "forbid":
+        parts.append((f"To forbid it, a rule {where}:", chain.forbidding))
     return "\n\n".join(
         [f"  {clean(title)}\n" + "\n".join([f"    {clean(line)}" for line in render_rule(rule).splitlines()])
          for title, rule in parts]

@@ -104,17 +104,18 @@ class Checking:
         notes = self._judge(subject, company).notes if self._rulebook.has_notes else ()
         rule, certain = self._rulebook.decide(subject, notes)
         self._satisfy(subject)
+        lapsed = self._lapsed(subject, rule) if certain and self._rulebook.expired else None
         if rule is not None and certain:
             if rule.effect == "forbid":
-                self._find("PT207", subject, rule)
+                self._find_unless("PT207", subject, rule, lapsed)
         elif rule is None and self._is_listed(subject):
-            self._find_unlisted(subject)
+            self._find_unlisted(subject, lapsed)
         else:
             self._untold += not certain
             verdict = self._judge(subject, company)
             least = self._least if certain else SEVERITY["investigate"]  # that it is not known is said already
             if SEVERITY[verdict.attention] >= least:
-                self._find(verdict.rule, subject, None)
+                self._find_unless(verdict.rule, subject, None, lapsed)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what was found, by host, port, transport and rule."""
@@ -146,6 +147,8 @@ class Checking:
 
     def _satisfy(self, subject: Observation) -> None:
         """Take note of the expectations that a socket fulfils, or might."""
+        if _is_idle(subject):
+            return
         for one in self._rulebook.about(subject):
             if one.rule.effect != "expect" or not self._rulebook.is_in_force(one):
                 continue
@@ -165,7 +168,7 @@ class Checking:
         """
         if subject.direction == "connect":
             return self._policy.connections == "listed" and subject.socket_state not in ENDING_STATES
-        if subject.socket_state == "bound" and subject.transport != "udp":
+        if _is_idle(subject):
             return False
         first, last = self._range(subject)
         return subject.transport != "udp" or not first <= subject.local.port <= last
@@ -175,18 +178,31 @@ class Checking:
             return self._ephemeral
         return EPHEMERAL.get(subject.system or "", EPHEMERAL_ON_LINUX)
 
-    def _find_unlisted(self, subject: Observation) -> None:
+    def _lapsed(self, subject: Observation, deciding: Rule | None) -> Selecting | None:
+        """Return the first rule that let a socket be until it expired, of those above the one that decides now."""
+        for one in self._rulebook.about(subject):
+            if one.rule is deciding:
+                return None
+            if not self._rulebook.is_in_force(one) and one.rule.effect != "forbid" and not one.failing(subject):
+                return one
+        return None
+
+    def _find_unless(self, code: str, subject: Observation, rule: Rule | None, lapsed: Selecting | None) -> None:
+        """Make a finding of a socket, unless it is found because a rule that let it be has expired."""
+        if lapsed is None:
+            self._find(code, subject, rule)
+            return
+        self._needed.add(lapsed.place)
+        self._find("PT206", subject, lapsed.rule)
+
+    def _find_unlisted(self, subject: Observation, lapsed: Selecting | None) -> None:
         """Make a finding of a socket that no rule is about, but perhaps a rule is near."""
         code = "PT208" if subject.direction == "connect" else "PT201"
-        near = self._nearest(subject)
+        near = self._nearest(subject) if lapsed is None else None
         if near is None:
-            self._find(code, subject, None)
+            self._find_unless(code, subject, None, lapsed)
             return
         one, failing = near
-        if failing == ("expires",):
-            self._needed.add(one.place)
-            self._find("PT206", subject, one.rule)
-            return
         if OF_PROGRAM.intersection(failing):
             code = "PT202"
         elif "address" in failing:
@@ -206,12 +222,8 @@ class Checking:
             if one.rule.effect == "forbid" or not _is_narrow(one.rule, number_of(subject)):
                 continue
             failing = one.failing(subject)
-            if "host" in failing:
+            if "host" in failing or not self._rulebook.is_in_force(one):
                 continue
-            if not self._rulebook.is_in_force(one):
-                if failing:
-                    continue
-                failing = ("expires",)
             if best is None or len(failing) < len(best[1]):
                 best = one, failing
         return best
@@ -271,14 +283,15 @@ class Checking:
         port = None if ports is None else ports.first
         transport = rule.transport[0] if rule.transport else None
         scope = scope_of("any" if len(rule.address) != 1 else _EXAMPLES.get(rule.address[0], rule.address[0]))
-        program = "\0".join(rule.executable or rule.script or rule.name or rule.unit or rule.package) or None
+        program = "\0".join(sorted(rule.executable or rule.script or rule.name or rule.unit or rule.package)) or None
         mark = fingerprint("PT205", rule.direction, transport or "tcp", port, scope, program)
         return self._of_rule("PT205", mark, rule, host, say_missing(rule, ports), port=port, transport=transport)
 
     def _idle(self, rule: Rule) -> Finding:
         port = rule.port[0].first if rule.port else None
         transport = rule.transport[0] if rule.transport else None
-        mark = fingerprint("PT209", rule.direction, transport or "tcp", port, None, "\0".join(rule.executable) or None)
+        program = "\0".join(sorted(rule.executable)) or None
+        mark = fingerprint("PT209", rule.direction, transport or "tcp", port, None, program)
         said = say_difference("PT209", rule, (), None)
         return self._of_rule("PT209", mark, rule, None, said, port=port, transport=transport)
 
@@ -337,6 +350,11 @@ def _about(rule: Rule, number: int) -> list[PortRange | None]:
     if not rule.port:
         return [None]
     return [ports for ports in rule.port if ports.first <= number <= ports.last]
+
+
+def _is_idle(subject: Observation) -> bool:
+    """Tell whether a socket has a number and waits for nobody there."""
+    return subject.socket_state == "bound" and subject.transport != "udp"
 
 
 def _is_narrow(rule: Rule, number: int) -> bool:

@@ -53,16 +53,11 @@ def _of_sockets(alike: Sequence[Observation]) -> Iterator[Fact]:
         if first.socket_state == "redirected":
             return
     does = "dials" if first.direction == "connect" else "holds"
-    places = [
-        _say_place(seen.peer if does == "dials" and seen.peer else seen.local)
-        for seen in alike
-        if seen.direction != "accept"
-    ]
-    states = [seen.socket_state for seen in alike if seen.socket_state]
-    yield Fact(
-        does, f"{first.transport} {_join(places or [_say_place(first.local)])} ({_join(states) or 'no state'})", source
-    )
     accepted = sum(seen.direction == "accept" for seen in alike)
+    own = [seen for seen in alike if seen.direction != "accept"] or alike[:1]
+    places = [_say_place(seen.peer if does == "dials" and seen.peer else seen.local) for seen in own]
+    states = [seen.socket_state for seen in own if seen.socket_state]
+    yield Fact(does, f"{first.transport} {_join(places)} ({_join(states) or 'no state'})", source)
     if accepted:
         yield Fact("serves", f"{accepted} connection{'s' if accepted > 1 else ''}", source)
     reach = [REACH[seen.reachable_from] for seen in alike if seen.reachable_from is not None]

@@ -12,7 +12,7 @@ from portulan.judge.evidence import one_line
 from portulan.judge.fingerprints import scope_of
 from portulan.judge.policy import Rule
 from portulan.judge.program import SYSTEMD, is_interpreter
-from portulan.judge.selectors import owners_of
+from portulan.judge.selectors import is_of_machine, owners_of
 from portulan.judge.weigh import decisive, number_of
 from portulan.model import PortRange, Value, base_name, replace
 
@@ -123,7 +123,8 @@ def _selecting(subject: Observation) -> Rule:
     weak = not seen or manager or any(is_interpreter(base_name(path)) for path in told)
     scripts = {process.script for process in owners if process.script}
     names = {process.name for process in owners if process.name}
-    unit = subject.unit if weak and subject.unit and not subject.unit.endswith(".scope") else None
+    named = is_of_machine(subject, of_user=bool(subject.socket_user), of_image=True)  # else anybody's may be called so
+    unit = subject.unit if weak and named and subject.unit and not subject.unit.endswith(".scope") else None
     answer = subject.identification
     by_path = seen and not (manager and unit)
     return Rule(

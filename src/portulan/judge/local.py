@@ -61,7 +61,7 @@ _LOCAL = (
         "OpenSearch listens on loopback unless told otherwise",
         ("OpenSearch",),
         (),
-        "https://docs.opensearch.org/latest/install-and-configure/configuring-opensearch/network-settings/",
+        "https://github.com/opensearch-project/OpenSearch/blob/main/server/src/main/java/org/opensearch/common/network/NetworkService.java",
     ),
     (
         "Solr listens on 127.0.0.1 unless told otherwise",
@@ -97,7 +97,7 @@ _LOCAL = (
         "CUPS listens on localhost as its cupsd.conf comes",
         ("CUPS",),
         ("ipp",),
-        "https://openprinting.github.io/cups/doc/man-cupsd.conf.html",
+        "https://github.com/OpenPrinting/cups/blob/master/conf/cupsd.conf.in",
     ),
     ("gpsd listens on loopback unless told otherwise", ("gpsd",), ("gpsd",), "https://gpsd.io/gpsd.html"),
     (

@@ -1,14 +1,15 @@
 """A policy's rules against what is there: which is the first that is about a socket.
 
 A selector holds, fails, or cannot be told: whoever may not read the owner of a socket cannot say that it is not nginx.
-The first rule of which nothing fails decides; where something of it could not be told, the decision is not certain.
+The first rule that holds decides. Where it cannot be told whether an earlier one does, the decision is certain only if
+both let it be, or both forbid it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 
-from portulan.judge.selectors import pattern, selectors
+from portulan.judge.selectors import host_pattern, selectors
 from portulan.judge.weigh import number_of
 from portulan.model import Evidence, Value, replace
 
@@ -111,11 +112,16 @@ class Rulebook:
         if rules is None:
             rules = tuple([one for one in self.about(observation) if one.place not in self._expired_places])
             self._deciding[key] = rules
+        doubtful: list[Rule] = []
         for one in rules:
             holds = one.holds(observation, notes)
-            if holds is not False:
-                return Decision(one.rule, holds is True)
-        return NO_RULE
+            if holds is None:
+                doubtful.append(one.rule)
+            elif holds:
+                if any((other.effect == "forbid") != (one.rule.effect == "forbid") for other in doubtful):
+                    break
+                return Decision(one.rule, certain=True)  # whichever of them it is, they say the same
+        return Decision(doubtful[0], certain=False) if doubtful else NO_RULE
 
     def judge(self, verdict: Verdict) -> Verdict:
         """Return a verdict as the policy has it."""
@@ -143,7 +149,7 @@ def _make_ready(
     place: int, rule: Rule, tags: Mapping[str, tuple[str, ...]], names: Mapping[str, frozenset[str]]
 ) -> Selecting:
     hosts = (*rule.host, *[host for tag in rule.tag for host in tags.get(tag, ())])
-    is_host = pattern(hosts) if hosts else None
+    is_host = host_pattern(hosts) if hosts else None
     return Selecting(place, rule, selectors(rule, is_host, names), is_host)
 
 

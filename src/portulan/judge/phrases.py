@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from portulan.judge.policy import Rule
-    from portulan.model import Observation, PortRange
+    from portulan.model import Observation, PortRange, Process
 
 MOST_NAMED = 3
 """So many of several things are named, and the rest counted."""
@@ -104,6 +104,13 @@ def _spoken(subject: Observation) -> str | None:
     return None if answer is None else answer.protocol or answer.behaviour
 
 
+def _say_program(process: Process) -> str:
+    if process.executable is None:
+        return process.name or "a program"
+    unseen = process.executable_status == "unseen"
+    return process.executable + (", whose file cannot be seen from here" if unseen else "")
+
+
 def _join(texts: Iterable[str], between: str = ", ") -> str:
     distinct = list(dict.fromkeys(texts))
     more = f"{between}{len(distinct) - MOST_NAMED} more" if len(distinct) > MOST_NAMED else ""
@@ -111,7 +118,7 @@ def _join(texts: Iterable[str], between: str = ", ") -> str:
 
 
 _FOUND: dict[str, Callable[[Observation], str | None]] = {
-    "executable": lambda subject: _join([process.executable for process in owners_of(subject) if process.executable]),
+    "executable": lambda subject: _join(map(_say_program, owners_of(subject))),
     "script": lambda subject: _join([process.script for process in owners_of(subject) if process.script]),
     "name": lambda subject: _join([process.name for process in owners_of(subject) if process.name]),
     "package": lambda subject: subject.package or "in none",

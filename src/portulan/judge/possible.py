@@ -45,15 +45,17 @@ class Possible:
         return [*cited, *found.values()]
 
     def answers(self, entry: Entry, observation: Observation) -> dict[str, tuple[str, ...]]:
-        """Return what a question may find on a number that is at home there, each with IANA's names for it."""
+        """Return what a question may find on a number that is at home there, each with IANA's names for it.
+
+        What the assigned service speaks goes by the service's name, whatever else is cited to speak it there.
+        """
         products, assigned = belonging(entry, observation)
         known = {name for names in self._protocols.values() for name in names}
         found: dict[str, tuple[str, ...]] = {name: (name,) for name in assigned if name in known}
         for use in uses_like(entry, observation):
             names = self._protocols.get(use.protocol or "", ())
-            others = tuple([name for name in names if name not in assigned])
-            if use.protocol and others and use.product in products:
-                found.setdefault(use.protocol, others)
+            if use.protocol and names and use.product in products and not any(name in assigned for name in names):
+                found.setdefault(use.protocol, names)
         return found
 
 

@@ -127,6 +127,8 @@ INTERPRETERS = frozenset(
 )
 """Programs that run a script or module, by their names without versions."""
 
+UNITS = (".service", ".scope", ".socket", ".mount", ".swap")
+"""What the control group of a unit ends with (systemd.unit(5))."""
 SYSTEMD = frozenset({"/usr/lib/systemd/systemd", "/lib/systemd/systemd"})
 """The service manager holds sockets for others: it neither explains nor spoils what the service itself shows."""
 
@@ -404,7 +406,21 @@ def bare_name(name: str) -> str:
 
 def is_system_unit(observation: Observation) -> bool:
     """Tell whether root made the unit: a user's own manager runs units of any name, below user.slice."""
-    return (observation.cgroup or "").startswith("/system.slice/")
+    group = observation.cgroup or ""
+    return group.startswith("/system.slice/") and is_outermost(group)
+
+
+def is_outermost(group: str) -> bool:
+    """Tell whether the unit of a control group stands below slices alone, and so was named by the manager of all.
+
+    A container's manager names units as it likes, and so does whoever was given a group for groups of his own
+    (Delegate= in systemd.resource-control(5)).
+
+    >>> is_outermost("/system.slice/web.service"), is_outermost("/system.slice/run.service/web.service")
+    (True, False)
+    """
+    parts = [part for part in group.split("/") if not part.endswith(".slice")]
+    return not any(part.endswith(UNITS) for part in parts[2:])
 
 
 def is_interpreter(name: str) -> bool:

@@ -13,7 +13,8 @@ import re
 from functools import lru_cache
 
 from portulan.judge.fingerprints import scope_of
-from portulan.judge.program import SYSTEMD
+from portulan.judge.program import SYSTEMD, is_outermost
+from portulan.model import is_of_windows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ SCOPES: dict[str, frozenset[str]] = {
 NOT_TOLD = frozenset({"not permitted", "other namespace", "closed before it could be read", "not recorded", None})
 """Why there is no process in sight although there may be one."""
 
+USERS = "/user.slice/"
+"""The control groups of what users start, their own units among it (systemd.special(7))."""
+
 KEPT = 4_096
 """So many addresses are kept as they were read."""
 
@@ -48,6 +52,8 @@ def selectors(
     tests: dict[str, Test] = {}
     if is_host is not None:
         tests["host"] = _host(is_host)
+    if rule.unit:
+        tests["unit"] = _unit(rule.unit, of_user=bool(rule.user), of_image=bool(rule.image))
     for key, make in _BY_KEY.items():
         wanted = getattr(rule, key)
         if wanted:
@@ -61,6 +67,12 @@ def selectors(
     return tests
 
 
+def host_pattern(wanted: Sequence[str]) -> Callable[[str], bool]:
+    """Return what `pattern` does, for the names of hosts, in any case (RFC 4343)."""
+    is_wanted = pattern([text.lower() for text in wanted])
+    return lambda host: is_wanted(host.lower())
+
+
 def pattern(wanted: Sequence[str]) -> Callable[[str], bool]:
     """Return what tells whether a text is one of some, or as one of some with `*`, `?` and `[...]` (fnmatch)."""
     literal = frozenset([text for text in wanted if not set("*?[").intersection(text)])
@@ -69,6 +81,12 @@ def pattern(wanted: Sequence[str]) -> Callable[[str], bool]:
         return literal.__contains__
     fits = re.compile("|".join(others)).match
     return lambda text: text in literal or fits(text) is not None
+
+
+def _of_paths(wanted: Sequence[str]) -> Callable[[str], bool]:
+    """Return what `pattern` does, for paths: those of Windows in any case, as it takes them itself."""
+    is_wanted, is_wanted_on_windows = pattern(wanted), pattern([text.lower() for text in wanted])
+    return lambda path: is_wanted_on_windows(path.lower()) if is_of_windows(path) else is_wanted(path)
 
 
 def _host(is_wanted: Callable[[str], bool]) -> Test:
@@ -132,7 +150,7 @@ def read_network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | N
 
 
 def _executable(wanted: Sequence[str]) -> Test:
-    is_wanted = pattern(wanted)
+    is_wanted = _of_paths(wanted)
 
     def test(process: Process, _live: bool) -> bool | None:  # noqa: FBT001  # one of four of this form
         if process.executable is None:
@@ -143,7 +161,7 @@ def _executable(wanted: Sequence[str]) -> Test:
 
 
 def _script(wanted: Sequence[str]) -> Test:
-    is_wanted = pattern(wanted)
+    is_wanted = _of_paths(wanted)
 
     def test(process: Process, live: bool) -> bool | None:  # noqa: FBT001  # as above
         if process.script is None:
@@ -196,13 +214,25 @@ def owners_of(observation: Observation) -> Sequence[Process]:
     return owners
 
 
-def _unit(wanted: Sequence[str]) -> Test:
+def is_of_machine(observation: Observation, *, of_user: bool, of_image: bool) -> bool:
+    """Tell whether the machine's own manager has named a unit, or who has may: a user, or what is in an image.
+
+    A user's own manager runs units of any name, and so does one in a container.
+    """
+    group = observation.cgroup
+    if group is None or (of_image and observation.container_image is not None):
+        return True
+    return of_user if group.startswith(USERS) else is_outermost(group)
+
+
+def _unit(wanted: Sequence[str], *, of_user: bool, of_image: bool) -> Test:
+    """Return the test of a unit, which counts where it is the machine's, or where its user or image is named too."""
     is_wanted = pattern(wanted)
 
     def test(observation: Observation, _notes: Sequence[Note]) -> bool | None:
         units = [unit for unit in (observation.unit, observation.activates) if unit is not None]
         if any(map(is_wanted, units)):
-            return True
+            return is_of_machine(observation, of_user=of_user, of_image=of_image)
         known = bool(units) or observation.cgroup is not None or bool(observation.processes)
         return False if known and observation.perspective == "live" else None if not units else False
 
@@ -255,7 +285,6 @@ def _note(wanted: Sequence[str]) -> Test:
 
 _BY_KEY: dict[str, Callable[[Sequence[str]], Test]] = {
     "address": _address,
-    "unit": _unit,
     "image": _image,
     "executable": _executable,
     "script": _script,

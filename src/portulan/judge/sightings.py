@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from portulan.judge.fingerprints import scope_of
 from portulan.judge.program import SYSTEMD
+from portulan.judge.weigh import ENDING_STATES
 from portulan.model import Episode, base_name
 
 TYPE_CHECKING = False
@@ -42,7 +43,10 @@ _DELETED = " (deleted)"
 
 
 def key_of(seen: Seen) -> Key | None:
-    """Return what is held or dialled; None where that is not told, and for the connections of listeners."""
+    """Return what is held or dialled; None where that is not told, and for the connections of listeners.
+
+    Nor does a dial count that has ended: the kernel keeps it for a minute longer than its program, and tells none.
+    """
     if isinstance(seen, Episode):
         port = seen.local_port if seen.direction == "listen" else seen.peer_port
         return None if port is None else (seen.direction, seen.transport, port, "socket")
@@ -50,7 +54,9 @@ def key_of(seen: Seen) -> Key | None:
         holding: Holding = "redirect" if seen.socket_state == "redirected" else "socket"
         bound = seen.socket_state == "bound" and seen.transport != "udp"
         return seen.direction, seen.transport, seen.local.port, "bound" if bound else holding
-    return None if seen.peer is None else (seen.direction, seen.transport, seen.peer.port, "socket")
+    if seen.peer is None or (seen.socket_state in ENDING_STATES and not seen.processes):
+        return None
+    return seen.direction, seen.transport, seen.peer.port, "socket"
 
 
 def programs_of(seen: Seen) -> Sequence[tuple[Program, Told]]:

@@ -35,7 +35,7 @@ _OPENS = {"[": "array", "{": "inline table", '"': "string", "'": "string"}
 def decode(data: bytes, file: str) -> str:
     """Return the text of a file. Raises PolicyError where it is too large or no text in UTF-8."""
     if len(data) > LARGEST_BYTES:
-        message = f"a file of {len(data):,} bytes is no policy: {LARGEST_BYTES:,} are read"
+        message = f"a file of more than {LARGEST_BYTES:,} bytes is no policy"
         raise PolicyError(file, (Fault(1, 1, "", message, "is it the file that was meant?"),))
     data = data.removeprefix(b"\xef\xbb\xbf")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):

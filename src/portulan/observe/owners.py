@@ -17,6 +17,8 @@ from __future__ import annotations
 import os
 from itertools import chain, filterfalse, islice
 
+from portulan.observe.process import read_program
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -35,6 +37,8 @@ _LOW_NUMBERS = 64
 _MANY_NUMBERS = 64
 _USUAL = 16
 _LINKS_OF_ONE_THREAD = 3
+_FROM_THREAD = b"../../../"  # from /proc/PID/task/TID/fd to /proc/PID
+_OF_THREAD = b"../"
 _INITIAL_PID_NAMESPACE = 4026531836  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 
 
@@ -240,7 +244,7 @@ class Owners:
         All goes through one descriptor, so that the facts are those of the process that had the links. `known` are
         numbers that were found before; `briefly` reads no more than the usual ones where some are found there.
         """
-        path, up = (b"/proc/%d/fd" % pid, b"../") if task is None else (b"/proc/%s/fd" % task, b"../../../")
+        path, up = (b"/proc/%d/fd" % pid, b"../") if task is None else (b"/proc/%s/fd" % task, _FROM_THREAD)
         hits: dict[bytes, bytes] = {}
         try:
             folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -331,6 +335,8 @@ class Owners:
 
     def _claim(self, pid: int, folder: int, hits: dict[bytes, bytes], up: bytes) -> bool:
         """Enter a process as owner of what it was seen to hold; say no if it let go or is gone by now."""
+        if up == _FROM_THREAD and read_program(folder, up) is None:
+            up = _OF_THREAD  # the first thread has ended, and /proc/PID tells of that one
         process = self._facts.read_process(pid, folder, up)
         link, number = next(iter(hits.items()))
         if process is None or os.readlink(number, dir_fd=folder) != link:

@@ -66,7 +66,7 @@ class Facts:
         need not open another. A fact that may not be read is None; so are all facts of a kernel thread's executable.
         """
         for _attempt in range(3):
-            path = _read_link(folder, up)
+            path = read_program(folder, up)
             try:
                 status = _read(folder, up + b"stat", 1024)
                 arguments = self._command_lines and _read(folder, up + b"cmdline", _COMMAND_LINE_BYTES)
@@ -77,7 +77,7 @@ class Facts:
                 return None
             running = _look_at(folder, up)
             executable = self._read_executable(path, running, folder, up)
-            if _read_link(folder, up) == path:
+            if read_program(folder, up) == path:
                 break
             # It became another program meanwhile (execve): the facts of two do not go together.
         if group:
@@ -120,9 +120,14 @@ class Facts:
     def _read_executable(
         self, path: bytes | None, running: os.stat_result | None, folder: int, up: bytes
     ) -> tuple[str | None, ExecutableStatus | None, str | None]:
-        """Return the path of the running file, whether it is still there, and what of its path others can write."""
-        if path is None or running is None:
+        """Return the path of the running file, whether it is still there, and what of its path others can write.
+
+        A file that not even root may look at, as of a file system of some user's (fuse(4)), is `unseen`.
+        """
+        if path is None:
             return None, None, None
+        if running is None:
+            return _text(path), "unseen", None
         key = (path, running.st_dev, running.st_ino)
         if key in self._executables:
             return self._executables[key]
@@ -268,8 +273,8 @@ def find_writable(root: bytes, path: bytes, running: os.stat_result, folder: int
     return _text(path) if is_writable(running) else None
 
 
-def _read_link(folder: int, up: bytes) -> bytes | None:
-    """Return where the link to the running file points; None if it may not be read, or for a kernel thread."""
+def read_program(folder: int, up: bytes) -> bytes | None:
+    """Return where the link to the running file points; None if it may not be read, is ended, or of the kernel."""
     try:
         return os.readlink(up + b"exe", dir_fd=folder)
     except OSError:

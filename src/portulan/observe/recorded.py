@@ -129,8 +129,14 @@ def read_header(path: str) -> bytes:
 
 
 def is_database(path: str) -> bool:
-    """Tell whether there is a file of SQLite's, which then is a recording or none that anybody here can read."""
-    return Path(path).is_file() and read_header(path).startswith(_MAGIC)
+    """Tell whether there is a file of SQLite's, which then is a recording or none that anybody here can read.
+
+    Raises OSError where it may not be read, whatever it is.
+    """
+    if not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def check_header(path: str, header: bytes) -> None:

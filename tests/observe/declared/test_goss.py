@@ -121,6 +121,19 @@ port:
     assert found_in(goss, text, "goss.yaml") == ["9 published 5001", "13 absent 5002"]
 
 
+def test_what_is_to_listen_is_not_ruled_out() -> None:
+    """A number that is to listen by IPv6 alone, or in one branch of a template, is no ban of who listens there."""
+    text = """\
+port:
+  tcp:80: {listening: false}
+  tcp6:80: {listening: true}
+  tcp:81: {listening: {{if .Vars.x}}true{{else}}false{{end}}}
+  tcp:82: {listening: false}
+  udp:80: {listening: false}
+"""
+    assert found_in(goss, text, "goss.yaml") == ["3 published 80", "4 published 81", "5 absent 82", "6 absent 80/udp"]
+
+
 @pytest.mark.parametrize("key", ["tcp:99999", "tcp:0", "ssh", "sctp:80", "tcp:80-90", "22"])
 def test_what_is_no_port_is_bad(key: str) -> None:
     """A key is a protocol and a number."""

@@ -383,7 +383,7 @@ def test_rules_of_ufw_that_may_not_be_read_are_said(request: pytest.FixtureReque
 def test_what_ufw_itself_has_in_force(tmp_path: Path) -> None:
     """In a copy of its files, ufw writes its rules and is enabled in a network namespace of its own."""
     shipped = Path("/usr/share/ufw/iptables")
-    if not shipped.is_dir():
+    if not shipped.is_dir() or not shutil.which("ufw"):
         pytest.skip("ufw is not installed")
     shutil.copytree("/etc/ufw", tmp_path / "etc/ufw")
     shutil.copytree("/lib/ufw", tmp_path / "lib/ufw")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 """By return code."""
+UNKNOWN = 3
 
 MOST_TOLD = 30
 """Nagios takes 8 KB of output, and shows less (its documentation, "Nagios Plugin API")."""
@@ -31,7 +32,7 @@ def exit_code(check: Check, fail_on: Attention) -> int:
         return 2
     if check.findings:
         return 1
-    return 3 if check.incomplete else 0
+    return UNKNOWN if check.incomplete else 0
 
 
 def render(check: Check, fail_on: Attention) -> Iterator[str]:
@@ -47,6 +48,13 @@ def render(check: Check, fail_on: Attention) -> Iterator[str]:
         yield f"... and {len(worst) - MOST_TOLD} more\n"
     for refused in check.incomplete[:MOST_TOLD]:
         yield f"{_line(f'not seen: {refused.what}: {refused.why}')}\n"
+
+
+def render_error(message: str, hint: str | None) -> Iterator[str]:
+    """Render why there was no check: without a line people would be sent an alarm that says nothing."""
+    yield f"{_line(f'PORTULAN {STATES[UNKNOWN]}: {message}')}\n"
+    if hint:
+        yield f"{_line(hint)}\n"
 
 
 def _performance(check: Check, counts: dict[Attention, int], fail_on: Attention) -> str:

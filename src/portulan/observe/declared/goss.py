@@ -47,8 +47,24 @@ def recognise(head: str, name: str) -> bool:
 
 
 def read(source: Source) -> Iterator[Observation | Bad]:
-    """Yield what is to listen, what is not, and what is dialled."""
-    return observations(source, _find(source.text(LARGEST_FILE // 8)))
+    """Yield what is to listen, what is not, and what is dialled.
+
+    A number that is to listen as well, by IPv6 or in another branch of a template, is not ruled out.
+    """
+    found = list(_find(source.text(LARGEST_FILE // 8)))
+    wanted = {
+        (one.first, one.transport, family)
+        for one in found
+        if isinstance(one, Found) and one.role == "published"
+        for family in (None, one.network_type)
+    }
+
+    def counts(one: Found | Bad) -> bool:
+        if isinstance(one, Bad) or one.role != "absent":
+            return True
+        return (one.first, one.transport, one.network_type) not in wanted
+
+    return observations(source, filter(counts, found))
 
 
 def _find(text: str) -> Iterator[Found | Bad]:

@@ -181,7 +181,11 @@ def _clauses(tokens: Sequence[Token], names: Names) -> Iterator[_Clause]:
             subject = [token.text.lstrip(":") for token in clause[1:says] if token.kind in {"string", "word"}]
             values = tuple([value.text for value in _values(clause[says + 2 :], names)])
             of = subject[0] if clause[0].text == "its" and subject else None
-            yield _Clause(of, clause[says].text in _NOT, clause[says + 1].text, values)
+            negated, matcher = clause[says].text in _NOT, clause[says + 1].text
+            if of == "listening?":  # another way to say be_listening, true or false
+                of, matcher = None, "be_listening"
+                negated ^= any(token.text in {"false", "be_falsey"} for token in clause[says:])
+            yield _Clause(of, negated, matcher, values)
         place = _next(tokens, last, _CLAUSES)
 
 
