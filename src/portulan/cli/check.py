@@ -85,7 +85,8 @@ def _run(flags: Namespace) -> int:
     fail_on: Attention = "investigate" if flags.fail_on == "never" else flags.fail_on
     check = _check(policy, flags, fail_on)
     at = datetime.now(UTC)
-    unwritten = [error for form, file in flags.output if (error := _write(check, form, file, fail_on, at))]
+    failures = [_write(check, form, file, fail_on, at) for form, file in flags.output]
+    unwritten = [failure for failure in failures if failure is not None]
     reports.write(check, flags.format, sys.stdout, fail_on=fail_on, at=at)
     sys.stdout.flush()
     for refused in check.incomplete:
@@ -93,8 +94,8 @@ def _run(flags: Namespace) -> int:
     say_passed_over()
     if flags.format == "text" and not sys.stdout.isatty():  # where rows alone are written, a clean check is none
         say(f"{say_summary(check)}\n")
-    for error in unwritten:
-        say_error(error.message, error.hint)
+    for failure in unwritten:
+        say_error(failure.message, failure.hint)
     if flags.format == "nagios":
         return nagios.exit_code(check, fail_on) or (nagios.UNKNOWN if unwritten else 0)
     return 2 if unwritten else exit_code(check, flags.fail_on)
