@@ -133,10 +133,13 @@ def test_nagios_is_told_that_nothing_is_known(policy: Path, tmp_path: Path) -> N
 
 
 def test_a_record_without_sockets_is_not_passed(policy: Path, tmp_path: Path) -> None:
-    """Where there was nothing to check the check says so and is not clean: a fleet's folder may not be mounted."""
+    """Where there was nothing to check the check says so and is not clean; a folder without anything is an error."""
     policy.write_text(expecting(22, host="web-*"), "utf-8")
     (tmp_path / "fleet").mkdir()
-    done = portulan("check", str(tmp_path / "fleet"), "--policy", str(policy))
+    assert portulan("check", str(tmp_path / "fleet"), "--policy", str(policy)).returncode == 2
+    empty = tmp_path / "empty.json"
+    empty.write_text('{"schema": "portulan.list/1", "snapshot": "2026-02", "verdicts": [], "incomplete": []}', "utf-8")
+    done = portulan("check", str(empty), "--policy", str(policy))
     assert done.returncode == 3
     assert "there is no socket in it" in done.stderr
 
