@@ -75,10 +75,15 @@ def check_machine(
     policy: Policy, *, fail_on: Attention = "investigate", probe: bool = False, names: Names | None = None
 ) -> Check:
     """Check this machine; `probe` asks its listeners what they speak. Errors as those of `answer.machine`."""
-    seen = machine(connections=True, scripts=True, probe=probe)
+    seen = _look(probe=probe)
     checking = _checking(policy, seen, fail_on, names)
     checking.look_at(platform.node())
-    return _check(policy, seen, checking, asked=probe)
+    return _check(policy, seen, checking, probed=probe)
+
+
+def _look(*, probe: bool) -> Machine:
+    """Look at this machine with every owner of a socket, since one that no rule expects is enough."""
+    return machine(connections=True, all_owners=True, scripts=True, probe=probe)
 
 
 def check_reading(
@@ -86,7 +91,7 @@ def check_reading(
 ) -> Check:
     """Check what somebody else has seen, as it is read; where there is nothing in it, that is told."""
     seen = imported(reading)
-    check = _check(policy, seen, _checking(policy, seen, fail_on, names), asked=False)
+    check = _check(policy, seen, _checking(policy, seen, fail_on, names), probed=False)
     return check if check.judged else replace(check, incomplete=(*check.incomplete, NOTHING))
 
 
@@ -95,16 +100,17 @@ def _checking(policy: Policy, seen: Machine, fail_on: Attention, names: Names | 
     return Checking(rulebook, seen.judge, fail_on=fail_on, ephemeral=ephemeral_range())
 
 
-def _check(policy: Policy, seen: Machine, checking: Checking, *, asked: bool) -> Check:
+def _check(policy: Policy, seen: Machine, checking: Checking, *, probed: bool) -> Check:
     for subject, company in seen.in_company():
         checking.take(subject, company)
     incomplete = (*seen.incomplete, *checking.untold())
+    asked = probed or checking.asked
     return Check(policy, checking.judged, checking.hosts, checking.findings(), incomplete, asked)
 
 
 def learn_machine(*, probe: bool = False) -> tuple[tuple[Learned, ...], tuple[Incomplete, ...]]:
     """Return the rules of what is on this machine, and what could not be seen."""
-    seen = machine(connections=True, scripts=True, probe=probe)
+    seen = _look(probe=probe)
     return learn(seen, ephemeral=ephemeral_range()), seen.incomplete
 
 

@@ -7,8 +7,10 @@ import json
 import os
 import socket
 import stat
+import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,6 @@ from tests.cli.door import environment, portulan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OPEN = '[[rule]]\neffect = "allow"\nuser = "*"\n'
 """A policy that lets everything be that somebody made."""
@@ -75,6 +76,27 @@ def test_what_no_rule_expects_is_found_and_what_is_expected_is_not(held: int, po
     assert ("PT202", held) in found(seen, "--policy", str(policy))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="one descriptor for two numbers, and /proc to see them")
+def test_another_owner_is_found_under_whatever_number_it_has_the_socket(policy: Path) -> None:
+    """Who was left a socket holds it too, even where no search that is satisfied with one owner would look."""
+    program = Path(sys.executable).resolve()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        policy.write_text(expecting(port, executable=str(program)), "utf-8")
+        assert ("PT202", port) not in found("--policy", str(policy))
+        number = server.fileno()
+        # Those with few files are searched first: it has more than we have.
+        moving = f"import os; os.dup2({number}, 99); os.close({number}); [os.dup2(0, n) for n in range(100, 250)]"
+        words = (sys.executable, "-c", f"{moving}; os.execvp('sleep', ['-', '60'])")
+        with subprocess.Popen(words, pass_fds=[number]) as other:
+            try:
+                while Path(f"/proc/{other.pid}/exe").resolve() == program:
+                    os.sched_yield()
+                assert ("PT202", port) in found("--policy", str(policy))
+            finally:
+                other.kill()
+
+
 @pytest.mark.parametrize(("fail_on", "code"), [("investigate", 1), ("look", 1), ("never", 0)])
 def test_the_exit_code_is_what_the_gate_says(held: int, policy: Path, tmp_path: Path, fail_on: str, code: int) -> None:
     """A finding fails the check at or above --fail-on; with `never` it is told and fails nothing."""
@@ -130,6 +152,21 @@ def test_nagios_is_told_that_nothing_is_known(policy: Path, tmp_path: Path) -> N
         done = portulan("check", named, *nagios)
         assert done.returncode == 3
         assert done.stdout.startswith("PORTULAN UNKNOWN: /")
+
+
+def test_a_scan_that_has_asked_is_not_said_not_to_have(policy: Path, tmp_path: Path) -> None:
+    """What answers counts in the record of a scan as after --probe; a record without it says that nobody asked."""
+    scan = tmp_path / "scan.xml"
+    text = (
+        '<nmaprun scanner="nmap" start="1795597200"><host><status state="up"/>'
+        '<address addr="10.0.0.5" addrtype="ipv4"/>'
+        '<ports><port protocol="tcp" portid="22"><state state="open"/>{}</port></ports></host></nmaprun>'
+    )
+    policy.write_text(expecting(22, protocol="ssh"), "utf-8")
+    for service, code, asked in (('<service name="http" method="probed" conf="10"/>', 1, True), ("", 0, False)):
+        scan.write_text(text.format(service), "utf-8")
+        done = portulan("check", str(scan), "--policy", str(policy), "--json")
+        assert (done.returncode, json.loads(done.stdout)["asked"]) == (code, asked)
 
 
 def test_a_record_without_sockets_is_not_passed(policy: Path, tmp_path: Path) -> None:

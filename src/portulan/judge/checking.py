@@ -82,6 +82,8 @@ class Checking:
         self._untold = 0
         self._company: frozenset[str] = frozenset()  # of the socket that is being compared
         self.judged = 0
+        self.asked = False
+        """Whether somebody asked one of the sockets what it speaks."""
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -95,6 +97,7 @@ class Checking:
     def take(self, subject: Observation, company: frozenset[str] = frozenset()) -> None:
         """Compare one socket; `company` are the programs of all that hold its port, where that is known."""
         self.judged += 1
+        self.asked = self.asked or subject.identification is not None
         self._company = company
         self._note_kind(subject)
         if subject.direction == "accept":  # belongs to its listener

@@ -40,7 +40,7 @@ FINDINGS: dict[str, tuple[str, str, Attention]] = {
     # code of what a check alone can find: (name; in words; attention)
     "PT201": ("unexpected-listener", "a listener that no rule expects", "investigate"),
     "PT202": ("unexpected-program", "another program than a rule expects", "investigate"),
-    "PT203": ("wider-address", "reachable from more addresses than a rule expects", "investigate"),
+    "PT203": ("wider-address", "on another address than a rule expects", "investigate"),
     "PT204": ("unexpected-protocol", "what answers is not what a rule expects", "investigate"),
     "PT205": ("missing-service", "what a rule expects is not there", "investigate"),
     "PT206": ("expired-rule", "a rule that is still needed has expired", "investigate"),
