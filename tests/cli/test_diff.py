@@ -20,7 +20,7 @@ import pytest
 from portulan.cli import main
 from portulan.model import Process, replace
 from portulan.observe.fleet import write_fleet
-from tests.cli.door import COMMAND, environment, holder, on_terminal, portulan
+from tests.cli.door import CODES, COMMAND, environment, holder, on_terminal, portulan
 from tests.judge.test_drift import NGINX, NOW, SSHD, dialled, held, owner
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def test_a_command_line_is_a_secret(tmp_path: Path) -> None:
 def record(path: Path, *ports: int) -> Path:
     """Let a watch record some ports for a moment."""
     done = portulan("watch", *map(str, ports), "--present", "--record", str(path), "--for", "0.2")
-    assert done.returncode in {0, 1}, done.stderr
+    assert done.returncode in CODES - {2}, done.stderr  # others' processes may not let us look
     return path
 
 

@@ -127,6 +127,31 @@ def test_of_those_that_are_alike_few_links_are_read(crowd: Crowd, monkeypatch: p
     assert len(read) < 4 * ALIKE + 2 * FIRST < ALIKE * FILES
 
 
+def test_who_ended_is_no_refusal(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel refuses the links of who ended meanwhile: no owner is in doubt for that; of who stays, they are."""
+    held = crowd.make()
+    holder = crowd.hold({FIRST: held})
+    refusing = [crowd.hold({5: crowd.make()})]
+    readlink = os.readlink
+
+    def refuse(path: bytes, **options: int) -> bytes:
+        if f"/proc/{refusing[0]}/fd" == readlink(f"/proc/self/fd/{options.get('dir_fd', 0)}"):
+            raise PermissionError(13, "Permission denied")
+        return readlink(path, **options)
+
+    def searched() -> tuple[dict[int, tuple[int, ...]], int]:
+        found = Owners({0: [inode_of(held)]}, Facts())
+        found.search_every()
+        pids = {inode: tuple([process.pid for process in held]) for inode, held in found.processes().items()}
+        return pids, found.count_doubtful()
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    assert searched() == ({inode_of(held): (holder,)}, 1)
+    exists = os.path.exists
+    monkeypatch.setattr(os.path, "exists", lambda path: path != b"/proc/%d" % refusing[0] and exists(path))
+    assert searched() == ({inode_of(held): (holder,)}, 0)
+
+
 LEADERLESS = """
 import ctypes, os, socket, sys, threading
 held = socket.socket()

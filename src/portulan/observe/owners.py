@@ -1,4 +1,4 @@
-# ruff: noqa: PTH115, PTH116, PTH123, PTH208  # pathlib is too slow to start for this path, and knows no dir_fd
+# ruff: noqa: PTH110, PTH115, PTH116, PTH123, PTH208  # pathlib is too slow to start for this path, and knows no dir_fd
 """Who holds a socket: from inode numbers to processes.
 
 The kernel keeps no such index, so somebody must read the links in /proc/PID/fd, and that is nearly all that the
@@ -221,7 +221,7 @@ class Owners:
             except FileNotFoundError:
                 continue
             except PermissionError:
-                self._closed.add(pid)
+                self._note_refusal(pid)
                 break
             except OSError:
                 break
@@ -260,13 +260,23 @@ class Owners:
             finally:
                 os.close(folder)
         except PermissionError:
-            self._refused = True
-            self._closed.add(pid)
+            self._refused = self._note_refusal(pid) or self._refused
         except OSError:
             pass  # gone
         if left is not None:
             left.update([link for link in hits if not self._held[link]])
         return ()
+
+    def _note_refusal(self, pid: int) -> bool:
+        """Note that a process did not let us look; say no if it is gone by now.
+
+        The kernel refuses the links of a process that ended a moment ago, instead of saying that there are none
+        (proc_fd_access_allowed in fs/proc/base.c).
+        """
+        if not os.path.exists(b"/proc/%d" % pid):
+            return False
+        self._closed.add(pid)
+        return True
 
     def _read_usual_links(self, folder: int, left: set[bytes] | None, hits: dict[bytes, bytes]) -> bool:
         """Note in `hits` what is under the usual numbers and right behind them; say whether that was anything.
