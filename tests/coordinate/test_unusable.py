@@ -242,6 +242,23 @@ def test_a_network_file_system_is_refused(file: Path, monkeypatch: pytest.Monkey
 # -------------------------------------------------------------------------------------------------------- versions
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux says who has which lock")
+def test_opening_it_again_ends_no_lock(file: Path) -> None:
+    """Who has a ledger open twice, and closes one, keeps the lock that keeps others from taking the log away."""
+
+    def locks() -> int:
+        held = Path("/proc/locks").read_text("ascii")
+        return len(re.findall(rf" {os.getpid()} \S+:{file.stat().st_ino} ", held))
+
+    with open_ledger(None, str(file)) as first:
+        first.claim("shop/web", 15_873)
+        assert locks() == 1
+        with open_ledger(None, str(file)) as second:
+            second.claim("shop/api", 15_874)
+        assert locks() == 1
+    assert locks() == 0
+
+
 def test_a_newer_ledger_is_refused(place: str) -> None:
     """What a newer version has written is refused before it is read."""
     open_ledger(None, place).close()

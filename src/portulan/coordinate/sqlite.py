@@ -13,6 +13,7 @@ claimants. A log that was begun anew meanwhile had been synced before, and what 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x506F724C  # "PorL"
 BUSY_S = 30.0
 """So long a claimant waits for others; sixty-four at once wait a few seconds at most."""
-_MAGIC = b"SQLite format 3\0"
-_HEADER_BYTES = 100
 _FORMAT_VERSIONS = slice(18, 20)
 """Of reading and writing; 2 is with a write-ahead log (https://www.sqlite.org/fileformat.html, section 1.3.3)."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -193,10 +192,21 @@ def _check_file(path: str, *, shared: bool) -> None:
 
 
 def _is_foreign(path: str) -> bool:
-    """Tell whether the header is another one than ours (https://www.sqlite.org/fileformat.html)."""
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # as above
-        header = file.read(_HEADER_BYTES)
-    return not header.startswith(_MAGIC) or int.from_bytes(header[68:72], "big") != APPLICATION_ID
+    """Tell whether the file says that it is another's, or no database.
+
+    SQLite reads it, as it lies and without a lock: who opens and closes a database by himself ends all locks that his
+    process has on it (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    os.stat(path)  # noqa: PTH116  # as above; SQLite does not say what the system refuses
+    where = f"{Path(path).as_uri()}?mode=ro&immutable=1"
+    try:
+        with contextlib.closing(sqlite3.connect(where, uri=True)) as database:
+            (application,) = database.execute("PRAGMA application_id").fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path) from error
+        return True
+    return bool(application != APPLICATION_ID)
 
 
 def _mounts() -> str:
