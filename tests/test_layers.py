@@ -39,6 +39,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checked": GROUND | {"observe", "judge", "answer"},
     # a choice of ports, joined with the map and this machine
     "chosen": GROUND | {"registry", "observe", "coordinate"},
+    # a choice that is claimed and bound
+    "held": GROUND | {"observe", "coordinate", "chosen"},
+    # the same for test suites
+    "pytest_plugin": GROUND | {"coordinate", "held"},
     # what files declare, linted with the map and the policy
     "linted": GROUND | {"registry", "observe", "judge", "coordinate", "checked"},
     # a verdict as a chain of reasons
@@ -68,6 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "scanned",
         "checked",
         "chosen",
+        "held",
         "linted",
         "explained",
         "whom",
@@ -76,7 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     }
     | {""},
     # import portulan: names that are fetched when they are asked for
-    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed", "checked"},
+    "": GROUND | ROOMS | {"answer", "document", "sentence", "watched", "probed", "checked", "held"},
     "__main__": {"cli"},
 }
 """By room, or module directly under `portulan`; the empty name is `portulan/__init__.py`. A room may import itself."""

@@ -14,6 +14,8 @@
     with portulan.watch() as watched: ...     # what appears, vanishes and changes its holder
     policy = portulan.read_policy("ports.toml")
     for finding in portulan.check_machine(policy).findings: ...   # what is otherwise than expected
+    with portulan.hold("web") as held: ...    # a port of one's own: chosen, claimed, bound, handed over
+    with portulan.open_ledger() as ledger: ...    # who has claimed which
     portulan.search("voip mail")              # over names, descriptions and known uses
 
 Values are immutable and typed; errors descend from `PortulanError`. Names are loaded when they are first used.
@@ -25,7 +27,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portulan.answer import Answer, Machine, NameAnswer, ask, lookup, machine, who
     from portulan.checked import check_machine, read_policy
+    from portulan.coordinate.hold import Hold
+    from portulan.coordinate.ledger import Ledger, open_ledger
     from portulan.errors import (
+        ClaimConflict,
+        LedgerError,
         NotFound,
         NotPermitted,
         NotSupported,
@@ -36,11 +42,13 @@ if TYPE_CHECKING:
         RegistryError,
         UsageError,
     )
+    from portulan.held import hold
     from portulan.judge.findings import Check, Finding
     from portulan.judge.policy import Policy, Rule
     from portulan.model import (
         Assignment,
         Citation,
+        Claim,
         Endpoint,
         Entry,
         Episode,
@@ -48,6 +56,7 @@ if TYPE_CHECKING:
         Evidence,
         Executable,
         Grade,
+        Holder,
         Identification,
         Incomplete,
         KnownUse,
@@ -75,7 +84,11 @@ _HOMES = {
         "who",
     ),
     "portulan.checked": ("check_machine", "read_policy"),
+    "portulan.coordinate.hold": ("Hold",),
+    "portulan.coordinate.ledger": ("Ledger", "open_ledger"),
     "portulan.errors": (
+        "ClaimConflict",
+        "LedgerError",
         "NotFound",
         "NotPermitted",
         "NotSupported",
@@ -86,11 +99,13 @@ _HOMES = {
         "RegistryError",
         "UsageError",
     ),
+    "portulan.held": ("hold",),
     "portulan.judge.findings": ("Check", "Finding"),
     "portulan.judge.policy": ("Policy", "Rule"),
     "portulan.model": (
         "Assignment",
         "Citation",
+        "Claim",
         "Endpoint",
         "Entry",
         "Episode",
@@ -98,6 +113,7 @@ _HOMES = {
         "Evidence",
         "Executable",
         "Grade",
+        "Holder",
         "Identification",
         "Incomplete",
         "KnownUse",
@@ -118,6 +134,8 @@ __all__ = [
     "Assignment",
     "Check",
     "Citation",
+    "Claim",
+    "ClaimConflict",
     "Endpoint",
     "Entry",
     "Episode",
@@ -127,9 +145,13 @@ __all__ = [
     "Finding",
     "Grade",
     "Hit",
+    "Hold",
+    "Holder",
     "Identification",
     "Incomplete",
     "KnownUse",
+    "Ledger",
+    "LedgerError",
     "Machine",
     "NameAnswer",
     "NotFound",
@@ -154,8 +176,10 @@ __all__ = [
     "__version__",
     "ask",
     "check_machine",
+    "hold",
     "lookup",
     "machine",
+    "open_ledger",
     "read_policy",
     "search",
     "watch",

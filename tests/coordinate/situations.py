@@ -18,16 +18,17 @@ QUIET = range(14_260, 14_410)
 """Numbers that are no hazard by themselves, so that what holds one is all there is to tell."""
 
 
-def free_port() -> int:
-    """Return a quiet number that nobody holds at any address, on TCP or UDP."""
-    for port in random.sample(QUIET, len(QUIET)):
+def free_port(size: int = 1) -> int:
+    """Return a quiet number, or the first of a block, that nobody holds at any address, on TCP or UDP."""
+    for port in random.sample(QUIET[: len(QUIET) - size], len(QUIET) - size):
         with ExitStack() as stack:
             try:
-                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    stack.enter_context(socket.socket(type=kind)).bind(("", port))
-                    other = stack.enter_context(socket.socket(socket.AF_INET6, kind))
-                    other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                    other.bind(("::", port))
+                for number in range(port, port + size):
+                    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                        stack.enter_context(socket.socket(type=kind)).bind(("", number))
+                        other = stack.enter_context(socket.socket(socket.AF_INET6, kind))
+                        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                        other.bind(("::", number))
             except OSError:
                 continue
             return port

@@ -152,6 +152,7 @@ def run_verb(words: list[str]) -> int:
         "check": run_check,
         "diff": run_diff,
         "why": run_why,
+        "run": run_run,
         "claim": run_claims("claim", "Have a port for yourself, though nothing listens there yet."),
         "release": run_claims("release", "Give back what was claimed."),
         "renew": run_claims("renew", "Let a claim expire later: as long from now as it was made for."),
@@ -411,6 +412,22 @@ def run_suggest(words: list[str]) -> int:
 
     add_arguments(parser)
     return run(parser.parse_args(words))
+
+
+def run_run(words: list[str]) -> int:
+    """Run a program with its port."""
+    parser = Parser(
+        prog="portulan run",
+        usage="portulan run NAME [options] -- CMD [ARG ...]",
+        description="Run a program with a port of its own: claimed, bound, listening, and handed over as systemd hands "
+        "sockets over (LISTEN_FDS), with PORT set; the claim ends with the program.",
+        allow_abbrev=False,
+    )
+    from portulan.cli.run import add_arguments, run, split  # noqa: PLC0415  # the other verbs do without
+
+    add_arguments(parser)
+    ours, command = split(words)
+    return run(parser.parse_args(ours), command)
 
 
 def run_lint(words: list[str]) -> int:

@@ -136,11 +136,13 @@ class Ledger:
         purpose: str | None = None,
         expires_in: timedelta | None = None,
         holder: Holder | None = None,
+        anew: bool = False,
     ) -> Claim:
         """Claim a port, or a block of `size` from there, on TCP and UDP of both families; with a holder, hold it.
 
         Asking again for one's own claim returns it as it is: `renew` prolongs it. One's own reservation can be held, by
-        one process at a time, and one's own hold reserved. Raises ClaimConflict where somebody else has one of the
+        one process at a time, and one's own hold reserved. `anew`: not what this very holder has already, for one who
+        does not know what else he has. Raises ClaimConflict where somebody else has one of the
         numbers, and UsageError for numbers that there are not or a holder that is gone.
         """
         check_numbers(port, size, transport)
@@ -166,7 +168,7 @@ class Ledger:
                 continue
             for row in rows:
                 is_own = (row["owner"], row["port"], row["size"]) == (owner, port, size)
-                if not is_own or (holder and row["pid"] is not None and not same_holder(row, wanted)):
+                if not is_own or (holder and row["pid"] is not None and (anew or not same_holder(row, wanted))):
                     raise conflict(row, port, size)
                 if taken := self._take_up(row, wanted):
                     return taken
@@ -217,11 +219,12 @@ class Ledger:
             raise nothing(owner, port)
         return tuple(map(claim_of, rows))
 
-    def claims(self) -> tuple[Claim, ...]:
-        """Return all claims that there are, by port, and end those that are over."""
-        rows, now = self._read()
+    def claims(self, owner: str | None = None) -> tuple[Claim, ...]:
+        """Return all claims that there are, or those of an owner, by port, and end those of them that are over."""
+        meant = [] if owner is None else of_owner(owner, None)
+        rows, now = self._read(*meant)
         if self._end_all(rows, now):
-            rows, _ = self._read()
+            rows, _ = self._read(*meant)
         return tuple(map(claim_of, rows))
 
     def sweep(self) -> tuple[Claim, ...]:
