@@ -203,9 +203,11 @@ def _is_foreign(path: str) -> bool:
         with contextlib.closing(sqlite3.connect(where, uri=True)) as database:
             (application,) = database.execute("PRAGMA application_id").fetchone()
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        code = error.sqlite_errorcode & 0xFF
+        if code == sqlite3.SQLITE_CANTOPEN:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path) from error
-        return True
+        # Too short for what its header says: damaged, or somebody is just taking pages from the log into it.
+        return code != sqlite3.SQLITE_CORRUPT
     return bool(application != APPLICATION_ID)
 
 
