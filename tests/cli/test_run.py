@@ -263,6 +263,12 @@ def test_what_cannot_be_run(env: dict[str, str], words: tuple[str, ...], code: i
     assert claims(env) == []
 
 
+def test_the_words_of_the_program_are_its_own(env: dict[str, str]) -> None:
+    """Behind the two hyphens nothing is an option of ours, `--version` and `--help` included."""
+    done = portulan("run", "shop/web", "--", "sh", "-c", 'echo "$@"', "sh", "--version", "--help", env=env)
+    assert (done.returncode, done.stdout) == (0, "--version --help\n")
+
+
 def test_a_script_without_an_interpreter(env: dict[str, str], tmp_path: Path) -> None:
     """What the system does not run exits with 126 and a hint; the claim ends with the process that tried."""
     script = tmp_path / "script"
