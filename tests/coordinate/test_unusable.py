@@ -362,7 +362,7 @@ def test_where_ledgers_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     users = f"{tmp_path}/portulan/claims.sqlite"
     assert find_place() == find_place("user") == ("user", users)
-    assert find_place("machine") == ("machine", "/var/lib/portulan/claims.sqlite")
+    assert find_place("machine") == ("machine", "/var/lib/portulan-claims/claims.sqlite")
     assert find_place("machine", "a.sqlite") == ("machine", "a.sqlite")
     assert ("user", users) not in find_places()
     with pytest.raises(UsageError, match="has to be named"):

@@ -1,7 +1,7 @@
 """Where the ledger of a scope is.
 
-The user's is `claims.sqlite` in his data folder (the XDG base directories), the machine's in /var/lib/portulan, whose
-permissions say who may claim, a team's in the PostgreSQL that --ledger or $PORTULAN_LEDGER names.
+The user's is `claims.sqlite` in his data folder (the XDG base directories), the machine's in /var/lib/portulan-claims,
+whose permissions say who may claim, a team's in the PostgreSQL that --ledger or $PORTULAN_LEDGER names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from portulan.errors import LedgerError, UsageError
 if TYPE_CHECKING:
     from portulan.model import Scope
 
-MACHINE = "/var/lib/portulan/claims.sqlite"
+MACHINE = "/var/lib/portulan-claims/claims.sqlite"
+"""In a folder of its own: /var/lib/portulan is root's alone where the services run that come with Portulan."""
 
 
 def find_place(scope: Scope | None = None, named: str | None = None) -> tuple[Scope, str]:
