@@ -11,7 +11,7 @@ from portulan.coordinate.hazards import PORTABLE, Ground, Purpose, hazards_of
 from portulan.coordinate.suggest import ALTERNATIVES, suggest
 from portulan.coordinate.trial import try_port
 from portulan.errors import NotPermitted, NotSupported
-from portulan.model import Incomplete
+from portulan.model import Incomplete, replace
 from portulan.observe import rules, survey
 from portulan.observe.project import project_of
 from portulan.observe.system import read_system
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from portulan.coordinate.suggest import Suggestion
+    from portulan.coordinate.trial import Trial
     from portulan.model import Claim, Observation
 
 
@@ -40,12 +41,22 @@ def suggest_here(
     see is found as well: binding it takes it for as long as a few system calls last.
     """
     seen, incomplete = _look()
-    ground = Ground(open_index().entry, system=read_system(), observations=seen, claims=claims, trial=try_port)
+    ground = Ground(open_index().entry, system=read_system(), observations=seen, claims=claims, trial=_try)
     wanted = Purpose(owner=owner, published=True, systems=PORTABLE if portable else ())
     chosen = suggest(
         owner, lambda port: hazards_of(port, ground, wanted), count=count, size=size, alternatives=alternatives
     )
     return chosen, incomplete
+
+
+def _try(port: int) -> Trial:
+    """Try a port. What is left of connections is in no server's way: it binds beside that with SO_REUSEADDR."""
+    tried = try_port(port)
+    if any(refused.step == "bind alone" for refused in tried.refusals):
+        there = [one for one in survey(port, command_lines=False) if one.local.port == port and one.transport == "tcp"]
+        if there and all(one.direction != "listen" for one in there):
+            return replace(tried, refusals=tuple([one for one in tried.refusals if one.step != "bind alone"]))
+    return tried
 
 
 def owner_of(service: str | None, folder: Path, project: str | None = None) -> str:

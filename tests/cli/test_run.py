@@ -244,7 +244,8 @@ def test_conflicts_exit_with_1_and_name_who_is_in_the_way(env: dict[str, str]) -
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("shop/web",), 2, "there is no program to run"),
+        (("shop/web",), 2, "there is no program to run: it stands behind two hyphens"),
+        (("shop/web", "true"), 2, "hint: portulan run web -- gunicorn app:app"),
         (("shop/web", "--"), 2, "there is no program to run"),
         (("--", "true"), 2, "NAME"),
         (("shop/web", "--port", "0", "--", "true"), 2, "not a number from 1 to 65535"),
