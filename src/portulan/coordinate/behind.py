@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from portulan.coordinate.lint import Declared
 
 _OF_CONTAINERS = frozenset({"compose", "devcontainer", "helm", "kubernetes"})
-_NEAR = 4
-"""So many lines apart are `published:` and `target:` of one port at most, with all other keys between them."""
+_NEAR = {"compose": 4, "kubernetes": 2}
+"""So many lines apart are `published:` and `target:` of one port at most, `hostPort:` and `containerPort:` too, with
+the other keys between them."""
 
 
 class Behind:
@@ -40,10 +41,13 @@ class Behind:
         place, port = one.observation.declaration, one.observation.local.port
         if place is None:
             return None
-        near = sorted([(abs(line - place.line), inside) for line, inside in self._inside.get(place.file, ())])
-        inside = [number for distance, number in near if distance == 0]
-        if not inside and one.format == "compose":
-            inside = [number for distance, number in near if distance <= _NEAR][:1]
+        # Of two as near, that before it: what is inside is mostly written first.
+        near = sorted(
+            [(abs(line - place.line), line > place.line, inside) for line, inside in self._inside.get(place.file, ())]
+        )
+        inside = [number for distance, _, number in near if distance == 0]
+        if not inside:
+            inside = [number for distance, _, number in near if distance <= _NEAR.get(one.format, 0)][:1]
         if port in inside:
             return port
         if inside:
