@@ -198,3 +198,12 @@ def test_what_is_let_be(tmp_path: Path, allowance: Allowance, lets_be: bool) -> 
     assert (not found.found) is lets_be
     assert [by for _, by in found.allowed] == ([allowance] if lets_be else [])
     assert found.idle == (() if lets_be else (allowance,))
+
+
+def test_many_numbers_come_to_an_end(tmp_path: Path) -> None:
+    """A range of many numbers, several times over, is no square of them: the test's own limit ends what is."""
+    lines = '      - "20000-40000:20000-40000"\n' * 4
+    (tmp_path / "compose.yaml").write_text(f"services:\n  a:\n    image: x\n    ports:\n{lines}", "utf-8")
+    found = lint(declared_in(tmp_path), open_index().entry)
+    assert found.judged > 60_000
+    assert ("H6", 32_768) in codes(found.found)

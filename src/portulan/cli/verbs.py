@@ -115,6 +115,7 @@ run
 
 lint
   --policy FILE                  what is allowed ([[lint.allow]]); else ports.toml in PATH
+  --all                          also what a careful person would not speak of
   --fail-on, --output            as check's; --format text|json|jsonl|csv|sarif|github
 
 observe

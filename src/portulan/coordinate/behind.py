@@ -20,15 +20,15 @@ class Behind:
     """Tells what is behind each published port among some declarations."""
 
     def __init__(self, declared: Iterable[Declared]) -> None:
-        """Sort what is internal by its file, and what is dialled by its file's stem."""
-        self._inside: dict[str, list[tuple[int, int]]] = {}
+        """Sort what is internal by its file and line, and what is dialled by its file's stem."""
+        self._inside: dict[tuple[str, int], set[int]] = {}
         self._dialled: dict[str, set[int]] = {}
         for one in declared:
             place, seen = one.observation.declaration, one.observation
             if place is None:
                 continue
             if place.role == "internal":
-                self._inside.setdefault(place.file, []).append((place.line, seen.local.port))
+                self._inside.setdefault((place.file, place.line), set()).add(seen.local.port)
             elif seen.peer is not None:
                 self._dialled.setdefault(_stem(place.file), set()).add(seen.peer.port)
 
@@ -41,20 +41,20 @@ class Behind:
         place, port = one.observation.declaration, one.observation.local.port
         if place is None:
             return None
-        # Of two as near, that before it: what is inside is mostly written first.
-        near = sorted(
-            [(abs(line - place.line), line > place.line, inside) for line, inside in self._inside.get(place.file, ())]
-        )
-        inside = [number for distance, _, number in near if distance == 0]
-        if not inside:
-            inside = [number for distance, _, number in near if distance <= _NEAR.get(one.format, 0)][:1]
-        if port in inside:
-            return port
+        inside = self._nearest(place.file, place.line, _NEAR.get(one.format, 0))
         if inside:
-            return inside[0]
+            return port if port in inside else min(inside)
         if one.format in _OF_CONTAINERS or port in self._dialled.get(_stem(place.file), ()):
             return port
         return None
+
+    def _nearest(self, file: str, line: int, most: int) -> set[int]:
+        """Return the numbers inside on the nearest line: of two as near that before, as they are mostly written."""
+        for distance in range(most + 1):
+            for near in (line - distance, line + distance):
+                if inside := self._inside.get((file, near)):
+                    return inside
+        return set()
 
 
 def _stem(file: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from portulan.coordinate.cited import cited, read_table
-from portulan.coordinate.hazards import Ground, Purpose, hazards_of
+from portulan.coordinate.hazards import Purpose
 from portulan.coordinate.hazards.nouns import PORTABLE
 from portulan.coordinate.hazards.of_data import IN_BROWSERS, NODE_PORT
 from portulan.model import Value, replace
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from portulan.model import Entry, KnownUse, Observation
 
     EntryOf = Callable[[int], Entry]
+    Judge = Callable[[int, Purpose], tuple[Hazard, ...]]
 
 EXPECTATIONS = frozenset({"goss", "inspec"})
 """Formats of tests, which say what is to be there and choose nothing."""
@@ -85,8 +86,10 @@ KINDS: dict[str, Kind] = {
 """By format; what is not here is a developer's."""
 
 
-def review(form: str, seen: Observation, behind: int | None, entry_of: EntryOf) -> Iterator[Hazard]:
-    """Yield the hazards of a declared port that count, each code once.
+def review(
+    form: str, seen: Observation, behind: int | None, entry_of: EntryOf, judge: Judge, *, everything: bool = False
+) -> Iterator[Hazard]:
+    """Yield the hazards of a declared port that count, each code once; or everything that is to be said of it.
 
     `behind` is the number that is reached through it; the port itself where whoever made what listens there chose it.
     """
@@ -98,7 +101,10 @@ def review(form: str, seen: Observation, behind: int | None, entry_of: EntryOf) 
     is_home = port == behind or seen.transport in _OF_FEW or bool(named)
     if _is_of_the_host(kind, seen, entry):
         wanted, is_home = replace(wanted, service_names=(), products=()), False
-    hazards = hazards_of(port, Ground(entry_of), wanted)
+    hazards = judge(port, wanted)
+    if everything:
+        yield from hazards
+        return
     codes = {one.code for one in hazards}
     told: dict[str, Hazard] = {}
     for hazard in hazards:
