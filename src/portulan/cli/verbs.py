@@ -11,7 +11,7 @@ from portulan.model import PORTS, TRANSPORTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from typing import Any, NoReturn
 
@@ -115,6 +115,7 @@ run
 
 lint
   --policy FILE                  what is allowed ([[lint.allow]]); else ports.toml in PATH
+  --all                          also what a careful person would not speak of
   --fail-on, --output            as check's; --format text|json|jsonl|csv|sarif|github
 
 observe
@@ -197,8 +198,8 @@ def _parser(verb: str, description: str) -> Parser:
     return parser
 
 
-def _add_formats(parser: Parser, default: str) -> None:
-    parser.add_argument("--format", type=_format, default=default, metavar="|".join(FORMATS))
+def _add_formats(parser: Parser, default: str, formats: Sequence[str] = FORMATS) -> None:
+    parser.add_argument("--format", type=_format, default=default, metavar="|".join(formats))
     parser.add_argument(
         "--json", dest="format", action="store_const", const="json", default=default, help="the same as --format json"
     )
@@ -477,8 +478,9 @@ def run_registry(words: list[str]) -> int:
     diff.add_argument("a", help="2020-07, 2025-03 ..., current, former, or a file")
     diff.add_argument("b")
     _add_draft(verbs.add_parser("draft", help="an application to IANA for a name and a port"))
-    for verb in verbs.choices.values():
-        _add_formats(verb, argparse.SUPPRESS)  # also after the word; what stands before it is kept
+    for name, verb in verbs.choices.items():
+        # Also after the word; what stands before it is kept. A draft has no rows.
+        _add_formats(verb, argparse.SUPPRESS, ("text", "json") if name == "draft" else FORMATS)
     flags = parser.parse_args(words)
     if flags.what == "draft":
         from portulan.cli.draft import run as run_draft  # noqa: PLC0415  # the other verbs do without

@@ -88,6 +88,7 @@ def h18_known(port: int, ground: Ground, wanted: Purpose) -> Iterator[Hazard]:
     defaults = [use for use in uses if use.direction == "listen" and use.default and _is_narrow(use)]
     others = [use for use in uses if use.direction == "listen" and use not in defaults]
     dialled = [use for use in uses if use.direction == "connect"]
+    defaults.sort(key=lambda use: use.relation != "registered")  # whose it is by rights comes first
     if defaults:
         yield Hazard("H18", port, "warns", f"{_list(defaults)}: it is their default", defaults[0].citation.url)
     if others:
