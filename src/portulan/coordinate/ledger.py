@@ -15,18 +15,23 @@ reservation survives a power loss too: it was on the disk, as far as the disk te
 A hold need not: after a power loss there is another boot, and the holds of the former are over. A claim that was
 written, and whose claimant was killed before he heard of it, may be there: who asks again for his own is given it.
 
-Many threads may use a `Ledger`, but only the process that opened it: open another after fork(2).
+Many threads may use a `Ledger`, and processes that are forked from the one that opened it: before fork(2) each gives
+its connections back, since SQLite's do not outlive that (https://www.sqlite.org/howtocorrupt.html, section 2.6). Only
+where another thread is writing at that very moment the child has to open a ledger after execve(2).
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from portulan.coordinate import schema
 from portulan.coordinate.holders import is_bound, is_gone, start_of
@@ -80,6 +85,9 @@ class Store(Protocol):
     def keep(self) -> None:
         """Make what was committed survive a power loss."""
 
+    def check_place(self) -> None:
+        """Raise LedgerError where what is open is no longer what its place names."""
+
     def explain(self, error: DBAPIError) -> LedgerError:
         """Say what the database says."""
 
@@ -115,9 +123,10 @@ class Ledger:
         self._store = store
         self._bound = bound
         self._reading = store.engine.execution_options(reads=True)
+        _OPEN.add(self)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back. Whoever asks again is given new ones."""
         self._store.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -316,12 +325,17 @@ class Ledger:
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
+        """Turn what the database says into an error of ours, and say nothing that is true only of another place."""
         try:
             yield
         except IntegrityError:
             raise
         except DBAPIError as error:
             raise self._store.explain(error) from error
+        except NoneFree as error:
+            message = f"{self.place}: other threads of this process have had all connections for half a minute"
+            raise LedgerError(message, hint="ask again; is another claimant stopped?") from error
+        self._store.check_place()
 
 
 def _select(connection: Connection, *which: Any, locked: bool = False) -> Sequence[Row]:  # noqa: ANN401  # as above
@@ -331,3 +345,17 @@ def _select(connection: Connection, *which: Any, locked: bool = False) -> Sequen
 
 def _later(now: int, wanted: Row) -> int | None:
     return None if wanted["expires_in"] is None else now + wanted["expires_in"]
+
+
+# --------------------------------------------------------------------------------------------------- before a fork
+
+_OPEN: WeakSet[Ledger] = WeakSet()
+
+
+def _give_back() -> None:
+    for opened in tuple(_OPEN):
+        opened.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_give_back)

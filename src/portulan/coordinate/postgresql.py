@@ -45,6 +45,9 @@ class Server:
     def keep(self) -> None:
         """Do nothing: the server has synced what it acknowledged."""
 
+    def check_place(self) -> None:
+        """Do nothing: a connection is to one database."""
+
     def explain(self, error: DBAPIError) -> LedgerError:
         """Say what the server says, or why there is none."""
         said = str(error.orig).partition("\n")[0].removeprefix("connection failed: ")

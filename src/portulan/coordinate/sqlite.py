@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x506F724C  # "PorL"
 BUSY_S = 30.0
 """So long a claimant waits for others; sixty-four at once wait a few seconds at most."""
+_LOG = "-wal"
 _FORMAT_VERSIONS = slice(18, 20)
 """Of reading and writing; 2 is with a write-ahead log (https://www.sqlite.org/fileformat.html, section 1.3.3)."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -68,8 +69,9 @@ class File:
         self.place = path
         self.engine = engine
         self._clock = clock
-        self._log = os.path.realpath(path) + "-wal"
+        self._log = os.path.realpath(path) + _LOG
         self._folder_synced = False
+        self._opened = _identity(path)
 
     def now_ms(self, _connection: Connection) -> int:
         """Return the time by which reservations expire: the host's wall clock. No hold asks for it."""
@@ -87,6 +89,12 @@ class File:
         except OSError as error:
             raise _refused(self._log, error) from error
 
+    def check_place(self) -> None:
+        """Raise LedgerError where the file was moved or replaced: others claim in another one by now."""
+        if _identity(self.place) != self._opened:
+            message = f"{self.place} was moved away, or another was put in its place, while it was open"
+            raise LedgerError(message, hint="begin again: what was asked for last counts for nothing")
+
     def explain(self, error: DBAPIError) -> LedgerError:
         """Say what SQLite says."""
         return _explained(self.place, error.orig)
@@ -100,7 +108,10 @@ def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = t
     """
     path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111  # no link of it is followed
     try:
+        has_log = os.path.lexists(path + _LOG)  # first: who makes a ledger makes its log after it
         if not os.path.lexists(path):
+            if has_log:
+                raise _left_behind(path)
             _make(path, shared=shared)
         _check_file(path, shared=shared)
     except OSError as error:
@@ -148,6 +159,21 @@ def _make(path: str, *, shared: bool) -> None:
         os.unlink(beside)  # noqa: PTH108  # as above
     if os.name == "posix":
         _sync(folder, os.O_RDONLY)
+
+
+def _left_behind(path: str) -> LedgerError:
+    """Say that a file is gone without its log, whose claims SQLite would put into whatever is made there."""
+    message = f"{path} is gone, but not its log {path}{_LOG}, which has claims that were not in it yet"
+    return LedgerError(message, hint="put it back; or move the log to where it is now, to begin another")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from another with its name."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  # a string all the way
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _blank(place: str) -> bytes:
