@@ -222,8 +222,10 @@ class Ledger:
             now = self._store.now_ms(connection)
             alive = or_(_column.expires_at.is_(None), _column.expires_at > now)
             meant = [*of_owner(owner, port), _column.reserved, alive]
-            connection.execute(changing({"expires_in": lasting, "expires_at": now + lasting}).where(*meant))
-            rows = _select(connection, *meant)
+            # Locked in the order in which `release` locks: otherwise each could wait for the other.
+            found = _column.id.in_([row["id"] for row in _select(connection, *meant, locked=True)])
+            connection.execute(changing({"expires_in": lasting, "expires_at": now + lasting}).where(found))
+            rows = _select(connection, found)
         if not rows:
             raise nothing(owner, port)
         return tuple(map(claim_of, rows))
