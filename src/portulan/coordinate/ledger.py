@@ -34,7 +34,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from portulan.coordinate import schema
-from portulan.coordinate.holders import is_bound, is_gone, start_of
+from portulan.coordinate.holders import is_bound, is_gone, living
 from portulan.coordinate.places import find_place, is_url
 from portulan.coordinate.rows import (
     NO_HOLDER,
@@ -52,7 +52,7 @@ from portulan.coordinate.rows import (
     same_holder,
     unchanged,
 )
-from portulan.errors import LedgerError, UsageError
+from portulan.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -293,19 +293,12 @@ class Ledger:
 
     def _mark(self, holder: Holder) -> dict[str, Any]:
         """Return the columns of a holder. Raises UsageError where it is gone, or cannot be told from the next."""
-        try:
-            started = start_of(holder.pid)
-        except PermissionError:
-            started = None
-        if started is None:
-            message = f"process {holder.pid} is gone, or may not be seen"
-            raise UsageError(message, hint="a hold ends with its holder: name one that lives")
         return {
             "machine": self._store.machine,
             "host": holder.host or socket.gethostname(),
             "boot_id": holder.boot_id,
             "pid": holder.pid,
-            "started": started,
+            "started": living(holder.pid),
             "holder_started_at": ms_of(holder.started_at),
         }
 
