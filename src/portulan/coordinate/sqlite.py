@@ -17,6 +17,7 @@ import errno
 import os
 import sqlite3
 import stat
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -103,11 +104,14 @@ class File:
 def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = time.time) -> File:
     """Open the ledger in a file, and make it where there is none.
 
-    One of many users (`shared`) has the permissions of its folder, in which an administrator says who may claim; any
-    other is its user's alone. Raises LedgerError where there is something that cannot be used or trusted.
+    One of many users (`shared`) has the permissions of its folder, in which an administrator says who may claim: there
+    everybody can release what anybody has claimed. Any other is its user's alone. Raises LedgerError where there is
+    something that cannot be used or trusted.
     """
     path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111  # no link of it is followed
     try:
+        if shared:
+            _check_folder(os.path.dirname(path))  # noqa: PTH120  # a string all the way
         has_log = os.path.lexists(path + _LOG)  # first: who makes a ledger makes its log after it
         if not os.path.lexists(path):
             if has_log:
@@ -193,6 +197,23 @@ def _blank(place: str) -> bytes:
         engine.dispose()
     content[_FORMAT_VERSIONS] = b"\x02\x02"
     return bytes(content)
+
+
+def _check_folder(folder: str) -> None:
+    """Refuse a folder in which the files that SQLite makes for one user would lock out the others."""
+    try:
+        mode = os.stat(folder).st_mode  # noqa: PTH116  # as above
+    except FileNotFoundError:
+        return  # it is made, and its maker's alone to write in
+    if mode & stat.S_ISVTX and mode & _WRITABLE_BY_OTHERS:
+        message = f"{folder} has the sticky bit, so that claimants would lock one another out"
+        hint = f"chmod -t {folder}"
+    elif sys.platform == "linux" and mode & stat.S_IWGRP and not mode & (stat.S_IWOTH | stat.S_ISGID):
+        message = f"{folder} leaves what is made there to its maker's group: claimants would lock one another out"
+        hint = f"chmod g+s {folder}, and chgrp what is there"
+    else:
+        return
+    raise LedgerError(message, hint=hint)
 
 
 def _check_file(path: str, *, shared: bool) -> None:
