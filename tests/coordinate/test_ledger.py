@@ -36,10 +36,10 @@ HOUR = timedelta(hours=1)
 
 
 class Clock:
-    """A wall clock that somebody sets."""
+    """A boot clock that goes when a test says so."""
 
     def __init__(self) -> None:
-        self.at = 1_800_000_000.0
+        self.at = 1_000_000.0
 
     def __call__(self) -> float:
         """Tell the time."""
@@ -144,7 +144,7 @@ def test_what_is_not_there_cannot_be_released_or_renewed(ledger: Ledger) -> None
 
 @pytest.fixture
 def clock() -> Clock:
-    """Return a clock that the test sets."""
+    """Return a clock that the test moves on."""
     return Clock()
 
 
@@ -182,6 +182,31 @@ def test_renewing_gives_the_same_time_again(dated: Ledger, clock: Clock) -> None
     clock.at += 7_201
     with pytest.raises(NotFound):
         dated.renew("shop/web")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no boot is told from another")
+@pytest.mark.parametrize("step", [-3_600, 3_600, -1e9, 1e8])
+def test_a_stepped_clock_ends_no_reservation(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    """A wall clock that is set neither ends a reservation nor prolongs one, for whoever looks; a boot may."""
+    wall = time.time
+    path = str(tmp_path / "claims.sqlite")
+    with open_ledger("user", path, clock=clock) as ledger:
+        claimed = ledger.claim("shop/web", 15_873, expires_in=HOUR)
+        clock.at += 1_800
+        monkeypatch.setattr(time, "time", lambda: wall() + step)
+        with open_ledger("user", path, clock=clock) as other:
+            assert other.claims() == ledger.claims() == (claimed,)
+            clock.at += 1_801
+            assert other.claims() == ledger.claims() == ()
+    with open_ledger("user", path, clock=clock) as ledger:
+        ledger.claim("shop/web", 15_873, expires_in=HOUR)
+    monkeypatch.setattr("portulan.coordinate.sqlite.this_boot", lambda: "the next")
+    monkeypatch.setattr(time, "time", lambda: wall() + 10_000)
+    clock.at = 0
+    with open_ledger("user", path, clock=clock) as ledger:
+        assert ledger.claims() == ()
 
 
 def test_a_server_has_the_time(server: str) -> None:
@@ -273,7 +298,7 @@ def test_a_stopped_holder_holds(ledger: Ledger, sleeper: subprocess.Popen[bytes]
 def test_a_stepped_clock_ends_no_hold(
     dated: Ledger, clock: Clock, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, step: float
 ) -> None:
-    """A wall clock that is set, by an hour or by years, neither ends a hold nor makes one live on."""
+    """No clock that is set, by an hour or by years, ends a hold or makes one live on."""
     wall = time.time
     held = dated.claim("shop/web", 15_873, holder=holder_of(sleeper.pid))
     clock.at += step

@@ -323,7 +323,7 @@ def test_an_older_ledger_takes_the_steps_that_it_lacks(place: str, monkeypatch: 
     store = open_server(place) if "://" in place else open_file(place)
     with store.engine.begin() as connection:
         assert connection.execute(text("SELECT note FROM portulan_claim")).scalars().all() == ["kept"]
-        assert connection.execute(schema.ledger.select()).all() == [(len(steps),)]
+        assert connection.scalars(schema.ledger.select()).all() == [len(steps)]
     store.engine.dispose()
 
 

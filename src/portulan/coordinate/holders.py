@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from portulan.coordinate.clock import since_boot_s, this_boot
 from portulan.errors import UsageError
 from portulan.model import Holder
 
@@ -56,16 +57,11 @@ def living(pid: int) -> int:
     return started
 
 
-@functools.cache
-def this_boot() -> str:
-    """Return the id of this boot; empty on other systems than Linux, where the start of a process tells enough."""
-    if sys.platform != "linux":
-        return ""
-    return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-
-
 def boot_id() -> str:
-    """Return the id of this boot; in a PID namespace of its own with that, since a pid counts only within it."""
+    """Return the id of this boot; in a PID namespace of its own with that, since a pid counts only within it.
+
+    Empty on other systems than Linux, where the start of a process tells enough.
+    """
     boot = this_boot()
     if not boot:
         return ""
@@ -198,7 +194,7 @@ def _time_of(started: int) -> datetime:
     """Turn the start of a process into a time, to be read by people: nothing is decided by it."""
     if sys.platform != "linux":
         return datetime.fromtimestamp(started // 1_000_000, UTC)
-    ago_s = time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+    ago_s = since_boot_s() - started / os.sysconf("SC_CLK_TCK")
     return datetime.fromtimestamp(int(time.time() - ago_s), UTC)
 
 

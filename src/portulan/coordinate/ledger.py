@@ -6,9 +6,9 @@ port also holds it when it runs. The constraint in the database decides, never a
 written, and only if that is refused the ledger asks who is in the way, and whether that is over.
 
 Nothing is ended by a timer: who asks (`claim`, `claims`, `sweep`) ends what is over by then. On one machine no wall
-clock has a say about a hold (see `holders`). A reservation expires by the server's clock, and in a file by the wall
-clock of the machine: who sets that an hour on ends what would have expired within the hour, and nothing else. Whether
-a hold in a team's ledger is over only its own machine can tell.
+clock has a say: a holder is known by the boot clock (see `holders`), and a reservation in a file expires by it, as long
+as the machine runs (see `clock`). On a server only the server's clock has. Whether a hold in a team's ledger is over
+only its own machine can tell.
 
 What survives. A claim that `claim` returned survives the end of any process at any point, SIGKILL included. A
 reservation survives a power loss too: it was on the disk, as far as the disk tells the truth, before `claim` returned.
@@ -25,7 +25,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import time
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
@@ -34,6 +33,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from portulan.coordinate import schema
+from portulan.coordinate.clock import since_boot_s
 from portulan.coordinate.holders import is_bound, is_gone, living
 from portulan.coordinate.places import find_place, is_url
 from portulan.coordinate.rows import (
@@ -93,12 +93,12 @@ class Store(Protocol):
 
 
 def open_ledger(
-    scope: Scope | None = None, place: str | None = None, *, clock: Callable[[], float] = time.time
+    scope: Scope | None = None, place: str | None = None, *, clock: Callable[[], float] = since_boot_s
 ) -> Ledger:
     """Open the ledger of a scope, or the one at a place (see `places`); it is made where there is none.
 
-    Raises LedgerError where it cannot be used, UsageError where scope and place contradict each other. `clock` is the
-    wall clock by which reservations in a file expire.
+    Raises LedgerError where it cannot be used, UsageError where scope and place contradict each other. `clock` tells
+    the seconds by which reservations in a file expire.
     """
     scope, place = find_place(scope, place)
     store: Store

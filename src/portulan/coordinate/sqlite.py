@@ -23,10 +23,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, create_engine, event
+from sqlalchemy import URL, create_engine, event, select, update
 from sqlalchemy.pool import StaticPool
 
-from portulan.coordinate.schema import STEPS, check_version, migrate, version_of
+from portulan.coordinate.clock import since_boot_s, this_boot
+from portulan.coordinate.schema import STEPS, check_version, ledger, migrate, version_of
 from portulan.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -70,13 +71,15 @@ class File:
         self.place = path
         self.engine = engine
         self._clock = clock
+        self.began_ms = 0
+        """When the clock began."""
         self._log = os.path.realpath(path) + _LOG
         self._folder_synced = False
         self._opened = _identity(path)
 
     def now_ms(self, _connection: Connection) -> int:
-        """Return the time by which reservations expire: the host's wall clock. No hold asks for it."""
-        return int(self._clock() * 1_000)
+        """Return the time by which reservations expire, which nobody sets (see `clock`). No hold asks for it."""
+        return self.began_ms + int(self._clock() * 1_000)
 
     def keep(self) -> None:
         """Make what was committed survive a power loss; where the log is gone, all of it is in the file already."""
@@ -101,7 +104,7 @@ class File:
         return _explained(self.place, error.orig)
 
 
-def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = time.time) -> File:
+def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = since_boot_s) -> File:
     """Open the ledger in a file, and make it where there is none.
 
     One of many users (`shared`) has the permissions of its folder, in which an administrator says who may claim: there
@@ -125,6 +128,7 @@ def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = t
     try:
         with _explaining(path):
             _bring_up(engine, path)
+            file.began_ms = _began_ms(engine, clock)
     except BaseException:
         engine.dispose()
         raise
@@ -309,6 +313,23 @@ def _bring_up(engine: Engine, path: str) -> None:
     if version < len(STEPS):
         with engine.begin() as connection:
             migrate(connection, path)
+
+
+def _began_ms(engine: Engine, clock: Callable[[], float]) -> int:
+    """Return when the clock of this boot began: as the first who opens the ledger in it takes from the wall clock."""
+    boot = this_boot()
+    if not boot:
+        return 0
+    known = select(ledger.c.began_at).where(ledger.c.boot_id == boot)
+    with engine.connect().execution_options(reads=True) as connection:
+        began = connection.scalar(known)
+    if began is None:
+        with engine.begin() as connection:  # nobody else writes meanwhile
+            began = connection.scalar(known)
+            if began is None:
+                began = int((time.time() - clock()) * 1_000)
+                connection.execute(update(ledger).values(boot_id=boot, began_at=began))
+    return int(began)
 
 
 @contextlib.contextmanager
