@@ -17,10 +17,11 @@ import pytest
 from sqlalchemy import insert, text
 
 from portulan.coordinate import schema
+from portulan.coordinate.files import network_file_system
 from portulan.coordinate.ledger import Ledger, open_ledger
 from portulan.coordinate.places import find_place, find_places
 from portulan.coordinate.postgresql import open_server
-from portulan.coordinate.sqlite import network_file_system, open_file
+from portulan.coordinate.sqlite import open_file
 from portulan.errors import LedgerError, UsageError
 from tests.identify.test_real_servers import free_port
 
@@ -264,7 +265,7 @@ def test_a_network_file_system_is_refused(file: Path, monkeypatch: pytest.Monkey
     assert network_file_system(device, mounts) == "nfs4"
     assert network_file_system(device + 1, mounts) is None
     assert network_file_system(os.makedev(8, 1), mounts) is None
-    monkeypatch.setattr("portulan.coordinate.sqlite._mounts", lambda: mounts)  # nothing here can be an NFS
+    monkeypatch.setattr("portulan.coordinate.files._mounts", lambda: mounts)  # nothing here can be an NFS
     error = refused(file)
     assert "network file system (nfs4)" in error.message
     assert "PostgreSQL" in str(error.hint)
