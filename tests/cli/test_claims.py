@@ -63,7 +63,7 @@ def test_a_port_is_claimed_renewed_and_released(env: dict[str, str], tmp_path: P
 
 def test_a_conflict_is_loud(env: dict[str, str]) -> None:
     """What another has is not given, nor another number instead: exit code 1, and the owner's name."""
-    assert said(portulan("claim", "shop/web", "--port", "3000", "--size", "3", env=env)) == (0, "3000\n3001\n3002\n")
+    assert said(portulan("claim", "shop/web", "--port", "3000", "--block", "3", env=env)) == (0, "3000\n3001\n3002\n")
     done = portulan("claim", "shop/api", "--port", "3002", "--json", env=env)
     assert said(done) == (1, "")
     assert done.stderr.startswith("error: 3002 cannot be had: shop/web has 3000-3002\nhint: ")
@@ -109,7 +109,7 @@ def test_every_format(env: dict[str, str], tmp_path: Path) -> None:
         ("claim", "shop/web", "--port", "0"),
         ("claim", "shop/web", "--port", "99999"),
         ("claim", "shop/web", "--port", "http"),
-        ("claim", "shop/web", "--port", "80", "--size", "0"),
+        ("claim", "shop/web", "--port", "80", "--block", "0"),
         ("claim", "shop/web", "--port", "80", "--expires", "soon"),
         ("claim", "shop/web", "--port", "80", "--expires", "0d"),
         ("claim", "shop/web", "--port", "80", "--expires", "999999w"),
@@ -129,6 +129,17 @@ def test_a_mistake_is_exit_code_2(env: dict[str, str], words: tuple[str, ...]) -
     assert done.stderr.startswith("error: ")
     assert "hint: " in done.stderr
     assert claims(env) == []
+
+
+def test_one_ledger_of_several_that_cannot_be_read(env: dict[str, str], tmp_path: Path) -> None:
+    """What can be read is listed, what cannot is said, and the exit code says that this is not all."""
+    damaged = tmp_path / "damaged.sqlite"
+    damaged.write_bytes(b"no ledger")
+    assert portulan("claim", "shop/web", "--port", "15873", env=env).returncode == 0
+    done = portulan("claims", env={**env, "PORTULAN_LEDGER": str(damaged)})
+    assert done.returncode == 3
+    assert "15873/tcp" in done.stdout
+    assert f"{damaged} is not a ledger of Portulan, or a damaged one" in done.stderr
 
 
 def test_a_ledger_that_cannot_be_used_is_exit_code_2(env: dict[str, str], tmp_path: Path) -> None:
@@ -182,7 +193,7 @@ def test_what_others_have_is_passed_over_and_said(env: dict[str, str]) -> None:
     assert done.returncode == 0
     assert int(done.stdout) != best
     assert f"note: {best} was passed over: another/web has claimed it" in done.stderr
-    block = portulan("claim", "a-shop/cluster", "--size", "5", env=env).stdout.splitlines()
+    block = portulan("claim", "a-shop/cluster", "--block", "5", env=env).stdout.splitlines()
     assert [int(number) for number in block] == [*range(int(block[0]), int(block[0]) + 5)]
 
 

@@ -12,14 +12,14 @@ from portulan.cli.formats import print_csv, print_json
 from portulan.cli.sockets import local_time
 from portulan.cli.terminal import Style, clean, print_rows
 from portulan.document import plain
-from portulan.errors import ClaimConflict, UsageError
+from portulan.errors import ClaimConflict, LedgerError, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
     from portulan.coordinate.ledger import Ledger
-    from portulan.model import Claim
+    from portulan.model import Claim, Incomplete
 
 SHOWN = 6
 """So many numbers that were passed over are said."""
@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser, verb: str) -> None:
         parser.add_argument("--port", type=_number, metavar="N", help=number)
         parser.add_argument("--project", metavar="NAME", help="none: what git calls it, or the folder")
     if verb == "claim":
-        parser.add_argument("--size", type=_number, metavar="N", help="so many numbers from there (1)")
+        parser.add_argument("--block", type=_number, metavar="N", help="so many consecutive numbers (1)")
         parser.add_argument("--purpose", metavar="TEXT", help="what for, for whoever is refused")
     if verb in {"claim", "renew"}:
         parser.add_argument("--expires", type=_lasting, metavar="30d", help="in so many s, m, h, d or w; else never")
@@ -57,7 +57,9 @@ def run(flags: Namespace, verb: str) -> int:
     try:
         if verb == "claim":
             return _claim(flags)
-        claims = _all(flags) if verb == "claims" else _change(flags, verb)
+        if verb == "claims":
+            return _list(flags)
+        claims = _change(flags, verb)
     except ModuleNotFoundError as error:
         message = f"a ledger needs {error.name}"
         raise UsageError(message, hint="pip install 'portulan[ledger]'") from error
@@ -85,11 +87,11 @@ def _claim(flags: Namespace) -> int:
 def _claimed(ledger: Ledger, flags: Namespace) -> Claim:
     """Claim the port that is named; without one what the owner has, or what is best, and say what was not taken."""
     if flags.port is not None:
-        size = 1 if flags.size is None else flags.size
+        size = 1 if flags.block is None else flags.block
         return ledger.claim(flags.name, flags.port, size=size, purpose=flags.purpose, expires_in=flags.expires)
     from portulan.chosen import claim_here  # noqa: PLC0415  # who names a port needs no choice
 
-    chosen = claim_here(ledger, flags.name, size=flags.size, purpose=flags.purpose, expires_in=flags.expires)
+    chosen = claim_here(ledger, flags.name, size=flags.block, purpose=flags.purpose, expires_in=flags.expires)
     for passed in chosen.passed[:SHOWN]:
         say(f"note: {passed.port} was passed over: {clean(passed.hazards[0].reason)}\n")
     if len(chosen.passed) > SHOWN:
@@ -112,16 +114,26 @@ def _change(flags: Namespace, verb: str) -> Sequence[Claim]:
     return released
 
 
-def _all(flags: Namespace) -> Sequence[Claim]:
-    """Return the claims of the ledger that is named; else of all that there are for this user."""
-    from portulan.coordinate.ledger import open_ledger  # noqa: PLC0415  # its libraries may be missing
-    from portulan.coordinate.places import find_places  # noqa: PLC0415  # as above
+def _list(flags: Namespace) -> int:
+    """Print the claims of the ledger that is named, else of all that there are for this user; return the exit code."""
+    incomplete: tuple[Incomplete, ...] = ()
+    if flags.scope or flags.ledger:
+        with _open(flags) as ledger:
+            claims = ledger.claims()
+    else:
+        from portulan.coordinate.places import find_places  # noqa: PLC0415  # the other verbs know theirs
+        from portulan.coordinate.reading import read_claims  # noqa: PLC0415  # as above
 
-    found: list[Claim] = []
-    for scope, place in find_places(flags.scope, flags.ledger):
-        with open_ledger(scope, place) as ledger:
-            found += ledger.claims()
-    return sorted(found, key=lambda claim: claim.port)
+        places = find_places()
+        in_force, incomplete = read_claims(places)
+        if incomplete and len(incomplete) == len(places):
+            raise LedgerError(incomplete[0].why, hint=incomplete[0].hint)
+        claims = tuple([one.claim for one in in_force])
+    _print(claims, flags.format)
+    sys.stdout.flush()
+    for refused in incomplete:
+        say_incomplete(refused)
+    return 3 if incomplete else 0
 
 
 def _open(flags: Namespace) -> Ledger:
