@@ -77,6 +77,17 @@ def test_what_is_not_there_is_exit_code_1(env: dict[str, str]) -> None:
         assert "error: shop/web has no reservation\n" in done.stderr
 
 
+def test_a_ledger_that_is_named_and_is_not_there(env: dict[str, str], tmp_path: Path) -> None:
+    """A ledger that is named and missing is not taken for an empty one; who claims in it makes it."""
+    named = ("--ledger", str(tmp_path / "team.sqlite"))
+    done = portulan("claims", *named, env=env)
+    assert said(done) == (1, "")
+    assert done.stderr.startswith(f"error: there is no ledger {named[1]}\nhint: ")
+    assert portulan("claim", "shop/web", "--port", "15873", *named, env=env).returncode == 0
+    assert said(portulan("claims", *named, env=env))[1].startswith("15873/tcp")
+    assert portulan("claims", "--ledger", "", env=env).returncode == 2
+
+
 def test_every_format(env: dict[str, str], tmp_path: Path) -> None:
     """A hold and a reservation are the same in all formats; a process that holds goes on to hold what is released."""
     with open_ledger("user", str(tmp_path / "portulan" / "claims.sqlite")) as ledger:

@@ -12,14 +12,14 @@ from portulan.cli.formats import print_csv, print_json
 from portulan.cli.sockets import local_time
 from portulan.cli.terminal import Style, clean, print_rows
 from portulan.document import plain
-from portulan.errors import ClaimConflict, LedgerError, UsageError
+from portulan.errors import ClaimConflict, LedgerError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
     from portulan.coordinate.ledger import Ledger
-    from portulan.model import Claim, Incomplete
+    from portulan.model import Claim
 
 SHOWN = 6
 """So many numbers that were passed over are said."""
@@ -116,20 +116,17 @@ def _change(flags: Namespace, verb: str) -> Sequence[Claim]:
 
 def _list(flags: Namespace) -> int:
     """Print the claims of the ledger that is named, else of all that there are for this user; return the exit code."""
-    incomplete: tuple[Incomplete, ...] = ()
-    if flags.scope or flags.ledger:
-        with _open(flags) as ledger:
-            claims = ledger.claims()
-    else:
-        from portulan.coordinate.places import find_places  # noqa: PLC0415  # the other verbs know theirs
-        from portulan.coordinate.reading import read_claims  # noqa: PLC0415  # as above
+    from portulan.coordinate.places import find_places  # noqa: PLC0415  # the other verbs know theirs
+    from portulan.coordinate.reading import read_claims  # noqa: PLC0415  # as above
 
-        places = find_places()
-        in_force, incomplete = read_claims(places)
-        if incomplete and len(incomplete) == len(places):
-            raise LedgerError(incomplete[0].why, hint=incomplete[0].hint)
-        claims = tuple([one.claim for one in in_force])
-    _print(claims, flags.format)
+    places = find_places(flags.scope, flags.ledger)
+    if flags.ledger and not places:
+        message = f"there is no ledger {flags.ledger}"
+        raise NotFound(message, hint="portulan claim makes it; see that this is its name")
+    in_force, incomplete = read_claims(places)
+    if incomplete and len(incomplete) == len(places):
+        raise LedgerError(incomplete[0].why, hint=incomplete[0].hint)
+    _print(tuple([one.claim for one in in_force]), flags.format)
     sys.stdout.flush()
     for refused in incomplete:
         say_incomplete(refused)

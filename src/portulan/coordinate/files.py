@@ -47,7 +47,10 @@ def check_file(path: str, *, shared: bool) -> None:
         message, hint = f"{path} belongs to another user", "ask as that user; for many users: --scope machine"
     elif os.name == "posix" and not shared and found.st_mode & _WRITABLE_BY_OTHERS:
         message, hint = f"{path} can be written by others", "chmod go-w it; for many users: --scope machine"
-    elif kind := network_file_system(found.st_dev, _mounts()):
+    elif is_mounted_alone(os.path.realpath(path), mounts := _mounts()):
+        message = f"{path} is mounted by itself, so that those inside and outside would not see each other's claims"
+        hint = "mount the folder that it is in"
+    elif kind := network_file_system(found.st_dev, mounts):
         message = (
             f"{path} is on a network file system ({kind}), where claimants of two machines would not see each other"
         )
@@ -115,3 +118,9 @@ def network_file_system(device: int, mounts: str) -> str | None:
         if mount.split(" ")[2:3] == [number] and kind in NETWORKED:
             return kind
     return None
+
+
+def is_mounted_alone(path: str, mounts: str) -> bool:
+    """Tell whether a file is a mount point, by /proc/self/mountinfo: its log, which lies beside it, is then another."""
+    escaped = "".join([f"\\{ord(letter):03o}" if letter in " \t\n\\" else letter for letter in path])
+    return any(line.split(" ")[4:5] == [escaped] for line in mounts.splitlines())

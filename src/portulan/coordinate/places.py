@@ -24,6 +24,9 @@ def find_place(scope: Scope | None = None, named: str | None = None) -> tuple[Sc
     A file that is named is the user's own unless the scope says otherwise, a URL always a team's. Raises UsageError
     where they contradict each other, LedgerError where the user has no home folder.
     """
+    if named == "":  # as of a variable that is not set
+        message = "no ledger is named"
+        raise UsageError(message, hint="--ledger FILE, or --ledger postgresql://USER@HOST/DATABASE")
     place = named or (_of_environment() if scope in {None, "team"} else None)
     if place:
         if scope is not None and is_url(place) != (scope == "team"):

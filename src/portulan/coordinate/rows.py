@@ -32,7 +32,7 @@ NO_RESERVATION = {"reserved": False, "expires_in": None, "expires_at": None}
 def check_numbers(port: int, size: int, transport: str) -> None:
     """Refuse numbers that there are not, by UsageError."""
     if not (port > 0 and size > 0 and port + size <= PORTS):
-        message = f"{numbers(port, size)} cannot be claimed"
+        message = f"{numbers(port, size) if size > 0 else f'a block of {size}'} cannot be claimed"
         raise UsageError(message, hint=f"from 1 to {PORTS - 1}")
     if transport not in TRANSPORTS:
         message = f"{transport[:40]!r} is not a transport"
