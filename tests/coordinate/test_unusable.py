@@ -108,6 +108,18 @@ def test_a_ledger_without_a_table_is_damaged(file: Path, table: str) -> None:
         ledger.claims()
 
 
+@pytest.mark.parametrize("value", [10**18, -(10**18), 2**63 - 1])
+def test_a_time_that_there_is_not(place: str, value: int) -> None:
+    """A claim with a time of no calendar is damage that is told, whoever wrote it."""
+    with open_ledger(None, place) as ledger:
+        ledger.claim("shop/web", 15_873)
+        with ledger._writing(durable=True) as connection:
+            connection.execute(schema.claim.update().values(claimed_at=value))
+        with pytest.raises(LedgerError, match="is damaged") as raised:
+            ledger.claims()
+        assert raised.value.hint
+
+
 @pytest.mark.parametrize("what", ["folder", "link", "pipe"])
 def test_what_is_no_file_is_no_ledger(file: Path, tmp_path: Path, what: str) -> None:
     """A folder, a link or a pipe is refused, and not waited for."""

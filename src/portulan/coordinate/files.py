@@ -10,6 +10,7 @@ import errno
 import os
 import sqlite3
 import stat
+import threading
 from pathlib import Path
 
 from portulan.errors import LedgerError
@@ -18,6 +19,15 @@ APPLICATION_ID = 0x506F724C  # "PorL"
 LOG = "-wal"
 """What SQLite adds to the name of a file for that of its write-ahead log."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+OPENING = threading.Lock()
+"""Held by whoever opens a connection, and as long as one is open that may only read what claimants share of the log.
+
+Within a process SQLite shares that among all connections to a file as the first of them has opened it (unixShmNode in
+os_unix.c): a claimant that came second could not write.
+"""
+if hasattr(os, "register_at_fork"):  # who is forked must not wait for a thread that is not there
+    os.register_at_fork(before=OPENING.acquire, after_in_parent=OPENING.release, after_in_child=OPENING.release)
 
 NETWORKED = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gfs2", "lustre", "ncpfs", "nfs", "nfs4", "smb3"}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from portulan.coordinate.holders import is_bound, is_gone
+from portulan.errors import LedgerError
 from portulan.model import Claim, Holder
 
 if TYPE_CHECKING:
@@ -50,5 +51,9 @@ def claim_of(row: Row) -> Claim:
 
 
 def time_of(ms: int) -> datetime:
-    """Turn milliseconds since 1970 into a time."""
-    return datetime.fromtimestamp(ms / 1_000, UTC)
+    """Turn milliseconds since 1970 into a time. Raises LedgerError for what is none: no Portulan has written that."""
+    try:
+        return datetime.fromtimestamp(ms / 1_000, UTC)
+    except (OSError, OverflowError, TypeError, ValueError) as error:
+        message = f"the ledger is damaged: a claim has {ms!r:.40} for a time"
+        raise LedgerError(message, hint="restore it from a backup, or delete that row") from error

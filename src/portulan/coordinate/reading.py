@@ -12,6 +12,7 @@ taken for empty.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from portulan.coordinate.clock import since_boot_s, this_boot
-from portulan.coordinate.files import HINTS, LOG, check_file, explained, left_behind, refused
+from portulan.coordinate.files import HINTS, LOG, OPENING, check_file, explained, left_behind, refused
 from portulan.coordinate.inforce import claim_of, left_of
 from portulan.coordinate.places import is_url
 from portulan.errors import LedgerError, PortulanError
@@ -141,8 +142,7 @@ def _state(path: str) -> tuple[int, ...]:
 
 def _select(path: str, how: str) -> tuple[int | None, list[Row]]:
     uri = f"{Path(path).as_uri()}?mode=ro&{how}"
-    database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S)
-    try:
+    with OPENING, contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S)) as database:
         database.row_factory = sqlite3.Row
         database.execute("PRAGMA trusted_schema = OFF")
         database.execute("BEGIN")
@@ -156,8 +156,6 @@ def _select(path: str, how: str) -> tuple[int | None, list[Row]]:
         if this_boot():
             began_ms = ledgers[0]["began_at"] if ledgers[0]["boot_id"] == this_boot() else None
         return began_ms, database.execute(_CLAIMS).fetchall()
-    finally:
-        database.close()
 
 
 def _check_version(versions: Sequence[Any], place: str) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy import URL, create_engine, event, select, update
 from sqlalchemy.pool import StaticPool
 
 from portulan.coordinate.clock import since_boot_s, this_boot
-from portulan.coordinate.files import APPLICATION_ID, HINTS, LOG, check_file, explained, left_behind, refused
+from portulan.coordinate.files import APPLICATION_ID, HINTS, LOG, OPENING, check_file, explained, left_behind, refused
 from portulan.coordinate.schema import STEPS, check_version, ledger, migrate, version_of
 from portulan.errors import LedgerError
 
@@ -196,13 +196,7 @@ def _sync(path: str, flags: int) -> None:
 
 def _engine(path: str) -> Engine:
     """Connect as Portulan does: the driver begins nothing by itself, and whoever writes takes the lock at once."""
-    engine = create_engine(URL.create("sqlite+pysqlite", database=path), connect_args={"timeout": BUSY_S})
-
-    @event.listens_for(engine, "connect")
-    def set_up(database: sqlite3.Connection, _record: object) -> None:
-        database.isolation_level = None
-        for name in ("trusted_schema = OFF", "foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL"):
-            database.execute(f"PRAGMA {name}").fetchall()
+    engine = create_engine(URL.create("sqlite+pysqlite", database=path), creator=lambda: _connect(path))
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -210,6 +204,18 @@ def _engine(path: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    with OPENING:
+        database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)  # as the pool's
+        try:
+            for name in ("trusted_schema = OFF", "foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL"):
+                database.execute(f"PRAGMA {name}").fetchall()
+        except sqlite3.Error:
+            database.close()
+            raise
+    return database
 
 
 def _bring_up(engine: Engine, path: str) -> None:
