@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from portulan.answer import Answer
-    from portulan.model import Incomplete, Verdict
+    from portulan.model import Claim, Incomplete, Verdict
 
 
 class Plainly:
@@ -27,13 +27,15 @@ class Plainly:
         head = f'<!doctype html><html lang="{self.language}"><title>{escape(title)}</title>'
         return f"{head}<h1>{escape(title)}</h1><p id='text'>{escape(text)}</p>{'<p>ports</p>' * 100}"
 
-    def port(self, answer: Answer, *, local: bool = False) -> str:
+    def port(self, answer: Answer, *, local: bool = False, claims: Sequence[Claim] = ()) -> str:
         """Say the number, and who holds it."""
         if answer.port == 13:
             message = "the inside of the program"
             raise ValueError(message)
         names = [process.name or "" for seen in answer.observations or () for process in seen.processes]
-        return self._page(f"port {answer.port}", " ".join(names) if local else "")
+        return self._page(
+            f"port {answer.port}", " ".join([*names, *[claim.owner for claim in claims]]) if local else ""
+        )
 
     def service(self, name: str) -> str:
         """Say the name."""
@@ -66,3 +68,11 @@ class Plainly:
         """Say how many listeners there are."""
         ports = " ".join(str(verdict.subject.local.port) for verdict in verdicts)
         return self._page("machine", f"{ports} {len(incomplete)}")
+
+    def front(self) -> str:
+        """Say so."""
+        return self._page("front")
+
+    def not_found(self, what: str) -> str:
+        """Say what there is not."""
+        return self._page(f"no {what}")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from portulan.atlas.local import SESSIONS, Keys, Local
+from portulan.coordinate.ledger import open_ledger
 from tests.atlas.asking import Answered, ask
 from tests.atlas.plainly import Plainly
 
@@ -160,5 +161,14 @@ def test_addresses_are_those_of_the_public_atlas(door: Door) -> None:
     for path, location in (("/02528/", "/2528"), ("/ko/service/SSH", "/ko/service/ssh"), ("/ko", "/ko/")):
         answer = door.ask(path)
         assert (answer.status, answer.headers["location"]) == (301, location)
-    assert door.ask("/ko/22").status == door.ask("/chart/0/64").status == door.ask("/search?q=a").status == 200
+    assert door.ask("/ko/22").status == door.ask("/chart/0-63").status == door.ask("/search?q=a").status == 200
     assert door.ask("/live").status == door.ask("/robots.txt").status == door.ask("/og/1.png").status == 404
+
+
+def test_claims_are_in_the_page(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of a port says who has claimed it, also where it lies in a block; without a ledger it does without."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with open_ledger() as ledger:
+        ledger.claim("shop/web", 15_873, size=2)
+    assert "shop/web" in door.ask("/15874").body.decode()
+    assert "shop/web" not in door.ask("/15875").body.decode()

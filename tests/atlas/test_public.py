@@ -47,7 +47,7 @@ def app(plainly: Plainly) -> Public:
         ("/search", "text/html; charset=utf-8", "search"),
         ("/about", "text/html; charset=utf-8", "about"),
         ("/chart", "text/html; charset=utf-8", "chart 0 65536"),
-        ("/ko/chart/1024/256", "text/html; charset=utf-8", "chart 1024 256"),
+        ("/ko/chart/1024-1279", "text/html; charset=utf-8", "chart 1024 256"),
         ("/og/2528.png", "image/png", "PNG2528"),
         ("/robots.txt", "text/plain; charset=utf-8", "Sitemap: https://atlas.example.org/sitemap.xml"),
         ("/sitemap.xml", "application/xml", "https://atlas.example.org/sitemap/ko-services.xml"),
@@ -99,19 +99,18 @@ def test_other_spellings_lead_to_the_one_address(app: Public, path: str, locatio
     assert (answer.status, answer.headers["location"]) == (301, location)
 
 
-@pytest.mark.parametrize(
-    ("path", "accepted", "location"),
-    [
-        ("/", "", "/chart"),
-        ("/", "ko-KR,ko;q=0.9", "/ko/chart"),
-        ("/", "en;q=0.5, ko;q=0.1", "/chart"),
-        ("/ko/", "en", "/ko/chart"),
-    ],
-)
-def test_the_browsers_language_chooses_at_the_door_only(app: Public, path: str, accepted: str, location: str) -> None:
-    """Accept-Language decides where / leads; an address with a language has it."""
-    answer = ask(app, path, accept_language=accepted)
-    assert (answer.status, answer.headers["location"], answer.headers["vary"]) == (302, location, "Accept-Language")
+def test_the_browsers_language_chooses_at_the_door_only(app: Public, plainly: Plainly) -> None:
+    """Accept-Language decides where / leads, but for who comes from another page; an address with a language has it."""
+    for accepted in ("", "en", "en;q=0.5, ko;q=0.1", "de"):
+        answer = ask(app, "/", accept_language=accepted)
+        assert (answer.status, "front" in answer.body.decode()) == (200, True)
+        assert answer.headers["vary"] == "Accept-Encoding, Accept-Language, Sec-Fetch-Site"
+    assert plainly.made == 1
+    led = ask(app, "/", accept_language="ko-KR,ko;q=0.9")
+    assert (led.status, led.headers["location"]) == (302, "/ko/")
+    assert led.headers["vary"] == "Accept-Encoding, Accept-Language, Sec-Fetch-Site"
+    assert ask(app, "/", accept_language="ko", sec_fetch_site="same-origin").status == 200
+    assert '<html lang="ko">' in ask(app, "/ko/", accept_language="en").body.decode()
     assert '<html lang="en">' in ask(app, "/2528", accept_language="ko").body.decode()
 
 
@@ -119,8 +118,14 @@ def test_the_browsers_language_chooses_at_the_door_only(app: Public, path: str, 
     "path", ["/65536", "/nothing", "/service/no-such-service", "/product/nothing", "/live", "/static/b.css", "/de/22"]
 )
 def test_what_is_not_there_is_404(app: Public, path: str) -> None:
-    """No page is made up."""
-    assert ask(app, path).status == 404
+    """No page is made up, and what says so is in the language of the address and kept by nobody."""
+    for prefix, language in (("", "en"), ("/ko", "ko")):
+        if prefix and path in {"/live", "/static/b.css"}:
+            continue  # what has no language leads to the address without
+        answer = ask(app, prefix + path)
+        assert (answer.status, f'<html lang="{language}">' in answer.body.decode()) == (404, True)
+        assert answer.headers["content-security-policy"]
+        assert "etag" not in answer.headers
 
 
 def test_a_page_is_made_once_for_each_coding(app: Public, plainly: Plainly) -> None:

@@ -59,7 +59,7 @@ class Place(Value):
             case "picture":
                 return f"/og/{self.first}.png"
             case "chart" if self.size != PORTS:
-                return f"{prefix}/chart/{self.first}/{self.size}"
+                return f"{prefix}/chart/{self.first}-{self.first + self.size - 1}"
             case "sitemap" if self.name:
                 return f"/sitemap/{self.name}.xml"
             case "service" | "product" | "organisation" | "static":
@@ -72,21 +72,27 @@ class Place(Value):
 def place_of(path: str, languages: Container[str]) -> Place | None:
     """Return what a path means, written in whatever way (`/02528/`, `//2528`); None where it means nothing."""
     parts = [part for part in path.split("/") if part]
-    language = ENGLISH
-    if parts and parts[0] != ENGLISH and parts[0] in languages:
-        language = parts.pop(0)
+    language = language_of(path, languages)
+    if language != ENGLISH:
+        del parts[0]
     match parts:
         case []:
             return Place("front", language)
         case [name]:
             return _of_word(name, language)
-        case ["chart", first, size]:
-            return _of_square(first, size, language)
+        case ["chart", square]:
+            return _of_square(square, language)
         case [kind, *rest] if kind in _NAMED and len(name := "/".join(rest)) <= LONGEST:
             return Place(_NAMED[kind], language, name)
         case [folder, name]:
             return _of_file(folder, name)
     return None
+
+
+def language_of(path: str, languages: Container[str]) -> str:
+    """Return the language that a path begins with; English has no prefix."""
+    prefix = path.lstrip("/").partition("/")[0]
+    return prefix if prefix != ENGLISH and prefix in languages else ENGLISH
 
 
 def _of_word(name: str, language: str) -> Place | None:
@@ -113,11 +119,12 @@ def _of_number(name: str, language: str) -> Place | None:
     return Place("port", language, first=port) if digits == name else Place("document", first=port)
 
 
-def _of_square(first: str, size: str, language: str) -> Place | None:
-    start, ports = number_of(first), number_of(size)
-    if start is None or ports not in SQUARES[1:] or start % ports:
+def _of_square(square: str, language: str) -> Place | None:
+    """Read the first and last port of a square: `1024-2047`."""
+    first, last = map(number_of, (square.partition("-")[0], square.partition("-")[2]))
+    if first is None or last is None or last - first + 1 not in SQUARES[1:] or first % (last - first + 1):
         return None
-    return Place("chart", language, first=start, size=ports)
+    return Place("chart", language, first=first, size=last - first + 1)
 
 
 def number_of(text: str) -> int | None:

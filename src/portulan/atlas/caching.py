@@ -32,6 +32,8 @@ REVALIDATE = b"public, no-cache"
 FOREVER = b"public, max-age=31536000, immutable"
 """For what has its digest in its address (RFC 8246)."""
 
+VARY = b"Accept-Encoding"
+
 ROOM = 64 * 1024 * 1024
 SHRINKS = ("text/", "application/json", "application/xml", "image/svg+xml")
 """Media types that are worth packing; the beginnings of them."""
@@ -108,19 +110,24 @@ class Page:
         *,
         shelf: Shelf | None = None,
         control: bytes = REVALIDATE,
+        vary: bytes = VARY,
         slow: bool = False,
     ) -> None:
         """Take how it is made, what it is, what is said of it beside, and where it is kept."""
         self._make = make
         self._media_type = media_type
         self._tag = tag
-        self._said = [(b"cache-control", control), (b"vary", b"Accept-Encoding"), *said]
+        self._said = [(b"cache-control", control), (b"vary", vary), *said]
         self._shelf = shelf
         self._slow = slow
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request for it."""
         accepted = coding_of(scope["headers"])
+        kept = self._shelf.get(scope["path"], accepted) if self._shelf is not None else None
+        if kept is not None:
+            await send_kept(kept, scope, send)
+            return
         coding = accepted if self._media_type.startswith(SHRINKS) else ""
         tag = f'"{self._tag}{coding and "-" + coding}"'.encode()
         headers = [(b"etag", tag), *self._said]

@@ -23,6 +23,7 @@ from portulan.atlas.guard import LOOPBACK, PRIVATE, Hosts, refusal_of_origin, re
 from portulan.atlas.live import Full
 from portulan.atlas.views import answer_with, asked, canonical, missing, rendering
 from portulan.document import port_document
+from portulan.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from portulan.atlas.live import Live
     from portulan.atlas.views import Renders
     from portulan.judge.matching import Rulebook
-    from portulan.model import Incomplete, Verdict
+    from portulan.model import Claim, Incomplete, Verdict
 
     T = TypeVar("T")
 
@@ -136,7 +137,7 @@ class Local:
         elif not self._keys.fits(headers):
             await refuse(HTTPStatus.FORBIDDEN, HINT, PRIVATE)(scope, receive, send)
         else:
-            await answer_with(self._find, scope, receive, send)
+            await answer_with(self._find, self._renderers, scope, receive, send)
 
     def _enter(self, scope: Scope) -> Response | None:
         """Let in who brings the token, and lead him to an address without it."""
@@ -153,14 +154,17 @@ class Local:
         """Find what an address means, and render it."""
         place = place_of(scope["path"], self._renderers)
         if place is None:
-            return missing()
+            raise missing()
         place = canonical(place)
         query = scope["query_string"].decode("latin-1")
         if place.path != scope["path"]:
             return Response(status_code=301, headers={"location": location_of(place, query)})
         renders = self._renderers[place.language]
         make = rendering(place, renders, query)
-        return HTMLResponse(make()) if make is not None else await self._page(place, renders, query) or missing()
+        found = HTMLResponse(make()) if make is not None else await self._page(place, renders, query)
+        if found is None:
+            raise missing()
+        return found
 
     async def _page(self, place: Place, renders: RendersMachine, query: str) -> ASGIApp | None:
         """Answer with what is of this machine, or a file."""
@@ -169,7 +173,9 @@ class Local:
                 return HTMLResponse(renders.machine(*await self._look(self._machine)))
             case "port":
                 answer = await self._look(partial(self._ask, place.first))
-                return HTMLResponse(renders.port(answer, local=True))
+                return HTMLResponse(
+                    renders.port(answer, local=True, claims=await self._look(partial(_claims, place.first)))
+                )
             case "document":
                 answer = await self._look(partial(self._ask, place.first))
                 return JSONResponse(port_document(answer))
@@ -192,6 +198,17 @@ class Local:
         here = machine(policy=self._policy)
         verdicts = tuple(here)
         return verdicts, here.incomplete
+
+
+def _claims(port: int) -> tuple[Claim, ...]:
+    """Return who has claimed a port, as far as there is a ledger."""
+    try:
+        from portulan.coordinate.ledger import open_ledger  # noqa: PLC0415  # its libraries may be missing
+
+        with open_ledger() as ledger:
+            return tuple([claim for claim in ledger.claims() if claim.port <= port < claim.port + claim.size])
+    except (LedgerError, ModuleNotFoundError):
+        return ()
 
 
 def _listen(live: Live, port: int | None) -> ASGIApp:

@@ -15,22 +15,25 @@ from starlette.responses import Response
 from portulan.answer import Answer, lookup, open_map
 from portulan.atlas import sitemap
 from portulan.atlas.addresses import ENGLISH, Place, location_of, place_of, preferred
-from portulan.atlas.caching import FOREVER, Page, Shelf, coding_of, send_kept, tag_of
+from portulan.atlas.caching import FOREVER, VARY, Page, Shelf, coding_of, send_kept, tag_of
 from portulan.atlas.guard import LOOPBACK, SECURE, Hosts, refusal_of_request, refuse, saying
 from portulan.atlas.views import answer_with, canonical, missing, rendering
 from portulan.document import port_document
-from portulan.model import PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from portulan.atlas.guard import Headers
     from portulan.atlas.views import Renders
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 XML = "application/xml"
+
+DOOR = Place("front")
+VARY_OF_DOOR = b"Accept-Encoding, Accept-Language, Sec-Fetch-Site"
 
 
 class Public:
@@ -66,33 +69,37 @@ class Public:
         if status is not None:
             await refuse(status, "this is an atlas of ports", SECURE)(scope, receive, send)
             return
-        kept = self._shelf.get(scope["path"], coding_of(scope["headers"]))
+        kept = self._shelf.get(scope["path"], coding_of(scope["headers"])) if scope["path"] != "/" else None
         if kept is not None:
             await send_kept(kept, scope, send)
-            return
-        await answer_with(self._find, scope, receive, saying(SECURE, send))
+        else:
+            await answer_with(self._find, self._renderers, scope, receive, saying(SECURE, send))
 
     async def _find(self, scope: Scope) -> ASGIApp:
         """Find what an address means."""
         place = place_of(scope["path"], self._renderers)
         if place is None:
-            return missing()
-        if place.kind == "front":
-            return self._front(scope, place)
+            raise missing()
         place = canonical(place)
         query = scope["query_string"].decode("latin-1")
         if place.path != scope["path"]:
             return Response(status_code=301, headers={"location": location_of(place, query)})
-        return self._page(place, query) or missing()
+        if place == DOOR:
+            language = self._language_wanted(scope["headers"])
+            if language != ENGLISH:
+                headers = {"location": location_of(Place("front", language)), "vary": VARY_OF_DOOR.decode()}
+                return Response(status_code=302, headers=headers)
+        found = self._page(place, query)
+        if found is None:
+            raise missing()
+        return found
 
-    def _front(self, scope: Scope, place: Place) -> ASGIApp:
-        """Lead from the door to the chart, in the language that the browser prefers where the address names none."""
-        language = place.language
-        if language == ENGLISH:
-            accepted = [value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-language"]
-            language = preferred(",".join(accepted), self._renderers)
-        headers = {"location": location_of(Place("chart", language, size=PORTS)), "vary": "Accept-Language"}
-        return Response(status_code=302, headers=headers)
+    def _language_wanted(self, headers: Headers) -> str:
+        """Say where / leads: the browser's language decides, unless somebody comes from another page of the atlas."""
+        if (b"sec-fetch-site", b"same-origin") in headers:
+            return ENGLISH
+        accepted = [value.decode("latin-1") for name, value in headers if name == b"accept-language"]
+        return preferred(",".join(accepted), self._renderers)
 
     def _page(self, place: Place, query: str) -> ASGIApp | None:  # noqa: PLR0911  # a line for each kind
         """Say how a page is made, of which kind it is, and whether it is kept."""
@@ -100,6 +107,8 @@ class Public:
         page = partial(Page, said=SECURE, tag=self._tags[place.language])
         kept = partial(page, shelf=self._shelf)
         match place.kind:
+            case "front":
+                return kept(renders.front, HTML, vary=VARY_OF_DOOR if place == DOOR else VARY, slow=True)
             case "port":
                 return kept(lambda: renders.port(_entry(place.first)), HTML)
             case "document":

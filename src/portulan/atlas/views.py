@@ -7,25 +7,27 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 
 from portulan.answer import open_map
+from portulan.atlas.addresses import language_of
 from portulan.errors import NotFound
 from portulan.model import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from typing import Protocol
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from portulan.answer import Answer
     from portulan.atlas.addresses import Place
+    from portulan.model import Claim
 
     class Renders(Protocol):
         """What a server asks of a renderer; NotFound is raised for names that nobody knows."""
 
-        def port(self, answer: Answer, *, local: bool = False) -> str:
+        def port(self, answer: Answer, *, local: bool = False, claims: Sequence[Claim] = ()) -> str:
             """Render the page of a port."""
 
         def service(self, name: str) -> str:
@@ -45,6 +47,12 @@ if TYPE_CHECKING:
 
         def chart(self, first: int, size: int) -> str:
             """Render the chart, or a square of it."""
+
+        def front(self) -> str:
+            """Render the first page."""
+
+        def not_found(self, what: str) -> str:
+            """Render that there is no such page."""
 
 
 LONGEST_SEARCH = 200
@@ -91,7 +99,13 @@ def canonical(place: Place) -> Place:
     return replace(place, name=rows[0].service_name)
 
 
-async def answer_with(find: Callable[[Scope], Awaitable[ASGIApp]], scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_with(
+    find: Callable[[Scope], Awaitable[ASGIApp]],
+    renderers: Mapping[str, Renders],
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+) -> None:
     """Answer with what is found for a request; whatever goes wrong is said without its inside."""
     begun = False
 
@@ -101,16 +115,18 @@ async def answer_with(find: Callable[[Scope], Awaitable[ASGIApp]], scope: Scope,
         await send(message)
 
     try:
-        answer = await find(scope)
-        await answer(scope, receive, send_on)
-    except NotFound:
-        await missing()(scope, receive, send)
+        try:
+            answer = await find(scope)
+            await answer(scope, receive, send_on)
+        except NotFound:
+            path = scope["path"][:LONGEST_SEARCH]
+            await HTMLResponse(renderers[language_of(path, renderers)].not_found(path), 404)(scope, receive, send_on)
     except Exception as error:  # noqa: BLE001  # whatever it is, the client sees a status and no traceback
         _log.error("%r: %s: %s", scope["path"][:80], type(error).__name__, error)
         if not begun:
             await PlainTextResponse("500 Internal Server Error\n", 500)(scope, receive, send)
 
 
-def missing() -> ASGIApp:
+def missing() -> NotFound:
     """Say that there is no such page."""
-    return PlainTextResponse("404 Not Found\n", 404)
+    return NotFound("no such page")
