@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -153,6 +154,59 @@ def test_requests_in_a_row_are_answered_in_a_row(public: Running) -> None:
     answer = public.say(one % 1, one % 65_536, one % 2, b"HEAD /3 HTTP/1.1\r\nHost: evil.example\r\n\r\n", one % 4)
     statuses = [int(line.split()[1]) for line in answer.decode().split("\r\n") if line.startswith("HTTP/1.1")]
     assert statuses == [200, 404, 200, 421]
+
+
+@pytest.mark.parametrize("more", [b"", b"Accept-Encoding: br\r\n", b"Accept-Encoding: gzip\r\n"])
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_a_kept_page_is_the_page_that_was_made(public: Running, method: bytes, more: bytes) -> None:
+    """What is at hand is answered as it was when it was made: the same status, headers and bytes; 304 likewise."""
+    kept = method + b" /4242 HTTP/1.1\r\nHost: localhost\r\n" + more
+    first, again = [without_date(public.say(kept + end)) for end in (CLOSE, b"\r\n")]
+    assert status_of(first) == 200
+    assert first.replace(b"connection: close\r\n", b"") == again
+    tag = next(line for line in first.split(b"\r\n") if line.startswith(b"etag"))[6:]
+    known = b"If-None-Match: " + tag + b"\r\n"
+    first, again = [without_date(public.say(kept + known + end)) for end in (CLOSE, b"\r\n")]
+    assert status_of(first) == 304
+    assert first.replace(b"connection: close\r\n", b"") == again
+    assert first.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"Host: evil.example\r\n", 421),
+        (b"Host: localhost\r\nHost: localhost\r\n", 400),
+        (b"Host: localhost\r\nContent-Length: 3\r\n", 413),
+    ],
+)
+def test_a_kept_page_is_guarded_like_any(public: Running, line: bytes, status: int) -> None:
+    """That a page is at hand makes nobody more welcome."""
+    assert status_of(public.say(b"GET /4243 HTTP/1.1\r\nHost: localhost\r\n" + CLOSE)) == 200
+    assert status_of(public.say(b"GET /4243 HTTP/1.1\r\n" + line + b"\r\n")) == status
+    assert status_of(public.say(b"POST /4243 HTTP/1.1\r\nHost: localhost\r\n\r\n")) == 405
+
+
+def test_a_reader_that_does_not_read_is_not_written_to(public: Running) -> None:
+    """Who asks and asks and reads nothing fills his own buffers, not the server's memory."""
+    status = f"/proc/{public.process.pid}/status"
+    one = b"GET /4242 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert status_of(public.say(one)) == 200
+    with public.connect() as connection:
+        connection.settimeout(1)
+        with pytest.raises((ConnectionError, TimeoutError)):  # noqa: PT012  # it is sent until no more is taken
+            for _ in range(20_000):
+                connection.sendall(one * 100)
+        memory = next(line for line in Path(status).read_text("utf-8").splitlines() if line.startswith("VmRSS"))
+        assert int(memory.split()[1]) < 200_000
+
+
+def without_date(answer: bytes) -> bytes:
+    """Leave out the one header that changes, and put the others in order."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *headers = head.split(b"\r\n")
+    kept = [header for header in headers if not header.startswith(b"date:")]
+    return b"\r\n".join([status, *kept]) + b"\r\n\r\n" + body
 
 
 def test_content_that_never_ends_is_not_read(public: Running) -> None:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -40,19 +40,27 @@ SHRINKS = ("text/", "application/json", "application/xml", "image/svg+xml")
 
 SMALLEST = 256
 QUALITY = {"br": 5, "gzip": 6}
-_OVERHEAD = 1_024
+_OF_CONTENT = frozenset({b"content-type", b"content-length", b"content-encoding"})
+_OVERHEAD = 2_048
 """What Python keeps of a page beside its bytes, roughly."""
 
 _AT_ONCE = 2
 """So many slow pages are made at once, beside the loop that answers."""
 
 
-class Kept(NamedTuple):
-    """One page in one coding, ready to be sent."""
+class Kept:
+    """One page in one coding, ready to be sent: its headers also as the bytes that they are on the wire."""
 
-    tag: bytes
-    headers: Headers
-    body: bytes
+    __slots__ = ("body", "head", "headers", "tag", "unchanged", "unchanged_headers")
+
+    def __init__(self, tag: bytes, headers: Headers, body: bytes) -> None:
+        """Take the page; who has it already gets its headers without those that describe content."""
+        self.tag = tag
+        self.headers = headers
+        self.body = body
+        self.unchanged_headers = [header for header in headers if header[0] not in _OF_CONTENT]
+        self.head = b"".join([b"%b: %b\r\n" % header for header in headers])
+        self.unchanged = b"".join([b"%b: %b\r\n" % header for header in self.unchanged_headers])
 
 
 class Shelf:
@@ -159,9 +167,7 @@ def _limiter() -> anyio.CapacityLimiter:
 async def send_kept(page: Kept, scope: Scope, send: Send) -> None:
     """Send a page, or that the client has it already."""
     if has_already(scope["headers"], page.tag):
-        left_out = {b"content-type", b"content-length", b"content-encoding"}
-        headers = [pair for pair in page.headers if pair[0] not in left_out]
-        await send({"type": "http.response.start", "status": 304, "headers": headers})
+        await send({"type": "http.response.start", "status": 304, "headers": page.unchanged_headers})
         await send({"type": "http.response.body", "body": b""})
         return
     await send({"type": "http.response.start", "status": 200, "headers": page.headers})

@@ -76,10 +76,15 @@ def refusal_of_request(scope: Scope) -> HTTPStatus | None:
     """Say why a request is none for a server of pages: only GET and HEAD, and no content is read."""
     if scope["method"] not in SAFE:
         return HTTPStatus.METHOD_NOT_ALLOWED
-    for name, value in scope["headers"]:
+    return HTTPStatus(413) if has_content(scope["headers"]) else None
+
+
+def has_content(headers: Headers) -> bool:
+    """Tell whether a request has content, or says so."""
+    for name, value in headers:
         if name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ")):
-            return HTTPStatus(413)
-    return None
+            return True
+    return False
 
 
 def refusal_of_origin(headers: Headers) -> HTTPStatus | None:

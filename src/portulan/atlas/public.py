@@ -15,8 +15,8 @@ from starlette.responses import Response
 from portulan.answer import Answer, lookup, open_map
 from portulan.atlas import sitemap
 from portulan.atlas.addresses import ENGLISH, Place, location_of, place_of, preferred
-from portulan.atlas.caching import FOREVER, VARY, Page, Shelf, coding_of, send_kept, tag_of
-from portulan.atlas.guard import LOOPBACK, SECURE, Hosts, refusal_of_request, refuse, saying
+from portulan.atlas.caching import FOREVER, VARY, Page, Shelf, coding_of, tag_of
+from portulan.atlas.guard import LOOPBACK, SECURE, Hosts, has_content, refusal_of_request, refuse, saying
 from portulan.atlas.views import answer_with, canonical, missing, rendering
 from portulan.document import port_document
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from portulan.atlas.caching import Kept
     from portulan.atlas.guard import Headers
     from portulan.atlas.views import Renders
 
@@ -69,11 +70,14 @@ class Public:
         if status is not None:
             await refuse(status, "this is an atlas of ports", SECURE)(scope, receive, send)
             return
-        kept = self._shelf.get(scope["path"], coding_of(scope["headers"])) if scope["path"] != "/" else None
-        if kept is not None:
-            await send_kept(kept, scope, send)
-        else:
-            await answer_with(self._find, self._renderers, scope, receive, saying(SECURE, send))
+        await answer_with(self._find, self._renderers, scope, receive, saying(SECURE, send))
+
+    def at_hand(self, method: bytes, target: bytes, headers: Headers) -> Kept | None:
+        """Return a page that can be sent as it is; None for whatever must be looked at."""
+        if method not in {b"GET", b"HEAD"} or self._hosts.refusal(headers) or has_content(headers):
+            return None
+        # The door leads elsewhere; a target with a query or a percent sign is nobody's key.
+        return self._shelf.get(target.decode("latin-1"), coding_of(headers)) if target != b"/" else None
 
     async def _find(self, scope: Scope) -> ASGIApp:
         """Find what an address means."""

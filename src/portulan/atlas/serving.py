@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from portulan.atlas.caching import has_already
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from starlette.types import ASGIApp
+
+    from portulan.atlas.caching import Kept
+    from portulan.atlas.guard import Headers
 
 HEAD_BYTES = 32 * 1024
 """A request's line and headers may be so long."""
@@ -39,11 +44,17 @@ GRACE_S = 5
 
 
 class Bounded(HttpToolsProtocol):
-    """uvicorn's reader of requests, which neither waits nor reads for ever."""
+    """uvicorn's reader of requests, which neither waits nor reads for ever.
+
+    What an application has at hand (its method `at_hand`) is written at once: without a task and all that goes with it,
+    a kept page costs a third.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  # uvicorn's own
         """Begin with no request."""
         super().__init__(*arguments, **named)
+        self._at_hand: Callable[[bytes, bytes, Headers], Kept | None] | None = getattr(self.app, "at_hand", None)
+        self._answered = False
         self._in_head = True
         self._head_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -52,6 +63,8 @@ class Bounded(HttpToolsProtocol):
         """Wait for the first request, for a while."""
         super().connection_made(transport)
         self._timer = self.loop.call_later(HEAD_S, self._refuse, 408)
+        if len(self.connections) > CONNECTIONS:
+            self._refuse(503)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -72,9 +85,15 @@ class Bounded(HttpToolsProtocol):
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        """Hand the request on; what its target names as host counts (RFC 9112, section 3.2.2)."""
+        """Answer with what is at hand, or hand the request on.
+
+        What the target names as host counts (RFC 9112, section 3.2.2).
+        """
         self._in_head = False
         self._wait_no_longer()
+        self._answered = self._answer_at_once()
+        if self._answered:
+            return
         if self.parser.get_http_version() not in {"1.0", "1.1"}:
             message = "another version of HTTP"
             raise ValueError(message)
@@ -88,11 +107,35 @@ class Bounded(HttpToolsProtocol):
             self.headers.append((b"host", host if named.port is None else b"%b:%d" % (host, named.port)))
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Hand content on, where somebody waits for it."""
+        if not self._answered:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Expect the next request."""
-        super().on_message_complete()
+        if not self._answered:
+            super().on_message_complete()
         self._in_head = True
         self._head_bytes = 0
+
+    def _answer_at_once(self) -> bool:
+        """Write what is at hand, if nothing is in the way; tell whether that was so."""
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if self._at_hand is None or busy or self.flow.write_paused or not self.parser.should_keep_alive():
+            return False
+        method = self.parser.get_method()
+        kept = self._at_hand(method, self.url, self.headers)
+        if kept is None:
+            return False
+        said = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        if has_already(self.headers, kept.tag):
+            self.transport.write(b"HTTP/1.1 304 Not Modified\r\n%b%b\r\n" % (b"".join(said), kept.unchanged))
+        else:
+            body = b"" if method == b"HEAD" else kept.body
+            self.transport.write(b"HTTP/1.1 200 OK\r\n%b%b\r\n%b" % (b"".join(said), kept.head, body))
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        return True
 
     def _wait_no_longer(self) -> None:
         if self._timer is not None:
@@ -104,9 +147,8 @@ class Bounded(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         answering = self.cycle is not None and not self.cycle.response_complete
-        if not answering and self._head_bytes:
-            said = {408: b"408 Request Timeout", 431: b"431 Request Header Fields Too Large"}[status]
-            self.transport.write(b"HTTP/1.1 %b\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % said)
+        if not answering and (self._head_bytes or status == 503):  # noqa: PLR2004  # who said nothing is told nothing
+            self.transport.write(b"%bconnection: close\r\ncontent-length: 0\r\n\r\n" % STATUS_LINE[status])
         self.transport.close()
 
 
