@@ -1,1 +1,1 @@
-"""The picture: a page for each port, the chart, search and JSON, and the two servers that show them."""
+"""The picture: a page for each port, service, product and organisation, the chart, search and the server."""
