@@ -185,7 +185,9 @@ def first_time(peer: Peer) -> float:
 
 def fetch(port: int, number: int) -> bytes:
     """Fetch a page, packed."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/{number}", headers={"Accept-Encoding": "gzip"})  # loopback
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/{number}", headers={"Accept-Encoding": "gzip"}
+    )  # loopback
     with urllib.request.urlopen(request) as answer:  # noqa: S310  # as above
         found: bytes = answer.read()
     return found

@@ -19,6 +19,8 @@ from portulan.atlas.terms import terms_in
 from portulan.atlas.words import ENGLISH, Words, languages
 from portulan.byhand import COMMANDS
 from portulan.errors import NotFound
+from portulan.judge.rules import SEVERITY
+from portulan.judge.weigh import decisive
 from portulan.model import PORTS
 from portulan.registry.search import search
 from portulan.sentence import sentence
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from portulan.answer import Answer
     from portulan.atlas.assets import Asset
     from portulan.atlas.statements import Statement
-    from portulan.model import Assignment, Claim
+    from portulan.model import Assignment, Claim, Incomplete, Verdict
 
 CAVEAT: Final = (
     "ASSIGNMENT OF A PORT NUMBER DOES NOT IN ANY WAY IMPLY AN ENDORSEMENT OF AN APPLICATION OR PRODUCT, AND THE FACT "
@@ -179,6 +181,16 @@ class Renderer:
     def front(self) -> str:
         """Return the first page."""
         return self._render("front.html", world=_svg(self._drawings.world()) if self._drawings else "")
+
+    def machine(self, verdicts: Sequence[Verdict], incomplete: Sequence[Incomplete]) -> str:
+        """Return the first page of the local atlas: what holds ports on this machine, what is to be looked at first."""
+        ordered = sorted(verdicts, key=lambda verdict: -SEVERITY[verdict.attention])
+        return self._render(
+            "machine.html",
+            verdicts=[(one, [*one.because, *decisive(one.because)][-1].statement) for one in ordered],
+            worst=sum(verdict.attention == "investigate" for verdict in verdicts),
+            incomplete=incomplete,
+        )
 
     def chart(self, first: int = 0, size: int = PORTS) -> str:
         """Return the page of the chart, or of a square of it."""

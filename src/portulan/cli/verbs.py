@@ -59,6 +59,8 @@ What is on this port, and is it what belongs there?
     portulan registry update SOURCE  take a newer one: IANA's CSV or XML, a file or an https address
     portulan registry diff A B       what changed between two snapshots (2020-07, current, former, a file)
     portulan registry draft NAME     an application to IANA, as text to paste, and what it would be refused for
+  the atlas
+    portulan atlas serve             a page for each port in a browser, with this machine in it
   the shell
     portulan completion bash|zsh|fish
 
@@ -98,6 +100,10 @@ suggest
 lint
   --policy FILE                  what is allowed ([[lint.allow]]); else ports.toml in PATH
   --fail-on, --output            as check's; --format text|json|jsonl|csv|sarif|github
+
+atlas serve
+  --port N                       else the one that is portulan/atlas's own
+  --public --host NAME           for everybody: the map alone, on every address, under that name
 
 observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
@@ -160,6 +166,7 @@ def run_verb(words: list[str]) -> int:
         "suggest": run_suggest,
         "lint": run_lint,
         "registry": run_registry,
+        "atlas": run_atlas,
         "completion": run_completion,
     }
     position = place_of_verb(words)
@@ -514,6 +521,21 @@ def _service_code(value: str) -> int:
         message = f"{value[:40]!r} is not a service code"
         raise UsageError(message, hint="a number of 32 bits: --code 1685351985, or --code 0x6474706e")
     return code
+
+
+# ------------------------------------------------------------------------------------------------------------- atlas
+
+
+def run_atlas(words: list[str]) -> int:
+    """Show the atlas."""
+    parser = Parser(prog="portulan atlas", description="A page for each port, in a browser.", allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="what", required=True, parser_class=Parser, metavar="serve")
+    from portulan.cli import atlas  # noqa: PLC0415  # the other verbs do without
+
+    atlas.add_serve_arguments(verbs.add_parser("serve", help="with this machine in it, or for everybody and without"))
+    flags = parser.parse_args(words)
+    run: dict[str, Callable[[Any], int]] = {"serve": atlas.serve}
+    return run[flags.what](flags)
 
 
 # -------------------------------------------------------------------------------------------------------- completion

@@ -17,10 +17,8 @@ if (place && "EventSource" in window) {
       const answer = await fetch(location.href, { credentials: "same-origin" });
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const part of document.querySelectorAll("[data-live], [data-live-part]")) {
-          const now = page.getElementById(part.id);
-          if (now) part.replaceChildren(...now.childNodes);
-        }
+        const now = page.getElementById(place.id);
+        if (now) place.replaceChildren(...now.childNodes);
       }
     } catch {
       changes.close(); // the atlas has ended: what is shown is the last that was true
