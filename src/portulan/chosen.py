@@ -5,15 +5,15 @@ Whoever claims what was chosen gives the claims that are in force; the choice it
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from portulan.coordinate.hazards import PORTABLE, Ground, Purpose, hazards_of
 from portulan.coordinate.suggest import ALTERNATIVES, suggest
 from portulan.coordinate.trial import try_port
 from portulan.errors import NotPermitted, NotSupported
-from portulan.model import Incomplete
+from portulan.model import Incomplete, replace
 from portulan.observe import rules, survey
+from portulan.observe.project import project_of
 from portulan.observe.system import read_system
 from portulan.registry.index import open_index
 
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from portulan.coordinate.suggest import Suggestion
+    from portulan.coordinate.trial import Trial
     from portulan.model import Claim, Observation
-
-_ORIGIN = re.compile(r'^\[remote "origin"\]\s*$(?P<settings>(?:\n(?!\[).*)*)', re.MULTILINE)
-_URL = re.compile(r"^\s*url\s*=\s*(?P<url>\S.*?)\s*$", re.MULTILINE)
-_LARGEST = 1 << 20
 
 
 def suggest_here(
@@ -44,7 +41,7 @@ def suggest_here(
     see is found as well: binding it takes it for as long as a few system calls last.
     """
     seen, incomplete = _look()
-    ground = Ground(open_index().entry, system=read_system(), observations=seen, claims=claims, trial=try_port)
+    ground = Ground(open_index().entry, system=read_system(), observations=seen, claims=claims, trial=_try)
     wanted = Purpose(owner=owner, published=True, systems=PORTABLE if portable else ())
     chosen = suggest(
         owner, lambda port: hazards_of(port, ground, wanted), count=count, size=size, alternatives=alternatives
@@ -52,52 +49,32 @@ def suggest_here(
     return chosen, incomplete
 
 
+def _try(port: int) -> Trial:
+    """Try a port. What is left of connections is in no server's way: it binds beside that with SO_REUSEADDR."""
+    tried = try_port(port)
+    if any(refused.step == "bind alone" for refused in tried.refusals):
+        there = [one for one in survey(port, command_lines=False) if one.local.port == port and one.transport == "tcp"]
+        if there and all(one.direction != "listen" for one in there):
+            return replace(tried, refusals=tuple([one for one in tried.refusals if one.step != "bind alone"]))
+    return tried
+
+
 def owner_of(service: str | None, folder: Path, project: str | None = None) -> str:
-    """Return the name that a service's ports are for: `project/service`; a name that has a slash is whole already."""
-    if service is not None and "/" in service:
-        return service
-    project = project or project_of(folder)
-    return f"{project}/{service}" if service else project
+    """Return the name that a service's ports are for: `project/service`; a name that has a slash is whole already.
 
-
-def project_of(folder: Path) -> str:
-    """Return what a project is called, wherever it lies and in each of its worktrees.
-
-    It is the last part of the address that git fetches `origin` from, else the name of the folder that the repository
-    lies in, of a worktree that of the main one; without git the folder's own name (gitrepository-layout(5),
-    git-worktree(1)). Git is not run.
+    It is in Unicode's form NFC: file systems and keyboards write one name in several. Raises FileNotFoundError where
+    the folder counts and is no longer there.
     """
-    folder = folder.resolve()
-    for place in (folder, *folder.parents):
-        git = _git_folder(place / ".git")
-        if git is None:
-            continue
-        origin = _ORIGIN.search(_read(git / "config"))
-        url = _URL.search(origin["settings"]) if origin else None
-        name = url["url"].rstrip("/").removesuffix(".git") if url else ""
-        return re.split(r"[/:\\]", name)[-1] or (git.parent.name if git.name == ".git" else git.stem)
-    return folder.name or "project"
+    if service is None or "/" not in service:
+        project = project or project_of(folder)
+        service = f"{project}/{service}" if service else project
+    return service if service.isascii() else _composed(service)
 
 
-def _git_folder(git: Path) -> Path | None:
-    """Return the folder that all worktrees of a repository share; None where there is no repository."""
-    if git.is_dir():
-        return git
-    if not git.is_file():
-        return None
-    named = _read(git).strip().removeprefix("gitdir: ")
-    own = git.parent / named
-    common = _read(own / "commondir").strip()
-    return (own / common).resolve() if common else own
+def _composed(name: str) -> str:
+    from unicodedata import normalize  # noqa: PLC0415  # of few names
 
-
-def _read(path: Path) -> str:
-    """Read a small file of git's; nothing where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST).decode("utf-8", "replace")
-    except OSError:
-        return ""
+    return normalize("NFC", name)
 
 
 def _look() -> tuple[tuple[Observation, ...], tuple[Incomplete, ...]]:

@@ -38,13 +38,18 @@ class Report(Value):
     allowed: tuple[tuple[Found, Allowance], ...]
 
 
-def lint_path(path: str, policy: Policy | None = None, *, reader: str | None = None) -> Report:
-    """Lint a repository, or a file, whose format may be named. Raises OSError or ReadError where it cannot be read."""
+def lint_path(
+    path: str, policy: Policy | None = None, *, reader: str | None = None, everything: bool = False
+) -> Report:
+    """Lint a repository, or a file, whose format may be named. Raises OSError or ReadError where it cannot be read.
+
+    `everything`: also what a careful person would not speak of.
+    """
     root = path if Path(path).is_dir() else str(Path(path).parent)
     policy = policy or Policy(str(Path(root, POLICY)), ())
     incomplete: list[Incomplete] = []
     allowances = tuple([Allowance(*one) for one in policy.allowances])
-    linted = lint(_declared(path, reader, incomplete), open_index().entry, allowances)
+    linted = lint(_declared(path, reader, incomplete), open_index().entry, allowances, everything=everything)
     idle = linted.idle if Path(path).is_dir() else ()  # what one file does not need another may
     findings = [_finding(one, root) for one in linted.found]
     findings += [_idle(one, policy.file) for one in idle]

@@ -82,7 +82,7 @@ def on_terminal(*words: str, columns: int = 80, env: dict[str, str] | None = Non
         ) as process:
             os.close(theirs)
             theirs = -1
-            shown = b"".join(_read_to_end(ours))
+            shown = b"".join(read_to_end(ours))
             _, said = process.communicate(timeout=60)
         assert b"Traceback" not in said, said
         assert process.returncode in CODES - {2}, said
@@ -93,7 +93,7 @@ def on_terminal(*words: str, columns: int = 80, env: dict[str, str] | None = Non
             os.close(theirs)
 
 
-def _read_to_end(terminal: int) -> Iterator[bytes]:
+def read_to_end(terminal: int) -> Iterator[bytes]:
     """Yield what is written to a terminal until nobody holds its other end (Linux then says EIO)."""
     while True:
         try:

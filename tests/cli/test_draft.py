@@ -109,3 +109,11 @@ def test_hostile_words_do_not_reach_the_terminal() -> None:
 def test_a_narrow_or_coloured_terminal_changes_nothing() -> None:
     """The text is for pasting: it has its own width and no colour."""
     assert portulan(*SOUND, env=environment(COLUMNS="40", FORCE_COLOR="1")).stdout == portulan(*SOUND).stdout
+
+
+def test_its_help_names_what_it_has() -> None:
+    """A draft is text or JSON, and its help names no other format."""
+    said = portulan("registry", "draft", "--help").stdout
+    assert "--format text|json\n" in said
+    assert "csv" not in said
+    assert "text|json|jsonl|csv" in portulan("registry", "diff", "--help").stdout

@@ -84,9 +84,46 @@ def test_for_code_hosts(repository: str, tmp_path: Path) -> None:
     log = json.loads(file.read_text("utf-8"))
     assert not list(VALIDATOR.iter_errors(log))
     results = log["runs"][0]["results"]
+    assert {one["properties"].get("host") for one in results} == {None}
     where = [one["locations"][0]["physicalLocation"]["region"]["startLine"] for one in results]
     assert 5 in where
     assert len({one["partialFingerprints"]["portulan/v1"] for one in results}) == len(results)
+
+
+def test_files_are_written_whole_before_the_exit_code(repository: str, tmp_path: Path) -> None:
+    """Each output is written though the lint fails and another cannot be; links and devices stay what they are."""
+    forms = ("text", "json", "jsonl", "csv", "sarif", "github")
+    outputs = [f"--output={form}={tmp_path / form}" for form in forms]
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    nowhere = f"--output=json={tmp_path}/no/where"
+    done = portulan("lint", repository, "--json", nowhere, "--output=json=/dev/full", f"--output=json={link}", *outputs)
+    assert done.returncode == 2
+    assert f"error: {tmp_path}/no/where: " in done.stderr
+    assert "error: /dev/full: No space left on device\nhint: " in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*forms, "compose.yaml", "link", "target"])
+    assert all("10080" in (tmp_path / form).read_text("utf-8") for form in forms)
+    assert link.is_symlink()
+    assert json.loads((tmp_path / "target").read_text("utf-8")) == json.loads(done.stdout)
+    assert portulan("lint", repository, "--output=json=/dev/stdout").stdout.startswith("{")
+
+
+def test_everything_that_is_to_be_said(repository: str) -> None:
+    """`--all` tells of each published port what speaks against it at all; what is only noted fails nothing."""
+    document = json.loads(portulan("lint", repository, "--all", "--json").stdout)
+    check("lint-1.json", document)
+    told = {(one["port"], one["code"], one["attention"]) for one in document["findings"]}
+    assert {(8088, "H16", "look"), (10080, "H15", "investigate"), (10080, "H16", "look")} <= told
+    assert not {8088} & {one["port"] for one in json.loads(portulan("lint", repository, "--json").stdout)["findings"]}
+
+
+def test_a_note_fails_nothing(tmp_path: Path) -> None:
+    """What is only noted is told by `--all` with attention ok, and is below every gate."""
+    (tmp_path / "compose.yaml").write_text('services:\n  a:\n    image: x\n    ports: ["12100:80"]\n', "utf-8")
+    done = portulan("lint", str(tmp_path), "--all", "--json", "--fail-on", "look")
+    findings = json.loads(done.stdout)["findings"]
+    assert {(one["code"], one["attention"]) for one in findings} == {("H18", "ok")}
+    assert done.returncode == 0
 
 
 def test_exit_codes(repository: str) -> None:

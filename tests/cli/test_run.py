@@ -244,7 +244,8 @@ def test_conflicts_exit_with_1_and_name_who_is_in_the_way(env: dict[str, str]) -
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("shop/web",), 2, "there is no program to run"),
+        (("shop/web",), 2, "there is no program to run: it stands behind two hyphens"),
+        (("shop/web", "true"), 2, "hint: portulan run web -- gunicorn app:app"),
         (("shop/web", "--"), 2, "there is no program to run"),
         (("--", "true"), 2, "NAME"),
         (("shop/web", "--port", "0", "--", "true"), 2, "not a number from 1 to 65535"),
@@ -261,6 +262,12 @@ def test_what_cannot_be_run(env: dict[str, str], words: tuple[str, ...], code: i
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
     assert claims(env) == []
+
+
+def test_the_words_of_the_program_are_its_own(env: dict[str, str]) -> None:
+    """Behind the two hyphens nothing is an option of ours, `--version` and `--help` included."""
+    done = portulan("run", "shop/web", "--", "sh", "-c", 'echo "$@"', "sh", "--version", "--help", env=env)
+    assert (done.returncode, done.stdout) == (0, "--version --help\n")
 
 
 def test_a_script_without_an_interpreter(env: dict[str, str], tmp_path: Path) -> None:

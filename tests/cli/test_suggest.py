@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import socket
-import subprocess
+import sys
 from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
 
-from portulan.chosen import owner_of, project_of
+from portulan.chosen import owner_of
 from tests.cli.door import on_terminal, portulan
 from tests.test_schemas import check
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "a-shop/a-web"
-git = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 
 
 def first() -> int:
@@ -34,6 +32,7 @@ def test_it_is_explained_on_a_terminal() -> None:
     said = on_terminal("suggest", NAME)
     assert f"{NAME}: {first()}" in said
     assert "the name points to" in said
+    assert "IANA has not assigned it" in said
     assert "as good: " in said
 
 
@@ -95,28 +94,6 @@ def test_more_than_there_is() -> None:
     assert "there are no 900 blocks of 900 numbers to suggest" in done.stderr
 
 
-def run_git(*words: str, cwd: Path) -> None:
-    """Run git without anybody's settings."""
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    subprocess.run(["git", *identity, *words], cwd=cwd, check=True, capture_output=True, timeout=60)
-
-
-@git
-def test_worktrees_and_clones_are_one_project(tmp_path: Path) -> None:
-    """A repository, its folders, its worktrees and its clones are called the same, whatever their folders are."""
-    main = tmp_path / "shop"
-    main.mkdir()
-    run_git("init", "-q", cwd=main)
-    run_git("commit", "-q", "--allow-empty", "-m", "first", cwd=main)
-    run_git("worktree", "add", "-q", str(tmp_path / "elsewhere"), cwd=main)
-    run_git("clone", "-q", str(main), str(tmp_path / "copy"), cwd=tmp_path)
-    below = main / "deep" / "down"
-    below.mkdir(parents=True)
-    assert [project_of(one) for one in (main, below, tmp_path / "elsewhere", tmp_path / "copy")] == ["shop"] * 4
-    run_git("remote", "add", "origin", "https://example.com/acme/store.git", cwd=main)
-    assert [project_of(one) for one in (main, below, tmp_path / "elsewhere")] == ["store"] * 3
-
-
 def test_what_a_service_is_called(tmp_path: Path) -> None:
     """Without git the folder is the project; what has a slash is whole; a project can be named."""
     place = tmp_path / "market"
@@ -125,3 +102,36 @@ def test_what_a_service_is_called(tmp_path: Path) -> None:
     assert owner_of(None, place) == "market"
     assert owner_of("shop/web", place) == "shop/web"
     assert owner_of("web", place, "shop") == "shop/web"
+    assert owner_of("cafe\N{COMBINING ACUTE ACCENT}", place) == "market/caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+
+
+@pytest.mark.parametrize("words", [("",), ("web", "--project", "")])
+def test_an_empty_name_is_a_mistake(words: tuple[str, ...]) -> None:
+    """An empty name, mostly a variable that is not set, does not get the project's port."""
+    done = portulan("suggest", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a name is empty" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["caf\N{LATIN SMALL LETTER E WITH ACUTE}", "x" * 10_000, "a/b/c", "/", "a\x1b[31mb\n"])
+def test_a_name_may_be_anything(name: str) -> None:
+    """Whatever a name is, it gets a port, and no control character reaches the terminal."""
+    document = json.loads(portulan("suggest", name, "--project", "shop", "--json").stdout)
+    assert document["chosen"][0]["hazards"] == []
+    assert "\x1b[31m" not in on_terminal("suggest", name, "--project", "shop")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a folder that is in use cannot be removed")
+def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that was removed the project has no name; who says it needs none."""
+    place = tmp_path / "gone"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    place.rmdir()
+    done = portulan("suggest", "web")
+    assert done.returncode == 2
+    assert "no longer there" in done.stderr
+    assert (
+        portulan("suggest", "web", "--project", "shop", "--bare").stdout
+        == portulan("suggest", "shop/web", "--bare").stdout
+    )

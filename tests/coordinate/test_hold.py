@@ -73,6 +73,21 @@ def test_the_number_that_suggest_says_is_claimed_and_bound(ledger: str) -> None:
         assert again.port == number
 
 
+@pytest.mark.usefixtures("ledger")
+def test_a_server_that_is_started_again_keeps_its_number() -> None:
+    """What ended connections leave (TIME_WAIT) keeps nobody from listening there, and leads to no other number."""
+    with portulan.hold("shop/web") as held:
+        asking = socket.create_connection(("127.0.0.1", held.port))
+        served, _ = held.sockets[0].accept()
+        served.close()  # who closes first is left with the connection
+        asking.close()
+        number = held.port
+    with socket.socket() as plain, pytest.raises(OSError, match="in use"):
+        plain.bind(("127.0.0.1", number))
+    with portulan.hold("shop/web") as again:
+        assert again.port == number
+
+
 def test_a_reservation_is_taken_up_and_stays(ledger: str) -> None:
     """Who has reserved a number holds that one; when he is done it is still reserved."""
     port = free_port()

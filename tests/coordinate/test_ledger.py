@@ -36,10 +36,10 @@ HOUR = timedelta(hours=1)
 
 
 class Clock:
-    """A wall clock that somebody sets."""
+    """A boot clock that goes when a test says so."""
 
     def __init__(self) -> None:
-        self.at = 1_800_000_000.0
+        self.at = 1_000_000.0
 
     def __call__(self) -> float:
         """Tell the time."""
@@ -118,7 +118,9 @@ def test_what_is_no_port_cannot_be_claimed(ledger: Ledger, port: int, size: int,
     ledger.claim("shop/web", 65_535)
 
 
-@pytest.mark.parametrize("owner", ["", "x" * 201, "a\x1b[31m", "a\nb", "a\x00b", "\udcff"])
+@pytest.mark.parametrize(
+    "owner", ["", "x" * 201, "a\x1b[31m", "a\nb", "a\x00b", "\udcff", "a\u202eb", " ", "web ", " web"]
+)
 def test_an_owner_can_be_shown(ledger: Ledger, owner: str) -> None:
     """A name or a purpose that a terminal could not show in a line is a mistake of the call."""
     with pytest.raises(UsageError):
@@ -142,7 +144,7 @@ def test_what_is_not_there_cannot_be_released_or_renewed(ledger: Ledger) -> None
 
 @pytest.fixture
 def clock() -> Clock:
-    """Return a clock that the test sets."""
+    """Return a clock that the test moves on."""
     return Clock()
 
 
@@ -180,6 +182,31 @@ def test_renewing_gives_the_same_time_again(dated: Ledger, clock: Clock) -> None
     clock.at += 7_201
     with pytest.raises(NotFound):
         dated.renew("shop/web")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no boot is told from another")
+@pytest.mark.parametrize("step", [-3_600, 3_600, -1e9, 1e8])
+def test_a_stepped_clock_ends_no_reservation(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    """A wall clock that is set neither ends a reservation nor prolongs one, for whoever looks; a boot may."""
+    wall = time.time
+    path = str(tmp_path / "claims.sqlite")
+    with open_ledger("user", path, clock=clock) as ledger:
+        claimed = ledger.claim("shop/web", 15_873, expires_in=HOUR)
+        clock.at += 1_800
+        monkeypatch.setattr(time, "time", lambda: wall() + step)
+        with open_ledger("user", path, clock=clock) as other:
+            assert other.claims() == ledger.claims() == (claimed,)
+            clock.at += 1_801
+            assert other.claims() == ledger.claims() == ()
+    with open_ledger("user", path, clock=clock) as ledger:
+        ledger.claim("shop/web", 15_873, expires_in=HOUR)
+    monkeypatch.setattr("portulan.coordinate.sqlite.this_boot", lambda: "the next")
+    monkeypatch.setattr(time, "time", lambda: wall() + 10_000)
+    clock.at = 0
+    with open_ledger("user", path, clock=clock) as ledger:
+        assert ledger.claims() == ()
 
 
 def test_a_server_has_the_time(server: str) -> None:
@@ -230,6 +257,21 @@ def test_a_port_that_is_bound_is_not_given_away(ledger: Ledger, sleeper: subproc
     assert ledger.claims() == ()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells a socket that is only bound")
+def test_a_port_that_is_bound_and_not_listened_on_is_not_given_away(
+    ledger: Ledger, sleeper: subprocess.Popen[bytes]
+) -> None:
+    """One who has bound a holder's port, as servers do, and does not listen on it yet, keeps the hold alive."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", 0))
+        held = ledger.claim("shop/web", sock.getsockname()[1], holder=holder_of(sleeper.pid))
+        sleeper.kill()
+        sleeper.wait()
+        assert ledger.claims() == (held,)
+    assert ledger.claims() == ()
+
+
 def test_connections_that_linger_hold_nothing(ledger: Ledger, sleeper: subprocess.Popen[bytes]) -> None:
     """A listener's connections that are only waited out (TIME_WAIT) keep nobody from its port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -256,7 +298,7 @@ def test_a_stopped_holder_holds(ledger: Ledger, sleeper: subprocess.Popen[bytes]
 def test_a_stepped_clock_ends_no_hold(
     dated: Ledger, clock: Clock, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch, step: float
 ) -> None:
-    """A wall clock that is set, by an hour or by years, neither ends a hold nor makes one live on."""
+    """No clock that is set, by an hour or by years, ends a hold or makes one live on."""
     wall = time.time
     held = dated.claim("shop/web", 15_873, holder=holder_of(sleeper.pid))
     clock.at += step
@@ -339,6 +381,48 @@ def test_a_hold_needs_a_holder(ledger: Ledger, sleeper: subprocess.Popen[bytes])
         holder_of(sleeper.pid)
     with pytest.raises(UsageError, match="is gone"):
         ledger.claim("shop/web", 15_873, holder=holder)
+
+
+@pytest.mark.parametrize("pid", [0, -1, 2**22 + 1, 2**70])
+def test_no_process_holds_nothing(pid: int) -> None:
+    """Numbers that no process has, and those that mean many, are a mistake of the call."""
+    with pytest.raises(UsageError, match="is gone, or may not be seen"):
+        holder_of(pid)
+
+
+@pytest.mark.root
+def test_the_processes_of_another_namespace_are_not_ours(tmp_path: Path) -> None:
+    """Where /proc is that of another PID namespace nobody is taken for a holder."""
+    code = (
+        "import os, sys\nfrom portulan.coordinate.holders import holder_of\n"
+        "from portulan.errors import UsageError\n"
+        "try:\n holder_of(os.getpid())\nexcept UsageError as error:\n print(error.message)\n"
+    )
+    namespace = ["unshare", "--pid", "--fork"]
+    done = subprocess.run(
+        [*namespace, sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    if "unshare" in done.stderr:
+        pytest.skip("there are no PID namespaces here")
+    assert done.stdout == "process 1 is gone, or may not be seen\n", done.stderr
+    its_own = [*namespace, "--mount-proc", sys.executable, "-c", code]
+    assert subprocess.run(its_own, capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.slow
+def test_machines_with_one_machine_id_are_told_apart(
+    server: str, sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copied machine, or another container of an image, ends no hold of the one that it is a copy of."""
+    with open_ledger(None, server) as here:
+        held = here.claim("shop/web", 15_873, holder=holder_of(sleeper.pid))
+        monkeypatch.setattr(socket, "gethostname", lambda: "copy")
+        monkeypatch.setattr(holders, "boot_id", lambda: "of-the-copy")
+        holders.machine_id.cache_clear()
+        with open_ledger(None, server) as there:
+            assert there.sweep() == ()
+            assert there.claims() == (held,)
+    holders.machine_id.cache_clear()
 
 
 def test_only_its_machine_ends_a_hold_of_a_team(

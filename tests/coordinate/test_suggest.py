@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portulan.coordinate.hazards import PORTABLE, SEVERITIES, Ground, Hazard, Purpose, hazards_of
-from portulan.coordinate.suggest import ALTERNATIVES, ZONE, suggest, way_of
+from portulan.coordinate.hazards import PORTABLE, Ground, Hazard, Purpose, hazards_of
+from portulan.coordinate.suggest import ALTERNATIVES, ENOUGH, ZONE, suggest, way_of
 from portulan.coordinate.system import STARTS
 from portulan.model import PortRange
 from portulan.registry.index import open_index
@@ -17,9 +18,9 @@ NAMES = st.text(max_size=40)
 SMALL = PortRange(2000, 2099)
 
 
-def warned(*ports: int, severity: str = "warns") -> dict[int, tuple[Hazard, ...]]:
+def warned(*ports: int, severity: str = "warns", code: str = "H16") -> dict[int, tuple[Hazard, ...]]:
     """Return a hazard for each of some numbers."""
-    return {port: (Hazard("H16", port, severity, "assigned", "a test"),) for port in ports}  # type: ignore[arg-type]  # one of the severities
+    return {port: (Hazard(code, port, severity, "assigned", "a test"),) for port in ports}  # type: ignore[arg-type]  # one of the severities
 
 
 def against(bad: dict[int, tuple[Hazard, ...]], port: int) -> tuple[Hazard, ...]:
@@ -68,13 +69,48 @@ def test_what_was_passed_over_is_told_with_its_reasons() -> None:
     assert len(found.alternatives) == ALTERNATIVES
 
 
-def test_what_is_worth_knowing_is_told_and_does_not_decide() -> None:
-    """A note, or what favours a number, stays with the choice."""
+@pytest.mark.parametrize(
+    ("code", "severity"),
+    [("H5", "notes"), ("H10", "notes"), ("H20", "notes"), ("H23", "notes"), ("H7", "favours")],
+)
+def test_what_one_machine_alone_notes_does_not_decide(code: str, severity: str) -> None:
+    """A note that other machines may not have, or what favours a number, is told and leads to no other number."""
     first = next(way_of("shop/web", SMALL))
-    found = suggest("shop/web", lambda port: against(warned(first, severity="notes"), port), zone=SMALL)
+    found = suggest("shop/web", lambda port: against(warned(first, severity=severity, code=code), port), zone=SMALL)
     assert found.chosen[0].port == first
-    assert [hazard.severity for hazard in found.chosen[0].hazards] == ["notes"]
+    assert [hazard.severity for hazard in found.chosen[0].hazards] == [severity]
     assert not found.passed_before
+
+
+def test_a_number_without_remarks_is_better() -> None:
+    """What is noted of a number everywhere makes another better, and is told of the one that was passed over."""
+    first, second = islice(way_of("shop/web", SMALL), 2)
+    found = suggest("shop/web", lambda port: against(warned(first, severity="notes"), port), zone=SMALL)
+    assert (found.chosen[0].port, found.chosen[0].hazards) == (second, ())
+    assert [passed.port for passed in found.passed_before] == [first]
+
+
+def test_remarks_are_better_than_nothing() -> None:
+    """Where numbers without remarks are not enough, those that have the fewest follow, and are no compromise."""
+    bad = warned(*range(SMALL.first + 2, SMALL.last), severity="notes") | warned(SMALL.first)
+    bad[SMALL.first + 50] *= 2
+    found = suggest("shop/web", lambda port: against(bad, port), count=99, alternatives=5, zone=SMALL)
+    both = (*found.chosen, *found.alternatives)
+    assert [len(one.hazards) for one in both] == [0] * 2 + [1] * 96 + [2]
+    assert not any(one.compromise for one in both)
+    assert [passed.port for passed in found.passed] == [SMALL.first]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_machine_that_gives_everything_away_is_not_asked_forever(size: int) -> None:
+    """Where everything warns, the first numbers of the way are looked at, and the best of these are taken."""
+    everything = Hazard("H6", 0, "warns", "given away", "a test")
+    first = next(way_of("shop/web"))
+    found = suggest("shop/web", lambda port: (everything,) * (1 + (port == first)), size=size)
+    assert found.chosen[0].compromise
+    assert len(found.alternatives) == ALTERNATIVES
+    assert first not in [one.port for one in found.chosen]
+    assert found.looked_at <= ENOUGH * (1 + size)
 
 
 def test_where_everything_warns_the_fewest_warnings_win() -> None:
@@ -113,8 +149,8 @@ def test_a_portable_port_works_on_the_three_systems() -> None:
         found = suggest(name, lambda port: hazards_of(port, ground, wanted))
         for choice in (*found.chosen, *found.alternatives):
             assert not choice.compromise
+            assert choice.hazards == ()
             assert all(not s.ephemeral.first <= choice.port <= s.ephemeral.last for s in STARTS.values())
-            assert {hazard.severity for hazard in choice.hazards} <= set(SEVERITIES[2:])
 
 
 def test_names_spread() -> None:

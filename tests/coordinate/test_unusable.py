@@ -192,6 +192,37 @@ def test_the_machines_ledger_is_for_whom_its_folder_is(public: Path) -> None:
 
 
 @root
+@pytest.mark.skipif(sys.platform != "linux", reason="others give a file to the group of its folder")
+@pytest.mark.parametrize("mode", [0o775, 0o1777, 0o3775])
+def test_a_folder_that_locks_users_out(public: Path, mode: int) -> None:
+    """Where one user's files would keep the others from the machine's ledger that is said at once, and how to mend it.
+
+    With the hint followed several users claim, also after one was killed and left the log behind.
+    """
+    shutil.chown(public, group=70_000)
+    public.chmod(mode)
+    path = public / "claims.sqlite"
+    with pytest.raises(LedgerError, match="would lock one another out") as raised:
+        open_ledger("machine", str(path))
+    hint = str(raised.value.hint).partition(",")[0]
+    assert re.fullmatch(rf"chmod (g\+s|-t) {public}", hint)
+    assert list(public.iterdir()) == []
+    subprocess.run(hint.split(), check=True)
+    code = (
+        "import os, sys\nfrom portulan.coordinate.ledger import open_ledger\n"
+        "open_ledger('machine', sys.argv[1]).claim(f'user/{os.getuid()}', os.getuid() - 50_000)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    users = (70_001, 70_002, 70_003)
+    for user in users:
+        as_user = ["setpriv", "--reuid", str(user), "--regid", str(user), "--groups", "70000"]
+        done = subprocess.run([*as_user, sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
+        assert done.returncode == -9, done.stderr
+    with open_ledger("machine", str(path)) as ledger:
+        assert [claim.owner for claim in ledger.claims()] == [f"user/{user}" for user in users]
+
+
+@root
 def test_a_full_disk(tmp_path: Path) -> None:
     """Where there is no room a claim is refused, what was acknowledged stays, and once there is room it goes on."""
     folder = tmp_path / "small"
@@ -292,7 +323,7 @@ def test_an_older_ledger_takes_the_steps_that_it_lacks(place: str, monkeypatch: 
     store = open_server(place) if "://" in place else open_file(place)
     with store.engine.begin() as connection:
         assert connection.execute(text("SELECT note FROM portulan_claim")).scalars().all() == ["kept"]
-        assert connection.execute(schema.ledger.select()).all() == [(len(steps),)]
+        assert connection.scalars(schema.ledger.select()).all() == [len(steps)]
     store.engine.dispose()
 
 
@@ -356,13 +387,35 @@ def test_a_server_that_goes_away(server: str) -> None:
 # ----------------------------------------------------------------------------------------------------------- places
 
 
+@pytest.mark.parametrize("place", ["claims.sqlite", "host/ports", " ", "postgresql:/me@host/ports"])
+def test_a_relative_ledger_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """$PORTULAN_LEDGER means the same from every folder: a path that would not, or half a URL, is a mistake."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORTULAN_LEDGER", place)
+    with pytest.raises(UsageError) as raised:
+        open_ledger()
+    assert raised.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_home_there_is_the_teams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service without a home folder has no ledger of its own; what it is told to look at it looks at."""
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.delenv("PORTULAN_LEDGER", raising=False)
+    monkeypatch.setenv("HOME", "nowhere")
+    with pytest.raises(LedgerError, match="no home folder"):
+        find_places()
+    monkeypatch.setenv("PORTULAN_LEDGER", "postgresql://db/ports")
+    assert ("team", "postgresql://db/ports") in find_places()
+
+
 def test_where_ledgers_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's is in his data folder, the machine's in /var/lib, the team's where it is said to be."""
     monkeypatch.delenv("PORTULAN_LEDGER", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     users = f"{tmp_path}/portulan/claims.sqlite"
     assert find_place() == find_place("user") == ("user", users)
-    assert find_place("machine") == ("machine", "/var/lib/portulan/claims.sqlite")
+    assert find_place("machine") == ("machine", "/var/lib/portulan-claims/claims.sqlite")
     assert find_place("machine", "a.sqlite") == ("machine", "a.sqlite")
     assert ("user", users) not in find_places()
     with pytest.raises(UsageError, match="has to be named"):

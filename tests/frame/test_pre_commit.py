@@ -1,4 +1,4 @@
-"""The hook for pre-commit: its form, its command, and pre-commit itself running it."""
+"""The hooks for pre-commit: their form, their commands, and pre-commit itself running them."""
 
 from __future__ import annotations
 
@@ -20,25 +20,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
-HOOK = HOOKS[0]
+HOOK, LINT = HOOKS
 
 REQUIRED = {"id", "name", "entry", "language"}
 OPTIONAL = {
     *("description", "files", "exclude", "types", "types_or", "exclude_types", "stages", "args", "language_version"),
     *("always_run", "fail_fast", "verbose", "pass_filenames", "require_serial", "minimum_pre_commit_version"),
+    "additional_dependencies",
 }
 """The keys of a hook, by the section "Creating new hooks" of pre-commit.com."""
 
 GOOD = '[[rule]]\nport = 22\neffect = "expect"\n'
+COMPOSE = "services:\n  web:\n    image: nginx\n    ports: [{}]\n"
 WRONG = '[[rule]]\nport = 22\neffect = "welcome"\n'
 
 
 def test_it_has_the_form_that_pre_commit_documents() -> None:
-    """The hook has the keys that are required, none that is unknown, and needs nothing but Portulan itself."""
-    assert [hook["id"] for hook in HOOKS] == ["portulan-policy"]
-    assert HOOK.keys() >= REQUIRED
-    assert HOOK.keys() <= REQUIRED | OPTIONAL
-    assert HOOK["language"] == "python"
+    """A hook has the keys that are required, none that is unknown, and no need of anything but Python."""
+    assert [hook["id"] for hook in HOOKS] == ["portulan-policy", "portulan-lint"]
+    for hook in HOOKS:
+        assert hook.keys() >= REQUIRED
+        assert hook.keys() <= REQUIRED | OPTIONAL
+        assert hook["language"] == "python"
 
 
 @pytest.mark.parametrize(
@@ -82,20 +85,27 @@ def validate(*files: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif(importlib.util.find_spec("pre_commit") is None, reason="pre-commit is not installed")
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_pre_commit_runs_it(tmp_path: Path) -> None:
-    """pre-commit itself clones Portulan, installs it and runs the hook: a wrong policy fails, a right one passes."""
+    """pre-commit itself clones Portulan, installs it and runs the hooks: what is wrong fails, what is right passes."""
     portulans, theirs = tmp_path / "portulan", tmp_path / "theirs"
     copy_source(portulans)
     make_repository(portulans)
     theirs.mkdir()
     git(theirs, "init", "-q")
     (theirs / "ports.toml").write_text(WRONG, "utf-8")
-    done = try_hook(theirs, portulans)
+    done = try_hook(theirs, portulans, HOOK)
     if OUT_OF_REACH in done.stdout:
         pytest.skip("the package index is out of reach, and hatchling comes from there")
     assert done.returncode == 1, done.stdout
     assert "ports.toml:3:" in done.stdout
     (theirs / "ports.toml").write_text(GOOD, "utf-8")
-    assert try_hook(theirs, portulans).returncode == 0
+    assert try_hook(theirs, portulans, HOOK).returncode == 0
+    (theirs / "compose.yaml").write_text(COMPOSE.format("6000:80"), "utf-8")
+    done = try_hook(theirs, portulans, LINT)
+    assert done.returncode == 1, done.stdout
+    assert "H15" in done.stdout
+    (theirs / "compose.yaml").write_text(COMPOSE.format("13874:80"), "utf-8")
+    done = try_hook(theirs, portulans, LINT)
+    assert done.returncode == 0, done.stdout
 
 
 def make_repository(folder: Path) -> None:
@@ -105,11 +115,11 @@ def make_repository(folder: Path) -> None:
     git(folder, "-c", "user.name=nobody", "-c", "user.email=nobody@localhost", "commit", "-q", "-m", "as it is")
 
 
-def try_hook(repository: Path, of: Path) -> subprocess.CompletedProcess[str]:
-    """Let pre-commit run the hook of one repository on the files of another, with a cache of its own."""
+def try_hook(repository: Path, of: Path, hook: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Let pre-commit run a hook of one repository on the files of another, with a cache of its own."""
     git(repository, "add", ".")
     return subprocess.run(
-        [sys.executable, "-m", "pre_commit", "try-repo", of, HOOK["id"], "--all-files"],
+        [sys.executable, "-m", "pre_commit", "try-repo", of, hook["id"], "--all-files"],
         cwd=repository,
         env=environment(PRE_COMMIT_HOME=str(repository.parent / "cache")),
         stdin=subprocess.DEVNULL,

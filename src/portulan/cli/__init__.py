@@ -142,7 +142,8 @@ def run(words: list[str]) -> int:
     """Dispatch the words to a verb."""
     place = place_of_verb(words)
     verb = "" if place is None else words[place]
-    if "--version" in words:
+    ours = words[: words.index("--")] if "--" in words else words  # of `run` the rest is another program's
+    if "--version" in ours:
         from portulan import __version__  # noqa: PLC0415  # as below
 
         sys.stdout.write(f"portulan {__version__}\n")

@@ -1,26 +1,26 @@
 """`portulan check`: a policy against this machine, somebody else's record, or a fleet.
 
-All outputs are written before the exit code is decided, files whole or not at all.
+All outputs are written before the exit code is decided.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
-import tempfile
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portulan.checked import check_machine, check_reading, find_policy, read_policy
 from portulan.cli import reports, say, say_error, say_incomplete, say_passed_over, say_system_error, worse
 from portulan.cli.faults import render_faults
+from portulan.cli.outputs import add_output, write_outputs
 from portulan.cli.places import open_each
 from portulan.cli.reports import github, nagios
 from portulan.cli.reports.wording import say_summary
 from portulan.cli.terminal import clean
-from portulan.errors import PolicyError, PortulanError, UsageError, WriteError
+from portulan.errors import PolicyError, PortulanError, UsageError
 from portulan.judge.rules import SEVERITY
 from portulan.judge.selectors import SCOPES, read_network
 from portulan.observe.readers import Reading
@@ -44,19 +44,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--resolve", action="store_true", help="look up the names of hosts that rules dial (DNS)")
     parser.add_argument("--format", choices=reports.FORMATS, default="text", metavar="|".join(reports.FORMATS))
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
-    parser.add_argument(
-        "--output", type=_output, action="append", default=[], metavar="FORMAT=FILE", help="write this as well"
-    )
+    add_output(parser, reports.FORMATS)
     parser.add_argument("--validate", action="store_true", help="read the policy, or those named, and check nothing")
     parser.add_argument("--from", dest="reader", metavar="FORMAT", help="where it is not told by the beginning")
-
-
-def _output(value: str) -> tuple[str, Path]:
-    form, equals, file = value.partition("=")
-    if not (equals and file) or form not in reports.FORMATS:
-        message = f"{value[:40]!r} is not FORMAT=FILE"
-        raise UsageError(message, hint=f"--output sarif=ports.sarif; formats: {', '.join(reports.FORMATS)}")
-    return form, Path(file)
 
 
 def run(flags: Namespace) -> int:
@@ -85,9 +75,9 @@ def _run(flags: Namespace) -> int:
     fail_on: Attention = "investigate" if flags.fail_on == "never" else flags.fail_on
     check = _check(policy, flags, fail_on)
     at = datetime.now(UTC)
-    failures = [_write(check, form, file, fail_on, at) for form, file in flags.output]
-    unwritten = [failure for failure in failures if failure is not None]
-    reports.write(check, flags.format, sys.stdout, fail_on=fail_on, at=at)
+    write = partial(reports.write, check, fail_on=fail_on, at=at)
+    unwritten = write_outputs(flags.output, write)
+    write(flags.format, sys.stdout)
     sys.stdout.flush()
     for refused in check.incomplete:
         say_incomplete(refused)
@@ -132,35 +122,6 @@ def _validate(places: list[str]) -> int:
             count = len(policy.rules)
             say(f"{clean(place)}: {count} {'rule' if count == 1 else 'rules'}\n")
     return code
-
-
-def _write(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> WriteError | None:
-    """Write a file; return what is wrong where it cannot be written, since that keeps from no other report."""
-    try:
-        _write_file(check, form, file, fail_on, at)
-    except OSError as error:
-        message = f"{file}: {error.strerror or error}"
-        return WriteError(message, hint="is the folder there, and is there room?")
-    return None
-
-
-def _write_file(check: Check, form: str, file: Path, fail_on: Attention, at: datetime) -> None:
-    """Write a file whole or not at all: whoever reads it at that moment sees the old one or the new one."""
-    if file.is_symlink() or (file.exists() and not file.is_file()):  # /dev/stdout, a pipe, a device: as they are
-        with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-            reports.write(check, form, stream, fail_on=fail_on, at=at)
-        return
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    temporary = Path(name)
-    try:
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:  # noqa: PTH123  # a descriptor
-            reports.write(check, form, stream, fail_on=fail_on, at=at)
-        temporary.chmod(mode)
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def look_up(policy: Policy) -> dict[str, frozenset[str]]:

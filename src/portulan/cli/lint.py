@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portulan.cli import say, say_incomplete, say_passed_over
+from portulan.cli import say, say_error, say_incomplete, say_passed_over
 from portulan.cli.check import FAIL_ON, exit_code
+from portulan.cli.outputs import add_output, write_outputs
 from portulan.cli.reports import github, sarif
 from portulan.cli.reports.wording import say_place, say_port, say_tally, tally
 from portulan.cli.terminal import Style, clean, wrap
-from portulan.errors import PolicyError, UsageError, WriteError
+from portulan.errors import PolicyError, UsageError
 from portulan.linted import find_allowances, lint_path
+from portulan.model import replace
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
     from typing import Any, TextIO
 
-    from portulan.judge.findings import Finding
+    from portulan.judge.findings import Check, Finding
     from portulan.linted import Report
 
 FORMATS = ("text", "json", "jsonl", "csv", "sarif", "github")
@@ -34,17 +37,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fail-on", choices=FAIL_ON, default="investigate", help="what the exit code 1 stands for")
     parser.add_argument("--format", choices=FORMATS, default="text", metavar="|".join(FORMATS))
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
-    parser.add_argument(
-        "--output", type=_output, action="append", default=[], metavar="FORMAT=FILE", help="write this as well"
-    )
-
-
-def _output(value: str) -> tuple[str, Path]:
-    form, equals, file = value.partition("=")
-    if not (equals and file) or form not in FORMATS:
-        message = f"{value[:40]!r} is not FORMAT=FILE"
-        raise UsageError(message, hint=f"--output sarif=ports.sarif; formats: {', '.join(FORMATS)}")
-    return form, Path(file)
+    add_output(parser, FORMATS)
+    parser.add_argument("--all", action="store_true", help="tell also what a careful person would not speak of")
 
 
 def run(flags: Namespace) -> int:
@@ -58,34 +52,40 @@ def run(flags: Namespace) -> int:
         if flags.format == "github":
             sys.stdout.writelines(github.render_faults(error))
         raise
-    report = lint_path(flags.path, policy, reader=flags.reader)
-    for form, file in flags.output:
-        try:
-            with file.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-                _write(report, form, stream)
-        except OSError as error:
-            message = f"{file}: {error.strerror or error}"
-            raise WriteError(message, hint="is the folder there, and is there room?") from error
-    _write(report, flags.format, sys.stdout)
+    report = lint_path(flags.path, policy, reader=flags.reader, everything=flags.all)
+    write = partial(_write, report)
+    unwritten = write_outputs(flags.output, write)
+    write(flags.format, sys.stdout)
     sys.stdout.flush()
     for refused in report.check.incomplete:
         say_incomplete(refused)
     say_passed_over()
     if flags.format == "text" and not sys.stdout.isatty():
         say(_summary(report))
-    return exit_code(report.check, flags.fail_on)
+    for failure in unwritten:
+        say_error(failure.message, failure.hint)
+    return 2 if unwritten else exit_code(report.check, flags.fail_on)
 
 
 def _write(report: Report, form: str, stream: TextIO) -> None:
     if form == "sarif":
-        stream.writelines(sarif.render(report.check))
+        stream.writelines(sarif.render(_for_hosts(report), of_files=True))
     elif form == "github":
-        stream.writelines(github.render(report.check))
+        stream.writelines(github.render(_for_hosts(report)))
     elif form == "text":
         style = Style(stream)
         stream.writelines(_blocks(report, style) if style.terminal else _rows(report))
     else:
         _write_data(report, form, stream)
+
+
+def _for_hosts(report: Report) -> Check:
+    """Name the number in each statement: code hosts show that alone."""
+    named = [
+        one if one.port is None else replace(one, statement=f"{say_port(one)}: {one.statement}")
+        for one in report.check.findings
+    ]
+    return replace(report.check, findings=tuple(named))
 
 
 def _write_data(report: Report, form: str, stream: TextIO) -> None:

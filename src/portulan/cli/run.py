@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from portulan.coordinate.hold import Hold
 
 
+HINT = "portulan run web -- gunicorn app:app"
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Say what the verb takes before the two hyphens."""
     parser.add_argument("name", metavar="NAME", help="the service, or PROJECT/SERVICE")
@@ -41,7 +44,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Part what is the verb's from what is the program's; `--help` needs no program."""
-    at = words.index("--") if "--" in words else len(words)
+    if "--" not in words:
+        if {"-h", "--help"}.isdisjoint(words):
+            message = "there is no program to run: it stands behind two hyphens"
+            raise UsageError(message, hint=HINT)
+        return list(words), []
+    at = words.index("--")
     return list(words[:at]), list(words[at + 1 :])
 
 
@@ -49,7 +57,7 @@ def run(flags: Namespace, command: Sequence[str]) -> int:
     """Take the port and become the program; return the exit code where that is not to be."""
     if not command:
         message = "there is no program to run"
-        raise UsageError(message, hint="portulan run web -- gunicorn app:app")
+        raise UsageError(message, hint=HINT)
     if sys.platform == "win32" and not flags.no_fd:
         raise not_handed_over()
     program = shutil.which(command[0])

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from portulan.model import Incomplete
 
 MOST = 1_000
+MEANT = (
+    "that is: nobody holds it at any address here, and a trial on TCP and UDP could have it; IANA has not assigned it, "
+    "no product is known for it, no range of numbers that are given away has it, and browsers connect to it"
+)
+"""What it means that nothing speaks against a port: what the hazards are found by (docs/hazards)."""
 SHOWN = 6
 """So many numbers that were passed over are shown as text; JSON has all."""
 COLUMNS = ("which", "port", "last", "compromise", "hazards")
@@ -44,7 +49,7 @@ def _number(value: str) -> int:
 
 def run(flags: Namespace) -> int:
     """Choose, print, and return the exit code."""
-    owner = owner_of(flags.name, Path.cwd(), flags.project)
+    owner = _owner(flags.name, flags.project)
     found, incomplete = suggest_here(owner, count=flags.count, size=flags.block, portable=flags.portable)
     if len(found.chosen) < flags.count:
         wanted = f"{flags.count} blocks of {flags.block} numbers" if flags.block > 1 else f"{flags.count} ports"
@@ -64,6 +69,18 @@ def run(flags: Namespace) -> int:
     if any(choice.compromise for choice in found.chosen):
         say("note: nothing was free of warnings: these have the fewest\n")
     return 3 if incomplete else 0
+
+
+def _owner(name: str | None, project: str | None) -> str:
+    """Return whom the ports are for; an empty name is mostly a variable that is not set."""
+    if "" in {name, project}:
+        message = "a name is empty"
+        raise UsageError(message, hint="leave it out, and the project's own port is suggested")
+    try:
+        return owner_of(name, Path(), project)
+    except FileNotFoundError as error:
+        message = "the folder that this runs in is no longer there, and the project is called after it"
+        raise UsageError(message, hint="cd to another, or say --project NAME") from error
 
 
 def _page(found: Suggestion, style: Style) -> Iterator[str]:
@@ -91,10 +108,12 @@ def _reasons(found: Suggestion) -> Iterator[str]:
     best = found.chosen[0]
     if best.compromise:
         yield "each number has something that warns of it; this has the fewest"
-    elif best.port == found.start and best.size == 1:
+    elif best.port == found.start:
         yield "the name points to it, and nothing speaks against it"
     else:
-        yield f"the name points to {found.start}; it is the next on its way that nothing speaks against"
+        yield f"the name points to {found.start}; this is the next on its way that nothing speaks against"
+    if not any(choice.hazards for choice in found.chosen):
+        yield MEANT
     for choice in found.chosen:
         for hazard in _each_once(choice):
             yield f"{hazard.port}: {hazard.code} {hazard.reason} ({hazard.severity}; {hazard.source})"

@@ -11,7 +11,7 @@ from portulan.model import PORTS, TRANSPORTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from typing import Any, NoReturn
 
@@ -46,14 +46,17 @@ What is on this port, and is it what belongs there?
     portulan check [OBSERVATIONS]    what is otherwise than the policy ports.toml expects, here or in a record
     portulan diff A B                what has changed between two looks, recordings, or folders of a fleet
     portulan why PORT|RULE           the verdict as a chain: what was seen, what decided, what would change it
-  which port may I take
+  which port may I take, and how do I keep it
     portulan suggest [NAME]          the best port for a service of this project, ten others, and why
+    portulan claim NAME --port N     have it for oneself, though nothing listens there yet
+    portulan run NAME -- CMD         claim it, listen, and become CMD, which is handed the sockets and has PORT set
+    portulan claims                  who has which port, and who holds it
+    portulan renew NAME, portulan release NAME   let a claim expire later; give it back
     portulan lint [PATH]             what speaks against the ports that a repository declares, and which meet
   what is this port
     portulan 2528 | 2528/tcp | ssh   the page: verdict, map, known uses, who is there, how to check by hand
     portulan lookup PORT|NAME ...    the map alone
     portulan search WORDS            over names, descriptions, assignees, references and known uses
-  a port of one's own: portulan claim NAME --port N, portulan renew NAME, portulan release NAME, portulan claims
   the registry
     portulan registry info           which snapshot of IANA's registry, and how old
     portulan registry update SOURCE  take a newer one: IANA's CSV or XML, a file or an https address
@@ -97,8 +100,24 @@ suggest
   --portable                     on Linux, macOS and Windows
   --project NAME   --bare        else as git calls it; the chosen numbers alone
 
+claim, renew, release, claims
+  --port N   --size N            which number; of a claim, so many from there
+  --purpose TEXT                 what a claim is for, for whoever is refused
+  --expires 30d                  in so many s, m, h, d or w it is over; else never
+  --held                         release: also what a process holds that is known to be gone
+  --scope user|machine|team      among whom nobody else may have it (user)
+  --ledger PLACE                 a file, or a PostgreSQL of a team; else $PORTULAN_LEDGER, or that of the scope
+
+run
+  --port N   --block N   --udp   which number; so many from there; UDP as well
+  --public                       listen on all addresses, not on loopback alone
+  --another                      where the number is taken, the next that suggest knows
+  --no-fd                        for what takes only a number: the sockets are closed just before CMD begins
+  --scope, --ledger              as claim's
+
 lint
   --policy FILE                  what is allowed ([[lint.allow]]); else ports.toml in PATH
+  --all                          also what a careful person would not speak of
   --fail-on, --output            as check's; --format text|json|jsonl|csv|sarif|github
 
 atlas serve
@@ -186,8 +205,8 @@ def _parser(verb: str, description: str) -> Parser:
     return parser
 
 
-def _add_formats(parser: Parser, default: str) -> None:
-    parser.add_argument("--format", type=_format, default=default, metavar="|".join(FORMATS))
+def _add_formats(parser: Parser, default: str, formats: Sequence[str] = FORMATS) -> None:
+    parser.add_argument("--format", type=_format, default=default, metavar="|".join(formats))
     parser.add_argument(
         "--json", dest="format", action="store_const", const="json", default=default, help="the same as --format json"
     )
@@ -466,8 +485,9 @@ def run_registry(words: list[str]) -> int:
     diff.add_argument("a", help="2020-07, 2025-03 ..., current, former, or a file")
     diff.add_argument("b")
     _add_draft(verbs.add_parser("draft", help="an application to IANA for a name and a port"))
-    for verb in verbs.choices.values():
-        _add_formats(verb, argparse.SUPPRESS)  # also after the word; what stands before it is kept
+    for name, verb in verbs.choices.items():
+        # Also after the word; what stands before it is kept. A draft has no rows.
+        _add_formats(verb, argparse.SUPPRESS, ("text", "json") if name == "draft" else FORMATS)
     flags = parser.parse_args(words)
     if flags.what == "draft":
         from portulan.cli.draft import run as run_draft  # noqa: PLC0415  # the other verbs do without

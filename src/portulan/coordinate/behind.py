@@ -11,23 +11,24 @@ if TYPE_CHECKING:
     from portulan.coordinate.lint import Declared
 
 _OF_CONTAINERS = frozenset({"compose", "devcontainer", "helm", "kubernetes"})
-_NEAR = 4
-"""So many lines apart are `published:` and `target:` of one port at most, with all other keys between them."""
+_NEAR = {"compose": 4, "kubernetes": 2}
+"""So many lines apart are `published:` and `target:` of one port at most, `hostPort:` and `containerPort:` too, with
+the other keys between them."""
 
 
 class Behind:
     """Tells what is behind each published port among some declarations."""
 
     def __init__(self, declared: Iterable[Declared]) -> None:
-        """Sort what is internal by its file, and what is dialled by its file's stem."""
-        self._inside: dict[str, list[tuple[int, int]]] = {}
+        """Sort what is internal by its file and line, and what is dialled by its file's stem."""
+        self._inside: dict[tuple[str, int], set[int]] = {}
         self._dialled: dict[str, set[int]] = {}
         for one in declared:
             place, seen = one.observation.declaration, one.observation
             if place is None:
                 continue
             if place.role == "internal":
-                self._inside.setdefault(place.file, []).append((place.line, seen.local.port))
+                self._inside.setdefault((place.file, place.line), set()).add(seen.local.port)
             elif seen.peer is not None:
                 self._dialled.setdefault(_stem(place.file), set()).add(seen.peer.port)
 
@@ -40,17 +41,20 @@ class Behind:
         place, port = one.observation.declaration, one.observation.local.port
         if place is None:
             return None
-        near = sorted([(abs(line - place.line), inside) for line, inside in self._inside.get(place.file, ())])
-        inside = [number for distance, number in near if distance == 0]
-        if not inside and one.format == "compose":
-            inside = [number for distance, number in near if distance <= _NEAR][:1]
-        if port in inside:
-            return port
+        inside = self._nearest(place.file, place.line, _NEAR.get(one.format, 0))
         if inside:
-            return inside[0]
+            return port if port in inside else min(inside)
         if one.format in _OF_CONTAINERS or port in self._dialled.get(_stem(place.file), ()):
             return port
         return None
+
+    def _nearest(self, file: str, line: int, most: int) -> set[int]:
+        """Return the numbers inside on the nearest line: of two as near that before, as they are mostly written."""
+        for distance in range(most + 1):
+            for near in (line - distance, line + distance):
+                if inside := self._inside.get((file, near)):
+                    return inside
+        return set()
 
 
 def _stem(file: str) -> str:

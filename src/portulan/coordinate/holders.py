@@ -19,6 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from portulan.coordinate.clock import since_boot_s, this_boot
 from portulan.errors import UsageError
 from portulan.model import Holder
 
@@ -38,23 +39,32 @@ PAUSE_S = 0.002
 
 
 def holder_of(pid: int) -> Holder:
-    """Return who a process is, for a claim that ends with it. Raises UsageError where there is no such process."""
-    started = start_of(pid)
+    """Return who a process is, for a claim that ends with it.
+
+    Raises UsageError where there is no such process, or none that may be seen.
+    """
+    return Holder(boot_id(), pid, _time_of(living(pid)), socket.gethostname())
+
+
+def living(pid: int) -> int:
+    """Return when a process started, as `start_of` does. Raises UsageError where it is gone or may not be seen."""
+    started = None
+    with contextlib.suppress(PermissionError):
+        started = start_of(pid)
     if started is None:
-        message = f"there is no process {pid}"
+        message = f"process {pid} is gone, or may not be seen"
         raise UsageError(message, hint="a hold ends with its holder: name one that lives")
-    return Holder(boot_id(), pid, _time_of(started), socket.gethostname())
+    return started
 
 
-@functools.cache
 def boot_id() -> str:
     """Return the id of this boot; in a PID namespace of its own with that, since a pid counts only within it.
 
     Empty on other systems than Linux, where the start of a process tells enough.
     """
-    if sys.platform != "linux":
+    boot = this_boot()
+    if not boot:
         return ""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino  # noqa: PTH116  # follows the link that is no path
     except OSError:
@@ -64,12 +74,17 @@ def boot_id() -> str:
 
 @functools.cache
 def machine_id() -> str:
-    """Return what tells this machine from others, over boots: a digest, since machine-id(5) itself is confidential."""
+    """Return what tells this machine from others, over boots: a digest, since machine-id(5) itself is confidential.
+
+    Copied machines and the containers of an image may all have one machine-id; their names tell them apart. Who calls
+    a machine otherwise makes another of it: only `release --held` ends what was held under its former name.
+    """
     try:
         secret = Path("/etc/machine-id").read_bytes().strip()
     except OSError:
         secret = b""
-    return hmac.digest(secret or socket.gethostname().encode(), b"portulan ledger", "sha256").hex()[:16]
+    named = secret + b"\0" + socket.gethostname().encode("utf-8", "surrogateescape")
+    return hmac.digest(named, b"portulan ledger", "sha256").hex()[:16]
 
 
 def start_of(pid: int) -> int | None:
@@ -77,18 +92,30 @@ def start_of(pid: int) -> int | None:
 
     A process that has ended and was not waited for yet is gone. Raises PermissionError where it may not be seen.
     """
+    if pid <= 0:  # kill(2) would mean many
+        return None
     if sys.platform != "linux":
         return _start_elsewhere(pid)
+    if not _shows_ours():
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), f"/proc/{pid}")
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, OverflowError):
             os.kill(pid, 0)  # hidden from us, perhaps (proc(5), hidepid); raises PermissionError for another user's
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), f"/proc/{pid}") from None
         return None
     state, threads, started = fields[0], int(fields[17]), int(fields[19])
     # The first thread of a process may have ended before the others.
     return None if state in b"ZX" and threads <= 1 else started
+
+
+def _shows_ours() -> bool:
+    """Tell whether /proc is there, and that of our PID namespace: another one's numbers are other processes."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())  # noqa: PTH115  # a string all the way
+    except OSError:
+        return False
 
 
 def is_gone(boot: str, pid: int, started: int) -> bool:
@@ -114,11 +141,23 @@ def is_bound(port: int) -> bool:
 
 
 def _is_taken(family: socket.AddressFamily, kind: socket.SocketKind, place: tuple[str, int]) -> bool:
+    """Try to bind as servers do, so that one that binds meanwhile is not in the way, and then alone.
+
+    Alone a port cannot be had beside connections that linger, nor beside a socket that is bound with SO_REUSEADDR and
+    does not listen yet: the kernel's table has connections, and none that is only bound.
+    """
+    shared = kind == socket.SOCK_STREAM and sys.platform != "win32"  # with UDP, or there, it would take it from others
+    if shared and _is_refused(family, kind, place, reuse=True):
+        return True
+    return _is_refused(family, kind, place, reuse=False) and not (shared and _has_connections(place[1]))
+
+
+def _is_refused(family: socket.AddressFamily, kind: socket.SocketKind, place: tuple[str, int], *, reuse: bool) -> bool:
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE_S)
         try:
-            _try(family, kind, place)
+            _try(family, kind, place, reuse=reuse)
         except OSError as error:
             if error.errno not in {errno.EADDRINUSE, errno.EACCES}:  # as where there is no IPv6
                 return False
@@ -127,23 +166,35 @@ def _is_taken(family: socket.AddressFamily, kind: socket.SocketKind, place: tupl
     return True
 
 
-def _try(family: socket.AddressFamily, kind: socket.SocketKind, place: tuple[str, int]) -> None:
-    """Bind a port for a moment. Nobody can connect meanwhile, and who binds as servers do is not in the way."""
+def _try(family: socket.AddressFamily, kind: socket.SocketKind, place: tuple[str, int], *, reuse: bool) -> None:
+    """Bind a port for a moment. Nobody can connect meanwhile."""
     with socket.socket(family, kind) as trial:
-        if sys.platform == "win32":  # where SO_REUSEADDR would share it with whoever has it
+        if sys.platform == "win32":  # where it would otherwise be shared with whoever lets it be
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        elif kind == socket.SOCK_STREAM:
+        elif reuse:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         trial.bind(place)
 
 
+def _has_connections(port: int) -> bool:
+    """Tell whether there are TCP connections of a port (proc_net_tcp in the kernel's documentation).
+
+    Elsewhere than on Linux nobody says so, and they are taken for there.
+    """
+    try:
+        tables = [Path(f"/proc/self/net/{table}").read_text("ascii") for table in ("tcp", "tcp6")]
+    except OSError:
+        return True
+    return any(line.split()[1].endswith(f":{port:04X}") for table in tables for line in table.splitlines()[1:])
+
+
 def _time_of(started: int) -> datetime:
     """Turn the start of a process into a time, to be read by people: nothing is decided by it."""
     if sys.platform != "linux":
         return datetime.fromtimestamp(started // 1_000_000, UTC)
-    ago_s = time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+    ago_s = since_boot_s() - started / os.sysconf("SC_CLK_TCK")
     return datetime.fromtimestamp(int(time.time() - ago_s), UTC)
 
 

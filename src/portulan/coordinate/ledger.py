@@ -6,30 +6,35 @@ port also holds it when it runs. The constraint in the database decides, never a
 written, and only if that is refused the ledger asks who is in the way, and whether that is over.
 
 Nothing is ended by a timer: who asks (`claim`, `claims`, `sweep`) ends what is over by then. On one machine no wall
-clock has a say about a hold (see `holders`). A reservation expires by the server's clock, and in a file by the wall
-clock of the machine: who sets that an hour on ends what would have expired within the hour, and nothing else. Whether
-a hold in a team's ledger is over only its own machine can tell.
+clock has a say: a holder is known by the boot clock (see `holders`), and a reservation in a file expires by it, as long
+as the machine runs (see `clock`). On a server only the server's clock has. Whether a hold in a team's ledger is over
+only its own machine can tell.
 
 What survives. A claim that `claim` returned survives the end of any process at any point, SIGKILL included. A
 reservation survives a power loss too: it was on the disk, as far as the disk tells the truth, before `claim` returned.
 A hold need not: after a power loss there is another boot, and the holds of the former are over. A claim that was
 written, and whose claimant was killed before he heard of it, may be there: who asks again for his own is given it.
 
-Many threads may use a `Ledger`, but only the process that opened it: open another after fork(2).
+Many threads may use a `Ledger`, and processes that are forked from the one that opened it: before fork(2) each gives
+its connections back, since SQLite's do not outlive that (https://www.sqlite.org/howtocorrupt.html, section 2.6). Only
+where another thread is writing at that very moment the child has to open a ledger after execve(2).
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
-import time
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
 
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from portulan.coordinate import schema
-from portulan.coordinate.holders import is_bound, is_gone, start_of
+from portulan.coordinate.clock import since_boot_s
+from portulan.coordinate.holders import is_bound, is_gone, living
 from portulan.coordinate.places import find_place, is_url
 from portulan.coordinate.rows import (
     NO_HOLDER,
@@ -47,7 +52,7 @@ from portulan.coordinate.rows import (
     same_holder,
     unchanged,
 )
-from portulan.errors import LedgerError, UsageError
+from portulan.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -80,17 +85,20 @@ class Store(Protocol):
     def keep(self) -> None:
         """Make what was committed survive a power loss."""
 
+    def check_place(self) -> None:
+        """Raise LedgerError where what is open is no longer what its place names."""
+
     def explain(self, error: DBAPIError) -> LedgerError:
         """Say what the database says."""
 
 
 def open_ledger(
-    scope: Scope | None = None, place: str | None = None, *, clock: Callable[[], float] = time.time
+    scope: Scope | None = None, place: str | None = None, *, clock: Callable[[], float] = since_boot_s
 ) -> Ledger:
     """Open the ledger of a scope, or the one at a place (see `places`); it is made where there is none.
 
-    Raises LedgerError where it cannot be used, UsageError where scope and place contradict each other. `clock` is the
-    wall clock by which reservations in a file expire.
+    Raises LedgerError where it cannot be used, UsageError where scope and place contradict each other. `clock` tells
+    the seconds by which reservations in a file expire.
     """
     scope, place = find_place(scope, place)
     store: Store
@@ -115,9 +123,10 @@ class Ledger:
         self._store = store
         self._bound = bound
         self._reading = store.engine.execution_options(reads=True)
+        _OPEN.add(self)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back. Whoever asks again is given new ones."""
         self._store.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -213,8 +222,10 @@ class Ledger:
             now = self._store.now_ms(connection)
             alive = or_(_column.expires_at.is_(None), _column.expires_at > now)
             meant = [*of_owner(owner, port), _column.reserved, alive]
-            connection.execute(changing({"expires_in": lasting, "expires_at": now + lasting}).where(*meant))
-            rows = _select(connection, *meant)
+            # Locked in the order in which `release` locks: otherwise each could wait for the other.
+            found = _column.id.in_([row["id"] for row in _select(connection, *meant, locked=True)])
+            connection.execute(changing({"expires_in": lasting, "expires_at": now + lasting}).where(found))
+            rows = _select(connection, found)
         if not rows:
             raise nothing(owner, port)
         return tuple(map(claim_of, rows))
@@ -282,19 +293,12 @@ class Ledger:
 
     def _mark(self, holder: Holder) -> dict[str, Any]:
         """Return the columns of a holder. Raises UsageError where it is gone, or cannot be told from the next."""
-        try:
-            started = start_of(holder.pid)
-        except PermissionError:
-            started = None
-        if started is None:
-            message = f"process {holder.pid} is gone, or may not be seen"
-            raise UsageError(message, hint="a hold ends with its holder: name one that lives")
         return {
             "machine": self._store.machine,
             "host": holder.host or socket.gethostname(),
             "boot_id": holder.boot_id,
             "pid": holder.pid,
-            "started": started,
+            "started": living(holder.pid),
             "holder_started_at": ms_of(holder.started_at),
         }
 
@@ -316,12 +320,17 @@ class Ledger:
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
+        """Turn what the database says into an error of ours, and say nothing that is true only of another place."""
         try:
             yield
         except IntegrityError:
             raise
         except DBAPIError as error:
             raise self._store.explain(error) from error
+        except NoneFree as error:
+            message = f"{self.place}: other threads of this process have had all connections for half a minute"
+            raise LedgerError(message, hint="ask again; is another claimant stopped?") from error
+        self._store.check_place()
 
 
 def _select(connection: Connection, *which: Any, locked: bool = False) -> Sequence[Row]:  # noqa: ANN401  # as above
@@ -331,3 +340,17 @@ def _select(connection: Connection, *which: Any, locked: bool = False) -> Sequen
 
 def _later(now: int, wanted: Row) -> int | None:
     return None if wanted["expires_in"] is None else now + wanted["expires_in"]
+
+
+# --------------------------------------------------------------------------------------------------- before a fork
+
+_OPEN: WeakSet[Ledger] = WeakSet()
+
+
+def _give_back() -> None:
+    for opened in tuple(_OPEN):
+        opened.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_give_back)

@@ -8,11 +8,12 @@ says which of them a careful person would speak of.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from portulan.coordinate.behind import Behind
-from portulan.coordinate.hazards import Hazard
+from portulan.coordinate.hazards import Ground, Hazard, hazards_of
 from portulan.coordinate.meeting import meetings
 from portulan.coordinate.reviewing import EXPECTATIONS, review
 from portulan.model import Value, replace
@@ -20,6 +21,7 @@ from portulan.model import Value, replace
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from portulan.coordinate.hazards import Purpose
     from portulan.coordinate.hazards.nouns import Severity
     from portulan.coordinate.reviewing import EntryOf
     from portulan.model import Observation, PortRange, Transport
@@ -70,12 +72,21 @@ class Linted(Value):
     idle: tuple[Allowance, ...]
 
 
-def lint(declared: Iterable[Declared], entry_of: EntryOf, allowances: tuple[Allowance, ...] = ()) -> Linted:
-    """Judge what files declare. Findings are sorted by file, line, port and code."""
-    everything = [one for one in declared if one.observation.declaration is not None]
-    published = [one for one in everything if is_published(one)]
+def lint(
+    declared: Iterable[Declared],
+    entry_of: EntryOf,
+    allowances: tuple[Allowance, ...] = (),
+    *,
+    everything: bool = False,
+) -> Linted:
+    """Judge what files declare. Findings are sorted by file, line, port and code.
+
+    `everything`: also what a careful person would not speak of.
+    """
+    known = [one for one in declared if one.observation.declaration is not None]
+    published = [one for one in known if is_published(one)]
     found = sorted(
-        {*_hazards(published, everything, entry_of), *_meetings(published)},
+        {*_hazards(published, known, entry_of, everything=everything), *_meetings(published)},
         key=lambda one: (one.file, one.line, one.port, one.transport, int(one.code[1:]), one.reason),
     )
     kept: list[Found] = []
@@ -109,16 +120,24 @@ def _is_of(file: str, pattern: str) -> bool:
     return fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}")
 
 
-def _hazards(published: list[Declared], everything: list[Declared], entry_of: EntryOf) -> Iterator[Found]:
+def _hazards(
+    published: list[Declared], known: list[Declared], entry_of: EntryOf, *, everything: bool
+) -> Iterator[Found]:
     """Yield each hazard once for a file, and for the numbers of a line once."""
-    behind = Behind(everything)
+    behind = Behind(known)
+    ground = Ground(entry_of)
+
+    @cache  # a file may well have a number a thousand times
+    def judge(port: int, wanted: Purpose) -> tuple[Hazard, ...]:
+        return hazards_of(port, ground, wanted)
+
     told: dict[tuple[str, str, int | str, str], Found] = {}
     named: set[tuple[str, str, int, str]] = set()
     for one in published:
         seen = one.observation
-        for hazard in review(one.format, seen, behind.of(one), entry_of):
+        for hazard in review(one.format, seen, behind.of(one), entry_of, judge, everything=everything):
             found = _found(one, hazard)
-            mark = found.file, found.transport, found.port, found.code
+            mark = found.file, found.transport, found.port, found.code + (found.reason if everything else "")
             if mark in named:
                 continue
             named.add(mark)

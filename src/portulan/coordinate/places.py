@@ -1,11 +1,12 @@
 """Where the ledger of a scope is.
 
-The user's is `claims.sqlite` in his data folder (the XDG base directories), the machine's in /var/lib/portulan, whose
-permissions say who may claim, a team's in the PostgreSQL that --ledger or $PORTULAN_LEDGER names.
+The user's is `claims.sqlite` in his data folder (the XDG base directories), the machine's in /var/lib/portulan-claims,
+whose permissions say who may claim, a team's in the PostgreSQL that --ledger or $PORTULAN_LEDGER names.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from portulan.errors import LedgerError, UsageError
 if TYPE_CHECKING:
     from portulan.model import Scope
 
-MACHINE = "/var/lib/portulan/claims.sqlite"
+MACHINE = "/var/lib/portulan-claims/claims.sqlite"
+"""In a folder of its own: /var/lib/portulan is root's alone where the services run that come with Portulan."""
 
 
 def find_place(scope: Scope | None = None, named: str | None = None) -> tuple[Scope, str]:
@@ -23,7 +25,7 @@ def find_place(scope: Scope | None = None, named: str | None = None) -> tuple[Sc
     A file that is named is the user's own unless the scope says otherwise, a URL always a team's. Raises UsageError
     where they contradict each other, LedgerError where the user has no home folder.
     """
-    place = named or (os.environ.get("PORTULAN_LEDGER") if scope in {None, "team"} else None)
+    place = named or (_of_environment() if scope in {None, "team"} else None)
     if place:
         if scope is not None and is_url(place) != (scope == "team"):
             message = f"{'a database on a server' if is_url(place) else 'a file'} is no ledger of scope {scope}"
@@ -42,13 +44,24 @@ def find_places(scope: Scope | None = None, named: str | None = None) -> list[tu
     """
     places = [find_place(scope, named)]
     if scope is None and named is None:
-        places = [*dict.fromkeys([find_place("user"), find_place("machine"), *places])]
+        users = []
+        with contextlib.suppress(LedgerError):  # who has no home folder has no ledger there; another is meant
+            users = [find_place("user")]
+        places = [*dict.fromkeys([*users, find_place("machine"), *places])]
     return [(of, place) for of, place in places if is_url(place) or os.path.lexists(place)]
 
 
 def is_url(place: str) -> bool:
-    """Tell a URL from the path of a file."""
-    return "://" in place
+    """Tell a URL, or what was meant as one, from the path of a file."""
+    return "://" in place or place.lower().startswith(("postgres:", "postgresql:"))
+
+
+def _of_environment() -> str | None:
+    place = os.environ.get("PORTULAN_LEDGER")
+    if place and not is_url(place) and not os.path.isabs(os.path.expanduser(place)):  # noqa: PTH111, PTH117  # strings
+        message = "$PORTULAN_LEDGER is a relative path: each folder would have another ledger"
+        raise UsageError(message, hint="an absolute path, or postgresql://USER@HOST/DATABASE")
+    return place
 
 
 def _of_user() -> str:

@@ -41,8 +41,8 @@ def check_numbers(port: int, size: int, transport: str) -> None:
 
 def check_text(what: str, text: str) -> None:
     """Refuse, by UsageError, what could not be shown in a line of a terminal or kept by every database."""
-    if not (0 < len(text) <= LONGEST_TEXT and text.isprintable()):
-        message = f"{what} has from one to {LONGEST_TEXT} characters, all of which can be printed"
+    if not (0 < len(text) <= LONGEST_TEXT and text.isprintable() and text == text.strip()):
+        message = f"{what} has from one to {LONGEST_TEXT} characters, all of which can be printed, no space at an end"
         raise UsageError(message, hint="as in: portulan claim shop/web --purpose 'development server'")
 
 

@@ -39,8 +39,14 @@ if TYPE_CHECKING:
 
 TABLES = MetaData()
 
-ledger = Table("portulan_ledger", TABLES, Column("version", Integer, nullable=False))
-"""One row: the version of the tables."""
+ledger = Table(
+    "portulan_ledger",
+    TABLES,
+    Column("version", Integer, nullable=False),
+    Column("boot_id", Text),
+    Column("began_at", BigInteger),
+)
+"""One row: the version of the tables; in a file also the boot in which it was used last, and when that began."""
 
 claim = Table(
     "portulan_claim",

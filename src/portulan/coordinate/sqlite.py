@@ -17,15 +17,17 @@ import errno
 import os
 import sqlite3
 import stat
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, create_engine, event
+from sqlalchemy import URL, create_engine, event, select, update
 from sqlalchemy.pool import StaticPool
 
-from portulan.coordinate.schema import STEPS, check_version, migrate, version_of
+from portulan.coordinate.clock import since_boot_s, this_boot
+from portulan.coordinate.schema import STEPS, check_version, ledger, migrate, version_of
 from portulan.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x506F724C  # "PorL"
 BUSY_S = 30.0
 """So long a claimant waits for others; sixty-four at once wait a few seconds at most."""
+_LOG = "-wal"
 _FORMAT_VERSIONS = slice(18, 20)
 """Of reading and writing; 2 is with a write-ahead log (https://www.sqlite.org/fileformat.html, section 1.3.3)."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -68,12 +71,15 @@ class File:
         self.place = path
         self.engine = engine
         self._clock = clock
-        self._log = os.path.realpath(path) + "-wal"
+        self.began_ms = 0
+        """When the clock began."""
+        self._log = os.path.realpath(path) + _LOG
         self._folder_synced = False
+        self._opened = _identity(path)
 
     def now_ms(self, _connection: Connection) -> int:
-        """Return the time by which reservations expire: the host's wall clock. No hold asks for it."""
-        return int(self._clock() * 1_000)
+        """Return the time by which reservations expire, which nobody sets (see `clock`). No hold asks for it."""
+        return self.began_ms + int(self._clock() * 1_000)
 
     def keep(self) -> None:
         """Make what was committed survive a power loss; where the log is gone, all of it is in the file already."""
@@ -87,20 +93,32 @@ class File:
         except OSError as error:
             raise _refused(self._log, error) from error
 
+    def check_place(self) -> None:
+        """Raise LedgerError where the file was moved or replaced: others claim in another one by now."""
+        if _identity(self.place) != self._opened:
+            message = f"{self.place} was moved away, or another was put in its place, while it was open"
+            raise LedgerError(message, hint="begin again: what was asked for last counts for nothing")
+
     def explain(self, error: DBAPIError) -> LedgerError:
         """Say what SQLite says."""
         return _explained(self.place, error.orig)
 
 
-def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = time.time) -> File:
+def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = since_boot_s) -> File:
     """Open the ledger in a file, and make it where there is none.
 
-    One of many users (`shared`) has the permissions of its folder, in which an administrator says who may claim; any
-    other is its user's alone. Raises LedgerError where there is something that cannot be used or trusted.
+    One of many users (`shared`) has the permissions of its folder, in which an administrator says who may claim: there
+    everybody can release what anybody has claimed. Any other is its user's alone. Raises LedgerError where there is
+    something that cannot be used or trusted.
     """
     path = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111  # no link of it is followed
     try:
+        if shared:
+            _check_folder(os.path.dirname(path))  # noqa: PTH120  # a string all the way
+        has_log = os.path.lexists(path + _LOG)  # first: who makes a ledger makes its log after it
         if not os.path.lexists(path):
+            if has_log:
+                raise _left_behind(path)
             _make(path, shared=shared)
         _check_file(path, shared=shared)
     except OSError as error:
@@ -110,6 +128,7 @@ def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = t
     try:
         with _explaining(path):
             _bring_up(engine, path)
+            file.began_ms = _began_ms(engine, clock)
     except BaseException:
         engine.dispose()
         raise
@@ -150,6 +169,21 @@ def _make(path: str, *, shared: bool) -> None:
         _sync(folder, os.O_RDONLY)
 
 
+def _left_behind(path: str) -> LedgerError:
+    """Say that a file is gone without its log, whose claims SQLite would put into whatever is made there."""
+    message = f"{path} is gone, but not its log {path}{_LOG}, which has claims that were not in it yet"
+    return LedgerError(message, hint="put it back; or move the log to where it is now, to begin another")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from another with its name."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  # a string all the way
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _blank(place: str) -> bytes:
     """Return the bytes of a ledger without claims, with the write-ahead log on.
 
@@ -167,6 +201,23 @@ def _blank(place: str) -> bytes:
         engine.dispose()
     content[_FORMAT_VERSIONS] = b"\x02\x02"
     return bytes(content)
+
+
+def _check_folder(folder: str) -> None:
+    """Refuse a folder in which the files that SQLite makes for one user would lock out the others."""
+    try:
+        mode = os.stat(folder).st_mode  # noqa: PTH116  # as above
+    except FileNotFoundError:
+        return  # it is made, and its maker's alone to write in
+    if mode & stat.S_ISVTX and mode & _WRITABLE_BY_OTHERS:
+        message = f"{folder} has the sticky bit, so that claimants would lock one another out"
+        hint = f"chmod -t {folder}"
+    elif sys.platform == "linux" and mode & stat.S_IWGRP and not mode & (stat.S_IWOTH | stat.S_ISGID):
+        message = f"{folder} leaves what is made there to its maker's group: claimants would lock one another out"
+        hint = f"chmod g+s {folder}, and chgrp what is there"
+    else:
+        return
+    raise LedgerError(message, hint=hint)
 
 
 def _check_file(path: str, *, shared: bool) -> None:
@@ -203,9 +254,11 @@ def _is_foreign(path: str) -> bool:
         with contextlib.closing(sqlite3.connect(where, uri=True)) as database:
             (application,) = database.execute("PRAGMA application_id").fetchone()
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        code = error.sqlite_errorcode & 0xFF
+        if code == sqlite3.SQLITE_CANTOPEN:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path) from error
-        return True
+        # Too short for what its header says: damaged, or somebody is just taking pages from the log into it.
+        return code != sqlite3.SQLITE_CORRUPT
     return bool(application != APPLICATION_ID)
 
 
@@ -260,6 +313,23 @@ def _bring_up(engine: Engine, path: str) -> None:
     if version < len(STEPS):
         with engine.begin() as connection:
             migrate(connection, path)
+
+
+def _began_ms(engine: Engine, clock: Callable[[], float]) -> int:
+    """Return when the clock of this boot began: as the first who opens the ledger in it takes from the wall clock."""
+    boot = this_boot()
+    if not boot:
+        return 0
+    known = select(ledger.c.began_at).where(ledger.c.boot_id == boot)
+    with engine.connect().execution_options(reads=True) as connection:
+        began = connection.scalar(known)
+    if began is None:
+        with engine.begin() as connection:  # nobody else writes meanwhile
+            began = connection.scalar(known)
+            if began is None:
+                began = int((time.time() - clock()) * 1_000)
+                connection.execute(update(ledger).values(boot_id=boot, began_at=began))
+    return int(began)
 
 
 @contextlib.contextmanager

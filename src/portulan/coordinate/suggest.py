@@ -25,7 +25,11 @@ ZONE = PortRange(1024, 19_999)
 """Where ports are looked for: above what is privileged, below what orchestrators give out (from 20000 on) and what
 Linux, macOS and Windows give to those who dial (from 32768 on)."""
 ALTERNATIVES = 10
-_AGAINST = frozenset({"blocks", "warns"})
+ENOUGH = 1_000
+"""Where something speaks against each of so many numbers on the way, the rest is not looked at: a machine that gives
+all of them to those who dial leaves none, and whoever asks is waiting."""
+_OF_THIS_MACHINE = frozenset({"H5", "H10", "H20", "H23"})
+"""What is noted here and perhaps nowhere else: it must not lead a name to another number than on other machines."""
 
 
 class Choice(Value):
@@ -41,7 +45,7 @@ class Choice(Value):
 
 
 class Passed(Value):
-    """A number that was passed over, and what blocks it or warns of it."""
+    """A number that was passed over, and why: what blocks it or warns of it, else what is noted of it everywhere."""
 
     port: int
     hazards: tuple[Hazard, ...]
@@ -101,21 +105,25 @@ def suggest(
 ) -> Suggestion:
     """Choose `count` ports, or blocks of `size` consecutive ones, and so many alternatives; no two share a number.
 
-    `hazards_of` says what speaks against one number (`coordinate.hazards`). Where warnings leave nothing, as on a
-    machine that gives all numbers to those who dial, those with the fewest warnings are taken, and are `compromise`s.
+    `hazards_of` says what speaks against one number (`coordinate.hazards`). Those of which nothing is to be said come
+    first, then those of which something is noted. Where warnings leave nothing, as on a machine that gives all numbers
+    to those who dial, those with the fewest warnings are taken, and are `compromise`s.
     """
     way = [port for port in way_of(owner, zone) if port + size - 1 <= zone.last]
     wanted = count + alternatives
     walk = _Walk(hazards_of, size)
-    found = walk.clean(way, wanted) or walk.least_bad(way, wanted)
+    found = walk.spotless(way, wanted)
+    if len(found) < wanted:
+        found += walk.next_best(way, wanted, found)
+    passed = [one for one in walk.passed.values() if one.port not in walk.taken]
     return Suggestion(
         owner,
         next(way_of(owner, zone)),
         tuple(found[:count]),
         tuple(found[count:]),
-        tuple(walk.passed.values()),
-        walk.looked_at,
-        walk.passed_first,
+        tuple(passed),
+        len(walk.judged),
+        sum(one.port in walk.met_first for one in passed),
     )
 
 
@@ -125,64 +133,93 @@ class _Walk:
     def __init__(self, hazards_of: HazardsOf, size: int) -> None:
         self._hazards_of = hazards_of
         self._size = size
-        self._judged: dict[int, tuple[Hazard, ...]] = {}
+        self.judged: dict[int, tuple[Hazard, ...]] = {}
         self.passed: dict[int, Passed] = {}
-        self.passed_first = 0
+        self.met_first: frozenset[int] = frozenset()
+        self.taken: set[int] = set()
+        self._warned = 0
+        self._is_hopeless = False
+        self._ranks: dict[int, tuple[int, int, int]] = {}
 
-    @property
-    def looked_at(self) -> int:
-        return len(self._judged)
-
-    def clean(self, way: list[int], wanted: int) -> list[Choice]:
-        """Return the first blocks on the way that nothing speaks against."""
+    def spotless(self, way: list[int], wanted: int) -> list[Choice]:
+        """Return the first blocks on the way of which nothing is to be said."""
         found: list[Choice] = []
-        taken: set[int] = set()
         for first in way:
             block = self._block(first)
-            if taken.isdisjoint(block) and not any(self._speaks_against(port) for port in block):
+            if self.taken.isdisjoint(block) and not any(self._is_passed(port) for port in block):
                 if not found:
-                    self.passed_first = len(self.passed)
-                found.append(Choice(first, self._size, self._all_of(block)))
-                taken.update(block)
+                    self.met_first = frozenset(self.passed)
+                found.append(self._take(block, compromise=False))
                 if len(found) == wanted:
                     break
+            self._is_hopeless = ENOUGH <= len(self.judged) == self._warned
+            if self._is_hopeless:
+                break
         return found
 
-    def least_bad(self, way: list[int], wanted: int) -> list[Choice]:
-        """Return blocks that nothing makes useless, those with the fewest warnings first, then as they are met."""
-        counted: list[tuple[int, int]] = []
-        for first in way:
-            severities = [hazard.severity for hazard in self._all_of(self._block(first))]
-            if "blocks" not in severities:
-                counted.append((severities.count("warns"), first))
-        counted.sort(key=lambda one: one[0])
-        found: list[Choice] = []
-        taken: set[int] = set()
-        for _, first in counted:
+    def next_best(self, way: list[int], wanted: int, found: list[Choice]) -> list[Choice]:
+        """Return more blocks that nothing makes useless: those with the fewest warnings first, then the fewest notes.
+
+        Where there are any without a warning, only these.
+        """
+        if self._is_hopeless:
+            way = way[: max(ENOUGH // self._size, wanted * self._size)]
+        ranked = sorted([(rank, place, first) for place, first in enumerate(way) if (rank := self._rank(first))])
+        more: list[Choice] = []
+        for (warns, _), _place, first in ranked:
+            is_enough = len(found) + len(more) == wanted
+            if is_enough or (warns and (found or (more and not more[0].compromise))):
+                break
             block = self._block(first)
-            if taken.isdisjoint(block):
-                found.append(Choice(first, self._size, self._all_of(block), compromise=True))
-                taken.update(block)
-                if len(found) == wanted:
-                    break
-        return found
+            if self.taken.isdisjoint(block):
+                more.append(self._take(block, compromise=warns > 0))
+        return more
+
+    def _rank(self, first: int) -> tuple[int, int] | None:
+        """Count the warnings and the notes of a block; None where something makes it useless."""
+        warns = notes = 0
+        for port in self._block(first):
+            rank = self._ranks.get(port)
+            if rank is None:
+                rank = self._ranks[port] = _count(self._of(port))
+            if rank[0]:
+                return None
+            warns += rank[1]
+            notes += rank[2]
+        return warns, notes
 
     def _block(self, first: int) -> range:
         return range(first, first + self._size)
 
-    def _all_of(self, block: range) -> tuple[Hazard, ...]:
-        """Return all hazards of a block, each number's own."""
-        return tuple([hazard for port in block for hazard in self._of(port)])
+    def _take(self, block: range, *, compromise: bool) -> Choice:
+        """Choose a block, with the hazards of each of its numbers."""
+        self.taken.update(block)
+        hazards = tuple([hazard for port in block for hazard in self._of(port)])
+        return Choice(block[0], self._size, hazards, compromise=compromise)
 
-    def _speaks_against(self, port: int) -> bool:
-        """Tell whether something speaks against a number, and keep that it was passed over."""
-        against = tuple([hazard for hazard in self._of(port) if hazard.severity in _AGAINST])
-        if against and port not in self.passed:
-            self.passed[port] = Passed(port, against)
-        return bool(against)
+    def _is_passed(self, port: int) -> bool:
+        """Tell whether something is to be said of a number, and keep that it was passed over."""
+        if port not in self.judged:
+            found = self._of(port)
+            against = [one for one in found if one.severity in {"blocks", "warns"}]
+            self._warned += bool(against)
+            against = against or [one for one in found if _is_noted(one)]
+            if against:
+                self.passed[port] = Passed(port, tuple(against))
+        return port in self.passed
 
     def _of(self, port: int) -> tuple[Hazard, ...]:
-        found = self._judged.get(port)
+        found = self.judged.get(port)
         if found is None:
-            found = self._judged[port] = self._hazards_of(port)
+            found = self.judged[port] = self._hazards_of(port)
         return found
+
+
+def _is_noted(hazard: Hazard) -> bool:
+    return hazard.severity == "notes" and hazard.code not in _OF_THIS_MACHINE
+
+
+def _count(hazards: tuple[Hazard, ...]) -> tuple[int, int, int]:
+    """Count what makes a number useless, what warns of it, and what is noted of it everywhere."""
+    severities = [hazard.severity for hazard in hazards]
+    return severities.count("blocks"), severities.count("warns"), sum(map(_is_noted, hazards))

@@ -106,7 +106,7 @@ class Checking:
             return
         notes = self._judge(subject, company).notes if self._rulebook.has_notes else ()
         rule, certain = self._rulebook.decide(subject, notes)
-        self._satisfy(subject)
+        self._satisfy(subject, rule if certain else None)
         lapsed = self._lapsed(subject, rule) if certain and self._rulebook.expired else None
         if rule is not None and certain:
             if rule.effect == "forbid":
@@ -148,15 +148,15 @@ class Checking:
         if kinds is not None:
             kinds.add((subject.direction, subject.transport))
 
-    def _satisfy(self, subject: Observation) -> None:
-        """Take note of the expectations that a socket fulfils, or might."""
+    def _satisfy(self, subject: Observation, decided: Rule | None) -> None:
+        """Take note of the expectations that a socket fulfils, as it does the one that decided, or might."""
         if _is_idle(subject):
             return
         for one in self._rulebook.about(subject):
             if one.rule.effect != "expect" or not self._rulebook.is_in_force(one):
                 continue
             wanted = self._wanted(one, subject)
-            if not self._there.issuperset(wanted) and one.holds(subject) is not False:
+            if not self._there.issuperset(wanted) and (one.rule is decided or one.holds(subject) is not False):
                 self._there.update(wanted)
 
     def _wanted(self, one: Selecting, subject: Observation) -> list[tuple[Host, int, PortRange | None]]:

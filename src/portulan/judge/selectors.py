@@ -230,11 +230,13 @@ def _unit(wanted: Sequence[str], *, of_user: bool, of_image: bool) -> Test:
     is_wanted = pattern(wanted)
 
     def test(observation: Observation, _notes: Sequence[Note]) -> bool | None:
-        units = [unit for unit in (observation.unit, observation.activates) if unit is not None]
-        if any(map(is_wanted, units)):
+        unit, activated = observation.unit, observation.activates
+        if (unit is not None and is_wanted(unit)) or (activated is not None and is_wanted(activated)):
             return is_of_machine(observation, of_user=of_user, of_image=of_image)
-        known = bool(units) or observation.cgroup is not None or bool(observation.processes)
-        return False if known and observation.perspective == "live" else None if not units else False
+        if unit is not None or activated is not None:
+            return False
+        seen = observation.cgroup is not None or bool(observation.processes)
+        return False if seen and observation.perspective == "live" else None
 
     return test
 

@@ -30,7 +30,7 @@ def found(text: str) -> list[str]:
         ("python manage.py runserver 0.0.0.0:8000", "published 8000 on 0.0.0.0"),
         ("python -m http.server 8002", "published 8002"),
         ("php -S localhost:8003 -t public", "published 8003 on localhost"),
-        ("node --inspect=9229 a.js", "published 9229"),
+        ("node --inspect=9229 a.js", "published 9229 on 127.0.0.1"),
         ("gunicorn -b 0.0.0.0:8000 -w 4 -t 120 a:app", "published 8000 on 0.0.0.0"),
         ("prometheus --web.listen-address=:9100", "published 9100"),
         ("dockerd -H tcp://10.0.0.1:2376", "published 2376 on 10.0.0.1"),

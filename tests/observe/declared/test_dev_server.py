@@ -98,6 +98,13 @@ def test_documents() -> None:
     assert found_in(dev_server, "{", "angular.json") == ["1 bad"]
 
 
+@pytest.mark.parametrize("name", ["client", "backend", "proxy"])
+def test_a_project_may_be_called_anything(name: str) -> None:
+    """The name that a project of Angular has makes its own port nobody else's."""
+    text = f'{{"projects": {{"{name}": {{"architect": {{"serve": {{"options": {{"port": 4201}}}}}}}}}}}}'
+    assert found_in(dev_server, text, "angular.json") == ["1 published 4201"]
+
+
 def test_texts_and_patterns_are_single_tokens() -> None:
     """Comments and regular expressions are skipped, and each token knows its line."""
     text = "a = /[/]'\"/ // b\n'c\\'d' /* e\n */ `f\n${g}` h / 2"

@@ -22,7 +22,7 @@ from tests.observe.declared.reading import found_in
         ("env-cmd -f .env.test astro dev --port 4321", ["published 4321"]),
         ("concurrently 'npm:watch' 'json-server --port 4001 db.json'", ["published 4001"]),
         ("webpack serve --port 3005 --open", ["published 3005"]),
-        ("node --inspect=9229 a.js", ["published 9229"]),
+        ("node --inspect=9229 a.js", ["published 9229 on 127.0.0.1"]),
         ("wait-on http://localhost:3000 && cypress run", ["dialled 3000 on localhost"]),
         ("docker run -p 5433:5432 postgres:16", ["internal 5432", "published 5433"]),
         ("psql -h db -p 5434", ["dialled 5434"]),

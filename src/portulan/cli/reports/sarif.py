@@ -36,8 +36,10 @@ LEVELS: dict[Attention, str] = {"investigate": "error", "look": "warning", "ok":
 """3.27.10."""
 
 
-def render(check: Check) -> Iterator[str]:
+def render(check: Check, *, of_files: bool = False) -> Iterator[str]:
     """Render a log of one run: the rules that were used, a result for each finding, a notification for each refusal.
+
+    `of_files`: the findings are about what files declare, and so about no machine.
 
     Everything beyond ASCII is escaped, and what no terminal should get before that, so that the log is as harmless as
     it is valid.
@@ -51,7 +53,7 @@ def render(check: Check) -> Iterator[str]:
     }
     run = {
         "tool": {"driver": driver},
-        "originalUriBaseIds": {ROOT: {"description": {"text": "The folder that the policy's path starts from."}}},
+        "originalUriBaseIds": {ROOT: {"description": {"text": "The folder that paths of files start from."}}},
         "columnKind": "unicodeCodePoints",
         "invocations": [
             {
@@ -63,7 +65,7 @@ def render(check: Check) -> Iterator[str]:
     yield f'{{"$schema": "{SCHEMA}", "version": "2.1.0", "runs": [{dumps(run)[:-1]}, "results": ['
     separator = "\n"
     for finding in check.findings:
-        yield separator + dumps(_result(finding, places[finding.rule]))
+        yield separator + dumps(_result(finding, places[finding.rule], of_files=of_files))
         separator = ",\n"
     yield "\n]}]}\n"
 
@@ -93,9 +95,10 @@ def _descriptor(code: str, example: Finding) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, place: int) -> dict[str, Any]:
+def _result(finding: Finding, place: int, *, of_files: bool) -> dict[str, Any]:
     identity = clean(finding.fingerprint if finding.host is None else f"{finding.fingerprint}@{finding.host}")
-    port, host = clean(say_port(finding)), clean(say_host(finding.host))
+    port = clean(say_port(finding))
+    host = {} if of_files else {"host": clean(say_host(finding.host))}
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": place,
@@ -104,14 +107,16 @@ def _result(finding: Finding, place: int) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": _locate(finding.location),
-                "logicalLocations": [{"name": port, "fullyQualifiedName": f"{host} {port}", "kind": "resource"}],
+                "logicalLocations": [
+                    {"name": port, "fullyQualifiedName": " ".join([*host.values(), port]), "kind": "resource"}
+                ],
             }
         ],
         "partialFingerprints": {
             "portulan/v1": identity,
             "primaryLocationLineHash": f"{sha256(identity.encode()).hexdigest()[:16]}:1",
         },
-        "properties": {"attention": finding.attention, "host": host, "direction": finding.direction},
+        "properties": {"attention": finding.attention, **host, "direction": finding.direction},
     }
     if finding.count:
         result["occurrenceCount"] = finding.count

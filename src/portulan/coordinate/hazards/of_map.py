@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _PORTS = re.compile(r"\b\d{2,5}(?:-\d{2,5})?\b")
 NARROW = 100
 """A use that is cited for more numbers than this is one of a range, and says little of each."""
+BROAD = 1_000
+"""A use that is cited for so many numbers, from which a product picks, says nothing of any of them by itself: who has
+it on his machine sees its sockets, and half of all numbers would have a remark."""
 _NAMED = 3
 _TOOK_BACK = ("removed", "de-registered", "deprecated", "decom", "de-com", "was ")
 """How IANA's rows say that a number belonged to somebody."""
@@ -71,15 +74,21 @@ def h17_unauthorized(port: int, ground: Ground, wanted: Purpose) -> Iterator[Haz
 def h18_known(port: int, ground: Ground, wanted: Purpose) -> Iterator[Hazard]:
     """Tell of the products that are cited to have the number, and of those that come there when theirs is taken.
 
-    A default of its own number warns; one of a wide range, one that must be set, and who dials it are worth knowing.
+    A default of its own number warns; one of a range, one that must be set, and who dials it are worth knowing. What is
+    picked from a thousand numbers and more is not told.
     """
     entry = ground.entry_of(port)
     if is_at_home(entry, wanted):
         return
-    uses = [use for use in entry.known_uses if use.relation != "malicious" and use.product not in wanted.products]
+    uses = [
+        use
+        for use in entry.known_uses
+        if use.relation != "malicious" and use.product not in wanted.products and _width(use) < BROAD
+    ]
     defaults = [use for use in uses if use.direction == "listen" and use.default and _is_narrow(use)]
     others = [use for use in uses if use.direction == "listen" and use not in defaults]
     dialled = [use for use in uses if use.direction == "connect"]
+    defaults.sort(key=lambda use: use.relation != "registered")  # whose it is by rights comes first
     if defaults:
         yield Hazard("H18", port, "warns", f"{_list(defaults)}: it is their default", defaults[0].citation.url)
     if others:
@@ -155,7 +164,11 @@ def _list(uses: list[KnownUse]) -> str:
 
 
 def _is_narrow(use: KnownUse) -> bool:
-    return use.ports.last - use.ports.first < NARROW
+    return _width(use) <= NARROW
+
+
+def _width(use: KnownUse) -> int:
+    return use.ports.last - use.ports.first + 1
 
 
 def _flat(text: str | None) -> str:

@@ -151,7 +151,8 @@ def _flag(name: str, value: Word, programs: set[str]) -> Iterator[Found]:
     if number is not None:
         role = _role_of_number(name, number[0], programs)
         if role is not None:
-            yield Found(value.line, *number, role)
+            # An inspector without an address is for this machine alone (nodejs.org/api/cli.html).
+            yield Found(value.line, *number, role, address="127.0.0.1" if name in _INSPECT else None)
     elif name in {"-L", "-R"} and (match := _TUNNEL.match(value.text)):
         yield from _tunnel(match, value.line, here=name == "-L")
     elif name in _INSPECT or (name in _BIND_FLAGS and not programs & _CLIENTS):

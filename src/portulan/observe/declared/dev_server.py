@@ -85,7 +85,8 @@ def _document(text: str) -> Iterator[Found | Bad]:
         if node.text is not None:
             yield from _value(path, node.text, node.line)
         waiting.extend([(path, item) for item in node.items])
-        waiting.extend([((*path, key.text or ""), value) for key, value in node])
+        named = path[-1:] == ("projects",)  # by their authors: `client` and `backend` say nothing there
+        waiting.extend([((*path, "" if named else key.text or ""), value) for key, value in node])
 
 
 def _program(text: str) -> Iterator[Found]:

@@ -3,7 +3,8 @@
 _portulan() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local verb='' action='' word i
-    local verbs='lookup who search list watch observe identify scan learn check diff why registry completion'
+    local verbs='lookup who search list watch observe identify scan learn check diff why'
+    verbs+=' suggest claim renew release claims run lint registry completion'
     local forms='text json jsonl csv' reports='sarif junit github nagios prometheus markdown'
     COMPREPLY=()
 
@@ -16,8 +17,14 @@ _portulan() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on | --transport | --port | --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer)
+            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on | --transport | --port | --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer | --count | --block | --project | --size | --purpose | --expires | --scope | --ledger)
                 [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1))
+                ;;
+            --)
+                if [[ $verb == run ]]; then # a command, and what belongs to it
+                    ((i + 1 == COMP_CWORD)) && COMPREPLY=($(compgen -c -- "$cur")) || compopt -o default 2>/dev/null
+                    return
+                fi
                 ;;
             -*) ;;
             *) if [[ -z $verb ]]; then verb=$word; elif [[ -z $action ]]; then action=$word; fi ;;
@@ -27,6 +34,7 @@ _portulan() {
     case $prev in
         --format)
             [[ $verb == check ]] && forms+=" $reports"
+            [[ $verb == lint ]] && forms+=' sarif github'
             COMPREPLY=($(compgen -W "$forms" -- "$cur"))
             return
             ;;
@@ -35,6 +43,7 @@ _portulan() {
             return
             ;;
         --output)
+            [[ $verb == lint ]] && reports='sarif github'
             COMPREPLY=($(compgen -S = -W "$forms $reports" -- "$cur")) # then a file
             compopt -o nospace 2>/dev/null
             return
@@ -44,15 +53,20 @@ _portulan() {
             return
             ;;
         --port)
-            COMPREPLY=($(compgen -W 'user system' -- "$cur"))
+            [[ $verb == registry ]] && COMPREPLY=($(compgen -W 'user system' -- "$cur"))
             return
             ;;
-        --history | --record | --to | --policy)
+        --scope)
+            COMPREPLY=($(compgen -W 'user machine team' -- "$cur"))
+            return
+            ;;
+        --history | --record | --to | --policy | --ledger)
             compopt -o default 2>/dev/null
             return
             ;;
         --limit | --date | --keep | --every | --for | --from | --host | --at | --udp) return ;;
         --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer) return ;;
+        --count | --block | --project | --size | --purpose | --expires) return ;;
     esac
 
     if [[ $cur == -* ]]; then
@@ -71,6 +85,13 @@ _portulan() {
             check) options+=' --policy --fail-on --output --probe --resolve --validate --from' ;;
             diff) options+=' --connections --from' ;;
             why) options+=' --policy --probe' ;;
+            suggest) options+=' --count --block --portable --project --bare' ;;
+            claim) options+=' --port --size --purpose --expires --scope --ledger' ;;
+            renew) options+=' --port --expires --scope --ledger' ;;
+            release) options+=' --port --held --scope --ledger' ;;
+            claims) options+=' --scope --ledger' ;;
+            run) options='--help --port --block --udp --public --no-fd --another --scope --ledger' ;;
+            lint) options+=' --policy --fail-on --output --from' ;;
             registry)
                 [[ $action == update ]] && options+=' --force --date'
                 [[ $action == draft ]] && options+=' --transport --port --assignee --contact --description --reference'
@@ -90,7 +111,7 @@ _portulan() {
             [[ -n $cur ]] && COMPREPLY+=($(compgen -A service -- "$cur"))
             ;;
         lookup | who | watch | why) COMPREPLY=($(compgen -A service -- "$cur")) ;;
-        observe | check) compopt -o default 2>/dev/null ;;
+        observe | check | lint) compopt -o default 2>/dev/null ;;
         diff)
             COMPREPLY=($(compgen -W 'here' -- "$cur"))
             compopt -o default 2>/dev/null

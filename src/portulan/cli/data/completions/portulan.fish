@@ -1,16 +1,18 @@
 # Completion of portulan for fish.  Load it with: portulan completion fish | source
 
-set -l verbs lookup who search list watch observe identify scan learn check diff why registry completion
+set -l verbs lookup who search list watch observe identify scan learn check diff why \
+    suggest claim renew release claims run lint registry completion
+set -l ours suggest claim renew release claims run lint
 set -l first "not __fish_seen_subcommand_from $verbs"
-set -l rows "not __fish_seen_subcommand_from check learn completion"
-set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify scan learn check diff why registry completion"
-set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify scan learn check diff why registry completion"
+set -l rows "not __fish_seen_subcommand_from check learn completion run lint"
+set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify scan learn check diff why $ours registry completion"
+set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify scan learn check diff why $ours registry completion"
 
 complete -c portulan -f
 complete -c portulan -l help -d 'Show help'
 complete -c portulan -n "$first" -l version -d 'Show the version'
 complete -c portulan -n "$rows" -l format -x -a 'text json jsonl csv' -d 'Form of the output'
-complete -c portulan -n "not __fish_seen_subcommand_from watch learn completion" -l json -d 'JSON, as --format json'
+complete -c portulan -n "not __fish_seen_subcommand_from watch learn completion run" -l json -d 'JSON, as --format json'
 complete -c portulan -n "$owners" -l with-command-lines -d 'Show command lines, which may hold secrets'
 complete -c portulan -n "$owners" -l all-owners -d 'Look for every owner of every socket'
 complete -c portulan -n "__fish_seen_subcommand_from who" -l all-namespaces -d 'Look into every network namespace'
@@ -32,6 +34,13 @@ complete -c portulan -n "$first" -a learn -d 'A policy from what this machine sh
 complete -c portulan -n "$first" -a check -d 'Whether what is here is what the policy says'
 complete -c portulan -n "$first" -a diff -d 'What changed between two observations'
 complete -c portulan -n "$first" -a why -d 'How the verdict on a port came about'
+complete -c portulan -n "$first" -a suggest -d 'The best port for a service, and ten others'
+complete -c portulan -n "$first" -a claim -d 'Have a port for oneself'
+complete -c portulan -n "$first" -a renew -d 'Let a claim expire later'
+complete -c portulan -n "$first" -a release -d 'Give back what was claimed'
+complete -c portulan -n "$first" -a claims -d 'Who has which port'
+complete -c portulan -n "$first" -a run -d 'Claim a port, listen, and run a command with it'
+complete -c portulan -n "$first" -a lint -d 'What speaks against the ports of a repository'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff, draft'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
@@ -96,6 +105,37 @@ set -l drift "__fish_seen_subcommand_from diff; and not __fish_seen_subcommand_f
 complete -c portulan -n "$drift" -F -a here -d 'This machine, now'
 complete -c portulan -n "$drift" -l connections -d 'Also who happened to dial'
 complete -c portulan -n "$drift" -l from -x -d 'Format of the file'
+
+set -l suggest "__fish_seen_subcommand_from suggest"
+complete -c portulan -n "$suggest" -l count -x -d 'So many ports'
+complete -c portulan -n "$suggest" -l portable -d 'On Linux, macOS and Windows'
+complete -c portulan -n "$suggest" -l project -x -d 'What the project is called'
+complete -c portulan -n "$suggest" -l bare -d 'The chosen numbers alone'
+
+set -l ledger "__fish_seen_subcommand_from claim renew release claims run"
+complete -c portulan -n "__fish_seen_subcommand_from suggest run" -l block -x -d 'So many consecutive numbers'
+complete -c portulan -n "$ledger" -l scope -x -a 'user machine team' -d 'Among whom nobody else may have it'
+complete -c portulan -n "$ledger" -l ledger -r -F -d 'Another ledger'
+complete -c portulan -n "__fish_seen_subcommand_from claim renew release run" -l port -x -d 'Which number'
+complete -c portulan -n "__fish_seen_subcommand_from claim" -l size -x -d 'So many from there'
+complete -c portulan -n "__fish_seen_subcommand_from claim" -l purpose -x -d 'What it is for'
+complete -c portulan -n "__fish_seen_subcommand_from claim renew" -l expires -x -d 'In so many s, m, h, d or w'
+complete -c portulan -n "__fish_seen_subcommand_from release" -l held -d 'Also what a process holds that is gone'
+
+set -l run "__fish_seen_subcommand_from run"
+complete -c portulan -n "$run" -l udp -d 'UDP as well'
+complete -c portulan -n "$run" -l public -d 'Listen on all addresses'
+complete -c portulan -n "$run" -l no-fd -d 'Close the sockets before it begins'
+complete -c portulan -n "$run" -l another -d 'Another number, where it is taken'
+complete -c portulan -n "$run; and contains -- -- (commandline -opc)" -x -a "(__fish_complete_subcommand --fcs-skip=4)"
+
+set -l lint "__fish_seen_subcommand_from lint"
+complete -c portulan -n "$lint" -F
+complete -c portulan -n "$lint" -l format -x -a 'text json jsonl csv sarif github' -d 'Form of the output'
+complete -c portulan -n "$lint" -l output -x -a '{text,json,jsonl,csv,sarif,github}=' -d 'Also write this form to a file'
+complete -c portulan -n "$lint" -l fail-on -x -a 'investigate look never' -d 'The least attention that fails'
+complete -c portulan -n "$lint" -l policy -r -F -d 'The policy'
+complete -c portulan -n "$lint" -l from -x -d 'Format of the file'
 
 set -l actions info update diff draft
 set -l action "__fish_seen_subcommand_from registry; and not __fish_seen_subcommand_from $actions"

@@ -1,0 +1,3 @@
+export default defineNuxtConfig({
+  devServer: { port: 3001 },
+})

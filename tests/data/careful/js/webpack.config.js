@@ -1,0 +1,6 @@
+module.exports = {
+  devServer: {
+    port: 80,
+    hot: true,
+  },
+};
