@@ -250,17 +250,18 @@ def test_it_ends_when_it_is_asked_to(number: signal.Signals) -> None:
 
 
 def test_changes_are_told_as_they_happen(local: Running, cookie: str) -> None:
-    """A page that listens is told the port that appeared and vanished, and nothing of others."""
+    """A page is told when its port appeared and vanished, once more at the look after that, and nothing of others."""
     with socket.socket() as held, local.connect() as page, local.connect() as other:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
         for connection, asked in ((page, port), (other, 1)):
             request = f"GET /live?port={asked} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n"
             connection.sendall(request.encode())
-        assert b"retry" in wait_for(page, b"retry")
-        assert b"retry" in wait_for(other, b"retry")
+        wait_for(page, b"data: settled\n\n")
+        wait_for(other, b"data: settled\n\n")
         held.listen()
         wait_for(page, b"data: %d\n\n" % port)
+        wait_for(page, b"data: settled\n\n")
         held.close()
         wait_for(page, b"data: %d\n\n" % port)
         other.settimeout(0.2)

@@ -7,10 +7,13 @@ asks again for itself. Without script, or where too many pages listen, it shows 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import select
 import threading
 from typing import TYPE_CHECKING
+
+from portulan.errors import PortulanError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -27,6 +30,9 @@ QUIET_S = 15
 """After so long without a change a comment is sent, to notice who has gone."""
 
 
+_log = logging.getLogger(__name__)
+
+
 class Full(Exception):  # noqa: N818  # reads as what happened
     """As many listen as may."""
 
@@ -38,20 +44,24 @@ class Listener:
         """Begin with no change."""
         self._port = port
         self._changed: set[int] = set()
+        # What a page shows was read between two looks, and may be gone again before the second: that look tells of
+        # nothing, and the page is to ask once more.
+        self._unsettled = True
         self.woken = asyncio.Event()
 
     def note(self, ports: Iterable[int]) -> None:
-        """Note what changed; however much it is, it is told once."""
+        """Note what a look has found changed; however much it is, it is told once."""
         wanted = {port for port in ports if self._port in {None, port}}
-        if wanted:
-            self._changed |= wanted
+        self._changed |= wanted
+        if wanted or self._unsettled:
+            self._unsettled = bool(wanted)
             self.woken.set()
 
     def take(self) -> bytes:
         """Return what is to be told, and forget it."""
         changed, self._changed = sorted(self._changed), set()
         self.woken.clear()
-        return b"data: %b\n\n" % " ".join(map(str, changed)).encode() if changed else b":\n\n"
+        return b"data: %b\n\n" % (" ".join(map(str, changed)) or "settled").encode()
 
 
 class Live:
@@ -104,14 +114,19 @@ class Live:
             os.write(self._ending[1], b"\n")
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Watch, in a thread of its own."""
+        """Watch, in a thread of its own; where that fails pages show what is new after a reload."""
         assert self._ending is not None  # noqa: S101  # for the type checker
-        with self._watching([(self._ending[0], select.POLLIN)]) as watched:
-            for events in watched:
-                if self._over or loop.is_closed():
-                    return
-                if ports := frozenset(_ports(events)):
-                    loop.call_soon_threadsafe(self._tell, ports)
+        try:
+            with self._watching([(self._ending[0], select.POLLIN)]) as watched:
+                for events in watched:
+                    if self._over:
+                        return
+                    if self._listeners:
+                        loop.call_soon_threadsafe(self._tell, frozenset(_ports(events)))
+        except (PortulanError, OSError) as error:
+            _log.error("changes cannot be watched: %s", error)  # noqa: TRY400  # an operator's line, no traceback
+        except RuntimeError:
+            pass  # the loop has ended meanwhile
 
     def _tell(self, ports: frozenset[int]) -> None:
         for listener in self._listeners:

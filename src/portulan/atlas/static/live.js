@@ -32,5 +32,4 @@ if (place && "EventSource" in window) {
   };
 
   changes.onmessage = refresh;
-  changes.onopen = refresh; // what changed between the page and this, or while the line was cut
 }
