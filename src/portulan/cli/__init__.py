@@ -25,6 +25,7 @@ VERBS = frozenset(
     {"watch", "observe", "identify", "scan", "learn", "check", "diff", "why", "registry", "completion", "help"}
     | {"claim", "release", "renew", "claims"}
     | {"suggest", "run", "lint"}
+    | {"atlas"}
 )
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
@@ -59,6 +60,8 @@ VALUED = frozenset(
         "--expires",
         "--purpose",
         "--ledger",
+        "--square",
+        "--width",
         "--count",
         "--block",
         "--project",

@@ -62,6 +62,8 @@ What is on this port, and is it what belongs there?
     portulan registry update SOURCE  take a newer one: IANA's CSV or XML, a file or an https address
     portulan registry diff A B       what changed between two snapshots (2020-07, current, former, a file)
     portulan registry draft NAME     an application to IANA, as text to paste, and what it would be refused for
+  the atlas
+    portulan atlas chart             the chart of all 65,536 ports, as SVG or PNG
   the shell
     portulan completion bash|zsh|fish
 
@@ -123,6 +125,12 @@ observe
   --host NAME   --at TIME        the machine that it was seen on, and when, where the record does not tell
   --to FILE.parquet|DIR|URL      write it there as Parquet, partitioned by date and host
 
+atlas chart
+  --svg   --png                  as SVG, or as PNG
+  --port N   --square FIRST      the 256 ports around one, with their names; the square of 1,024 ports from FIRST on
+  --dark   --width PIXELS        for a dark ground; the width of a PNG (1024)
+  --output FILE                  write there, not to standard output
+
 registry draft
   --transport tcp|udp|sctp|dccp  what it uses today; may be given several times, as --port and --answer
   --port N|user|system           a number, or the range that IANA is to choose from; without it the name alone
@@ -179,6 +187,7 @@ def run_verb(words: list[str]) -> int:
         "suggest": run_suggest,
         "lint": run_lint,
         "registry": run_registry,
+        "atlas": run_atlas,
         "completion": run_completion,
     }
     position = place_of_verb(words)
@@ -534,6 +543,19 @@ def _service_code(value: str) -> int:
         message = f"{value[:40]!r} is not a service code"
         raise UsageError(message, hint="a number of 32 bits: --code 1685351985, or --code 0x6474706e")
     return code
+
+
+# ------------------------------------------------------------------------------------------------------------- atlas
+
+
+def run_atlas(words: list[str]) -> int:
+    """Draw the chart."""
+    parser = Parser(prog="portulan atlas", description="All 65,536 ports, to look at.", allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="what", required=True, parser_class=Parser, metavar="chart")
+    from portulan.cli.atlas import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+    add_arguments(verbs.add_parser("chart", help="the chart, as SVG or PNG"))
+    return run(parser.parse_args(words))
 
 
 # -------------------------------------------------------------------------------------------------------- completion
