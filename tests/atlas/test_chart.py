@@ -13,6 +13,7 @@ import pytest
 
 from portulan.atlas.chart import CARTOUCHE, EXTENT, ROSE, TEXT, address, areas, placed, world
 from portulan.atlas.curve import SIDE, cell_of
+from portulan.atlas.ink import style
 from portulan.atlas.labels import Box, harbours_of, names_of
 from portulan.atlas.layers import Layer
 from portulan.atlas.picture import png
@@ -93,6 +94,18 @@ def test_ids_are_given_once(terrain: Terrain, harbours: tuple[Harbour, ...]) -> 
     ids = re.findall(r'\bid="([^"]+)"', svg)
     assert len(set(ids)) == len(ids)
     assert {*re.findall(r'href="#([^"]+)"', svg), *re.findall(r"url\(#([^)]+)\)", svg)} <= set(ids)
+
+
+def test_what_is_drawn_again_is_styled_there(terrain: Terrain, harbours: tuple[Harbour, ...]) -> None:
+    """What <use> draws again has no class that the sheet knows only below the chart: there it has nothing above it."""
+    root = ET.fromstring(world(terrain, harbours, alone=False, links=""))  # noqa: S314  # as above
+    again = {use.get("href", "")[1:] for use in root.iter(f"{SVG}use")}
+    shapes = [shape for shape in root.iter() if shape.get("id") in again]
+    assert {"land", "touch", "whole"} <= again
+    classes = {part.get("class") for shape in shapes for part in shape.iter() if part.get("class")}
+    sheet = style()
+    assert classes
+    assert not {name for name in classes if f"\n.{name}{{" not in sheet.replace("}", "}\n")}
 
 
 def test_no_name_covers_another(terrain: Terrain, harbours: tuple[Harbour, ...]) -> None:

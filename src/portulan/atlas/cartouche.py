@@ -33,7 +33,7 @@ def cartouche(box: Box, terrain: Terrain, layers: Sequence[Layer], words: Words)
     source = _("IANA's registry, {snapshot}").format(snapshot=terrain.snapshot)
     drawn = [
         f'<path class="paper line" d="{_panel(box, 0)}"/><path class="thin" d="{_panel(box, 2.5)}"/>',
-        f'<text class="title mid" x="{middle:g}" y="{box.top + 20:g}">PORTULAN</text>',
+        f'<text class="title mid" x="{middle:g}" y="{box.top + 20:g}" textLength="94">PORTULAN</text>',
         f'<text class="subtitle mid" x="{middle:g}" y="{box.top + 30:g}">{escape(subtitle)}</text>',
         f'<text class="quiet mid" x="{middle:g}" y="{box.top + 39:g}">{escape(source)}</text>',
     ]

@@ -42,7 +42,10 @@ TEXT: Final = 6.4
 CARTOUCHE: Final = Box(10, 290, 126, 482)
 ROSE: Final = (190, 324, 44)
 SYSTEM: Final = Box(0, 0, 66, 66)
-REGIONS: Final = (Box(66, 0, 104, 10), Box(126, 376, 254, 396), Box(320, 286, 448, 306))
+SYSTEM_NAME: Final = Box(67, 1, 97, 12)
+DYNAMIC_NAME: Final = Box(131, 376, 249, 393)
+USER_NAME: Final = Box(340, 287, 428, 304)
+"""Where the names of the ranges stand."""
 
 
 FADE: Final = (
@@ -184,7 +187,14 @@ def placed(terrain: Terrain, harbours: Iterable[Harbour]) -> list[Label]:
 
     points = [(harbour, *point_of(harbour.port)) for harbour in harbours if harbour.port >= SQUARE]
     x, y, radius = ROSE
-    taken = [SYSTEM, CARTOUCHE, Box(x - radius, y - radius - 14, x + radius, y + radius), *REGIONS]
+    taken = [
+        SYSTEM,
+        CARTOUCHE,
+        Box(x - radius, y - radius - 14, x + radius, y + radius),
+        SYSTEM_NAME,
+        DYNAMIC_NAME,
+        USER_NAME,
+    ]
     return place(points, TEXT, room=Box(3, 3, EXTENT - 3, EXTENT - 3), taken=taken, covers=covers)
 
 
@@ -216,11 +226,16 @@ def frame(below: int = 0) -> str:
 
 
 def _regions(words: Words) -> list[str]:
+    """Return the names of the ranges, each as wide as the place that is kept for it."""
     _ = words.gettext
     return [
-        f'<text class="region" x="384" y="300">{escape(_("User Ports"))}</text>',
-        f'<text class="region" x="190" y="388">{escape(_("Dynamic Ports"))}</text>',
-        f'<text class="name place" x="67" y="8">{escape(_("System Ports"))}</text>',
+        f'<text class="{kind}" x="{box.left:g}" y="{box.bottom - 4:g}" textLength="{box.right - box.left:g}">'
+        f"{escape(said)}</text>"
+        for kind, box, said in (
+            ("name place", SYSTEM_NAME, _("System Ports")),
+            ("region", DYNAMIC_NAME, _("Dynamic Ports")),
+            ("region", USER_NAME, _("User Ports")),
+        )
     ]
 
 
@@ -234,7 +249,7 @@ def _squares(before: str) -> str:
         x, y = corner_of(first, SQUARE)
         links.append(
             f'<a href="{before}{address(first, SQUARE)}" aria-label="{first}-{first + SQUARE - 1}">'
-            f'<use href="#touch" x="{2 * x}" y="{2 * y}"/></a>'
+            f'<use class="touch" href="#touch" x="{2 * x}" y="{2 * y}"/></a>'
         )
-    shape = f'<defs><path id="touch" class="touch" d="M{MARGIN} {MARGIN}h64v64h-64z"/></defs>'
+    shape = f'<defs><path id="touch" d="M{MARGIN} {MARGIN}h64v64h-64z"/></defs>'
     return shape + "".join(links)

@@ -68,8 +68,8 @@ def _points(name: str, ink: str, winds: range, *, reach: float, waist: float, sh
     end = f"{right:.1f} {down:.1f}z"
     turns = [360 * wind / WINDS for wind in winds]
     return (
-        f'<g transform="rotate({turns[0]:g})"><g id="{name}"><path class="paper" d="{tip}-{end}"/>'
-        f'<path class="{ink}" d="{tip}{end}"/><path class="thin" d="{tip}-{end}{tip}{end}"/></g>'
+        f'<g transform="rotate({turns[0]:g})"><g id="{name}"><path class="rose-paper" d="{tip}-{end}"/>'
+        f'<path class="rose-{ink}" d="{tip}{end}"/><path class="rose-thin" d="{tip}-{end}{tip}{end}"/></g>'
         + "".join([f'<use href="#{name}" transform="rotate({turn - turns[0]:g})"/>' for turn in turns[1:]])
         + "</g>"
     )

@@ -222,7 +222,7 @@ def _links(view: View, before: str) -> Iterator[str]:
             for port in view.ports[::size]
         ]
     side = places[0][3]
-    yield f'<defs><path id="touch" class="touch" d="M{MARGIN} {MARGIN}h{side}v{side}h-{side}z"/></defs>'
+    yield f'<defs><path id="touch" d="M{MARGIN} {MARGIN}h{side}v{side}h-{side}z"/></defs>'
     for _port, x, y, _side, said, where in places:
         left, top = (x - view.x) * view.cell, (y - view.y) * view.cell
-        yield f'<a href="{where}" aria-label="{said}"><use href="#touch" x="{left}" y="{top}"/></a>'
+        yield f'<a href="{where}" aria-label="{said}"><use class="touch" href="#touch" x="{left}" y="{top}"/></a>'
