@@ -20,6 +20,7 @@ from portulan.coordinate.system import STARTS
 from portulan.coordinate.trial import Refusal, Trial, try_port
 from portulan.model import Claim, Declaration, Endpoint, Holder, Observation, PortRange, replace
 from portulan.observe import survey
+from portulan.observe.declared import open_declared
 from portulan.observe.frequencies import parse_frequencies
 from portulan.observe.system import parse_excluded, read_system
 from portulan.registry.index import open_index
@@ -28,7 +29,9 @@ from tests.coordinate.situations import TWELVE, bound, dialling, ended, free_por
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
+    from portulan.coordinate.ledger import Ledger
     from portulan.registry.index import Index
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the sockets of Linux are asked for")
@@ -290,6 +293,25 @@ def test_what_an_ended_connection_leaves_is_no_alarm(index: Index) -> None:
         assert {"H1", "H2", "H3", "H4", "H5"}.isdisjoint({one.code for one in hazards_of(port, look(index, port))})
 
 
+@linux
+@pytest.mark.parametrize("closed", [0, 1, 2], ids=["established", "half closed", "ended"])
+def test_what_a_server_without_reuse_leaves_is_named(index: Index, closed: int) -> None:
+    """A server that did not set SO_REUSEADDR leaves connections that nobody binds beside: H3 says who has them."""
+    port = free_port()
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", port))
+        server.listen()
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = server.accept()
+    with client, accepted:
+        for each in (accepted, client)[:closed]:
+            each.close()
+        (found,) = coded(hazards_of(port, look(index, port)), "H3")
+    assert found.severity == "blocks"
+    assert "has a connection there, in state" in found.reason
+    assert "nobody is seen" not in found.reason
+
+
 def test_a_clean_number_is_quiet(index: Index) -> None:
     """On all three systems, published, with a browser: nothing speaks against a number that nobody has."""
     with idle(CLEAN) as port:
@@ -353,6 +375,29 @@ def test_a_claimed_block_has_all_its_numbers(index: Index) -> None:
     ground = Ground(index.entry, claims=[_claim("x/y", port=CLEAN - 7, size=8, expires_at=None, purpose=None)])
     (told,) = hazards_of(CLEAN, ground, Purpose(owner="shop/web"))
     assert (told.code, told.severity, told.reason) == ("H21", "blocks", "x/y has claimed it for the team")
+
+
+def test_a_claim_of_a_ledger_is_told_until_it_is_released(index: Index, ledger: Ledger) -> None:
+    """What a ledger has claimed is a hazard to others for the whole block, and none any more when it is released."""
+    ledger.claim("shop/api", CLEAN - 3, size=4, purpose="tests")
+    (told,) = hazards_of(CLEAN, Ground(index.entry, claims=ledger.claims()), Purpose(owner="shop/web"))
+    assert (told.code, told.severity) == ("H21", "blocks")
+    assert told.reason in {f"shop/api has claimed it for the {scope} (tests)" for scope in ("user", "team")}
+    ledger.release("shop/api")
+    assert not hazards_of(CLEAN, Ground(index.entry, claims=ledger.claims()), Purpose(owner="shop/web"))
+
+
+def test_a_compose_file_and_an_idle_unit_are_told(index: Index, tmp_path: Path) -> None:
+    """What the files of a repository give out is told with the line, though nothing runs."""
+    (tmp_path / "compose.yaml").write_text(f'services:\n  a:\n    image: x\n    ports: ["{CLEAN}:80"]\n', "utf-8")
+    (tmp_path / "a.socket").write_text(f"[Socket]\nListenStream={CLEAN}\n", "utf-8")
+    declared = []
+    for source, reader in open_declared(tmp_path):
+        with source:
+            declared += [one for one in reader.read(source) if isinstance(one, Observation)]
+    found = hazards_of(CLEAN, Ground(index.entry, observations=declared))
+    assert [(one.code, one.severity) for one in found] == [("H21", "warns")] * 2
+    assert {one.source for one in found} == {f"{tmp_path}/a.socket:2", f"{tmp_path}/compose.yaml:4"}
 
 
 @pytest.mark.parametrize(("role", "codes"), [("published", ["H21"]), ("internal", []), ("dialled", []), ("absent", [])])

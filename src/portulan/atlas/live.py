@@ -124,7 +124,7 @@ class Live:
                     if self._listeners:
                         loop.call_soon_threadsafe(self._tell, frozenset(_ports(events)))
         except (PortulanError, OSError) as error:
-            _log.error("changes cannot be watched: %s", error)  # noqa: TRY400  # an operator's line, no traceback
+            _log.error("changes cannot be watched: %s", error)  # an operator's line, no traceback
         except RuntimeError:
             pass  # the loop has ended meanwhile
 

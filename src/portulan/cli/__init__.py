@@ -59,6 +59,8 @@ VALUED = frozenset(
         "--expires",
         "--purpose",
         "--ledger",
+        "--square",
+        "--width",
         "--count",
         "--block",
         "--project",

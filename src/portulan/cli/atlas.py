@@ -1,109 +1,94 @@
-"""`portulan atlas serve`: the atlas in a browser, with this machine in it, or for everybody and without."""
+"""`portulan atlas chart`: the chart as a file."""
 
 from __future__ import annotations
 
-import functools
-import gc
-import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portulan.cli import find_rulebook, say, say_error
-from portulan.errors import ClaimConflict, NotSupported, UsageError
+from portulan.atlas.chart import SQUARE, world
+from portulan.atlas.labels import harbours_of
+from portulan.atlas.layers import Layer
+from portulan.atlas.terrain import terrain_of
+from portulan.atlas.zoom import BLOCK, square
+from portulan.errors import UsageError
+from portulan.model import PORTS
+from portulan.registry.index import open_index
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable
 
-    from starlette.types import ASGIApp
+    from portulan.atlas.ink import Theme
 
-    from portulan.atlas.live import Live
-    from portulan.atlas.render import Renderer
-
-OWNER = "portulan/atlas"
-"""Whose the port is in the ledger: the same whatever folder it is started in."""
-
-LARGEST = 65_535
+WIDTH, WIDEST = 1024, 8192
 
 
-def add_serve_arguments(parser: ArgumentParser) -> None:
-    """Say what `serve` takes."""
-    parser.add_argument("--public", action="store_true", help="for everybody, on every address: the map alone")
-    parser.add_argument("--host", metavar="NAME", help="the name by which everybody calls it (with --public)")
-    parser.add_argument("--port", type=_number, metavar="N", help="none: what portulan/atlas has claimed, or suggest's")
+def add_arguments(parser: ArgumentParser) -> None:
+    """Say what `chart` takes."""
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--svg", action="store_true", help="as SVG (as it is without)")
+    kind.add_argument("--png", action="store_true", help="as PNG")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--port", type=_port, metavar="N", help="the 256 ports around one, by number and name")
+    part.add_argument("--square", type=_square, metavar="FIRST", help="the square of 1,024 ports from FIRST on")
+    parser.add_argument("--dark", action="store_true", help="for a dark ground; SVG else follows its reader")
+    parser.add_argument("--width", type=_width, default=WIDTH, metavar="PIXELS", help="of a PNG (1024)")
+    parser.add_argument("--output", metavar="FILE", help="write there, not to standard output")
 
 
-def _number(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) <= len(str(LARGEST)) and 0 < int(value) <= LARGEST):
-        message = f"{value[:40]!r} is not a number from 1 to {LARGEST}"
-        raise UsageError(message, hint="portulan atlas serve --port 15873")
+def run(flags: Namespace) -> int:
+    """Draw, write, and return the exit code."""
+    if flags.png and flags.output is None and sys.stdout.isatty():
+        message = "a terminal cannot show a PNG"
+        raise UsageError(message, hint="portulan atlas chart --png --output chart.png")
+    theme: Theme | None = "dark" if flags.dark else "light" if flags.png else None
+    svg = _drawn(flags, theme)
+    picture = _png(svg, flags.width) if flags.png else f"{svg}\n".encode()
+    if flags.output is not None:
+        Path(flags.output).write_bytes(picture)
+        return 0
+    sys.stdout.flush()
+    sys.stdout.buffer.write(picture)
+    return 0
+
+
+def _drawn(flags: Namespace, theme: Theme | None) -> str:
+    index = open_index()
+    terrain = terrain_of(index)
+    if flags.square is not None:
+        return square(terrain, index, flags.square, SQUARE, theme=theme)
+    if flags.port is not None:
+        here = Layer(f"{flags.port}", "diamond", (flags.port,))
+        return square(terrain, index, flags.port // BLOCK * BLOCK, BLOCK, theme=theme, layers=(here,))
+    return world(terrain, harbours_of(index), theme=theme)
+
+
+def _png(svg: str, width: int) -> bytes:
+    try:
+        from portulan.atlas.picture import png  # noqa: PLC0415  # only a PNG needs the library
+    except ImportError as error:
+        message = f"a PNG needs {error.name}"
+        raise UsageError(message, hint="pip install 'portulan[atlas]', or: portulan atlas chart --svg") from error
+    return png(svg, width)
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= len(str(PORTS)) and int(value) < PORTS):
+        message = f"{value[:40]!r} is not a port number"
+        raise UsageError(message, hint="port numbers go from 0 to 65535")
     return int(value)
 
 
-def serve(flags: Namespace) -> int:
-    """Serve until it is interrupted, and return the exit code."""
-    if flags.public != (flags.host is not None):
-        message = "a public atlas needs the name that it is called by" if flags.public else "--host is for --public"
-        raise UsageError(message, hint="portulan atlas serve --public --host atlas.example.org --port 8080")
-    gc.enable()  # the program does without, since it ends soon; this one does not
-    from portulan.held import hold  # noqa: PLC0415  # `chart` does without
-
-    make = functools.partial(_public, flags.host) if flags.public else _local
-    try:
-        held = hold(OWNER, port=flags.port, public=flags.public, purpose="the atlas")
-    except ClaimConflict as error:
-        say_error(error.message, error.hint)
-        return 1
-    with held:
-        try:
-            from portulan.atlas.serving import serve as answer  # noqa: PLC0415  # its libraries may be missing
-
-            app, before_end = make(held.port)
-        except ModuleNotFoundError as error:
-            message = f"the atlas needs {error.name}"
-            raise UsageError(message, hint="pip install 'portulan[atlas]'") from error
-        return 130 if answer(app, held.sockets, before_end) == signal.SIGINT else 0
+def _square(value: str) -> int:
+    first = _port(value)
+    if first % SQUARE:
+        message = f"no square begins at {first}"
+        raise UsageError(message, hint=f"portulan atlas chart --square {first // SQUARE * SQUARE}")
+    return first
 
 
-def _public(host: str, port: int) -> tuple[ASGIApp, Callable[[], None]]:
-    """Make the atlas for everybody; nothing on this path knows how to look at the machine."""
-    from portulan.atlas.public import Public  # noqa: PLC0415  # its libraries may be missing
-    from portulan.atlas.sitemap import base_of  # noqa: PLC0415  # as above
-
-    renderers, files = _renderers(base_of(host))
-    say(f"the atlas of {host} is on port {port}; Ctrl-C ends it\n")
-    return Public(renderers, host, files=files), lambda: None
-
-
-def _local(port: int) -> tuple[ASGIApp, Callable[[], None]]:
-    """Make the atlas with this machine in it, for this user."""
-    from portulan.atlas.live import Live  # noqa: PLC0415  # its libraries may be missing
-    from portulan.atlas.local import Keys, Local  # noqa: PLC0415  # as above
-    from portulan.watched import check_system, watch  # noqa: PLC0415  # as above
-
-    live: Live | None = Live(lambda wake: watch(wake=wake))
-    try:
-        check_system()
-    except NotSupported:
-        live = None  # a reload shows the same
-    renderers, files = _renderers(None)
-    say("open this address in a browser; it is good for one, and then another is printed; Ctrl-C ends it\n")
-    app = Local(renderers, Keys(port, _print), files=files, live=live, policy=find_rulebook(None))
-    return app, live.close if live is not None else lambda: None
-
-
-def _renderers(site: str | None) -> tuple[dict[str, Renderer], dict[str, tuple[bytes, str]]]:
-    """Make what renders in each language, and return with it the files that the pages load."""
-    from portulan.atlas.catalogue import Catalogue  # noqa: PLC0415  # its libraries may be missing
-    from portulan.atlas.render import Renderer  # noqa: PLC0415  # as above
-    from portulan.atlas.words import languages  # noqa: PLC0415  # as above
-
-    catalogue = Catalogue()
-    renderers = {language: Renderer(language, catalogue=catalogue, site=site) for language in languages()}
-    assets = next(iter(renderers.values())).assets.values()
-    return renderers, {one.address.removeprefix("/static/"): (one.content, one.media_type) for one in assets}
-
-
-def _print(address: str) -> None:
-    sys.stdout.write(f"{address}\n")
-    sys.stdout.flush()
+def _width(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= len(str(WIDEST)) and 0 < int(value) <= WIDEST):
+        message = f"{value[:40]!r} is not a width from 1 to {WIDEST}"
+        raise UsageError(message, hint="portulan atlas chart --png --width 2048 --output chart.png")
+    return int(value)

@@ -64,6 +64,7 @@ What is on this port, and is it what belongs there?
     portulan registry draft NAME     an application to IANA, as text to paste, and what it would be refused for
   the atlas
     portulan atlas serve             a page for each port in a browser, with this machine in it
+    portulan atlas chart             the chart of all 65,536 ports, as SVG or PNG
   the shell
     portulan completion bash|zsh|fish
 
@@ -128,6 +129,12 @@ observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
   --host NAME   --at TIME        the machine that it was seen on, and when, where the record does not tell
   --to FILE.parquet|DIR|URL      write it there as Parquet, partitioned by date and host
+
+atlas chart
+  --svg   --png                  as SVG, or as PNG
+  --port N   --square FIRST      the 256 ports around one, with their names; the square of 1,024 ports from FIRST on
+  --dark   --width PIXELS        for a dark ground; the width of a PNG (1024)
+  --output FILE                  write there, not to standard output
 
 registry draft
   --transport tcp|udp|sctp|dccp  what it uses today; may be given several times, as --port and --answer
@@ -547,15 +554,20 @@ def _service_code(value: str) -> int:
 
 
 def run_atlas(words: list[str]) -> int:
-    """Show the atlas."""
-    parser = Parser(prog="portulan atlas", description="A page for each port, in a browser.", allow_abbrev=False)
-    verbs = parser.add_subparsers(dest="what", required=True, parser_class=Parser, metavar="serve")
-    from portulan.cli import atlas  # noqa: PLC0415  # the other verbs do without
+    """Show the atlas, or draw its chart."""
+    parser = Parser(prog="portulan atlas", description="All 65,536 ports, to look at.", allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="what", required=True, parser_class=Parser, metavar="serve|chart")
+    serve = verbs.add_parser("serve", help="a page for each port in a browser")
+    chart = verbs.add_parser("chart", help="the chart, as SVG or PNG")
+    if "chart" in words:
+        from portulan.cli.atlas import add_arguments, run  # noqa: PLC0415  # the other verbs do without
 
-    atlas.add_serve_arguments(verbs.add_parser("serve", help="with this machine in it, or for everybody and without"))
-    flags = parser.parse_args(words)
-    run: dict[str, Callable[[Any], int]] = {"serve": atlas.serve}
-    return run[flags.what](flags)
+        add_arguments(chart)
+        return run(parser.parse_args(words))
+    from portulan.cli.serve import add_arguments, run  # noqa: PLC0415  # as above
+
+    add_arguments(serve)
+    return run(parser.parse_args(words))
 
 
 # -------------------------------------------------------------------------------------------------------- completion

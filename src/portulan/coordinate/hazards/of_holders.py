@@ -36,7 +36,7 @@ def h3_bound(port: int, ground: Ground, wanted: Purpose) -> Iterator[Hazard]:
         yield Hazard("H3", port, _severity(one.transport, wanted), reason, _source(one))
     seen = _sockets(port, ground)
     here = {one.transport for one in seen if one.direction == "listen" or _is_source(one)}
-    left = {one.transport for one in seen}
+    left = {one.transport: one for one in reversed(list(seen))}
     for refused in _refused(port, ground):
         place = f"{_place(refused.address, port)}/{refused.transport}"
         if refused.transport in (left if refused.step == "bind alone" else here):
@@ -47,6 +47,9 @@ def h3_bound(port: int, ground: Ground, wanted: Purpose) -> Iterator[Hazard]:
             reason = f"a trial could bind {place} with SO_REUSEADDR alone: somebody is bound there, or was just now"
         elif refused.step == "listen":
             reason = f"a trial could bind {place}, but not listen there ({refused.error})"
+        elif still := left.get(refused.transport):  # of a server that has ended, and had not set SO_REUSEADDR
+            whose = f"{_who(still)} has a connection there, in state {still.socket_state}"
+            reason = f"a trial could not bind {place} ({refused.error}): {whose}"
         else:
             reason = f"a trial could not bind {place} ({refused.error}), and nobody is seen there"
         yield Hazard("H3", port, severity, reason, "bind(2) and listen(2), tried here")
