@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from portulan.atlas.assets import read_assets
 from portulan.atlas.catalogue import Catalogue, part
 from portulan.atlas.organisations import organisation_of
-from portulan.atlas.page import page_of, row_of
+from portulan.atlas.page import page_of, row_of, sameness
 from portulan.atlas.plain import plain
 from portulan.atlas.statements import IANA, called, one_line, span
 from portulan.atlas.templating import environment
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from portulan.answer import Answer
     from portulan.atlas.assets import Asset
     from portulan.atlas.statements import Statement
-    from portulan.model import Assignment, Claim
+    from portulan.model import Assignment, Claim, Incomplete, Verdict
 
 CAVEAT: Final = (
     "ASSIGNMENT OF A PORT NUMBER DOES NOT IN ANY WAY IMPLY AN ENDORSEMENT OF AN APPLICATION OR PRODUCT, AND THE FACT "
@@ -89,7 +89,9 @@ class Renderer:
         self._templates.globals.update(
             prefix=self.words.prefix,
             language=language,
+            # What is in English by nature is marked where the page is not; there what is ours within it is marked back.
             english=Markup(' lang="en"') if language != ENGLISH else "",
+            own=Markup(' lang="{}"').format(language) if language != ENGLISH else "",
             languages=languages(),
             tongues={each: Locale.parse(each, sep="-").get_display_name() for each in languages()},
             link=self._link,
@@ -188,6 +190,10 @@ class Renderer:
             drawing = _svg(self._drawings.world() if whole else self._drawings.square(first, size))
         return self._render("chart.html", drawing=drawing, first=first, size=size, last=first + size - 1)
 
+    def machine(self, verdicts: Sequence[Verdict], incomplete: Sequence[Incomplete]) -> str:
+        """Return the first page of the local atlas: what holds ports on this machine."""
+        return self._render("machine.html", verdicts=verdicts, incomplete=incomplete)
+
     def not_found(self, what: str) -> str:
         """Return the page that says that there is none, and what to do."""
         return self._render("missing.html", what=plain(what))
@@ -211,7 +217,8 @@ class Renderer:
         return Markup('<a href="{}">{}</a>').format(path if "://" in path else self.words.prefix + path, text)
 
     def _address(self, name: str) -> str:
-        return self.assets[name].address
+        """Return the address of a file; the empty text where there is none of that name."""
+        return self.assets[name].address if name in self.assets else ""
 
     def _say(self, statement: Statement) -> Markup:
         """Return a sentence with a link to each record."""
@@ -233,6 +240,5 @@ def _rows(found: Sequence[Assignment]) -> tuple[object, ...]:
     """Put rows together that differ only in the transport."""
     same: dict[object, list[Assignment]] = {}
     for row in found:
-        fields = [*row]
-        same.setdefault((*fields[:3], *fields[4:]), []).append(row)
+        same.setdefault(sameness(row), []).append(row)
     return tuple([row_of(f"row-{number}", alike) for number, alike in enumerate(same.values(), 1)])

@@ -1,0 +1,1 @@
+"""The picture: pages and what they are made from."""
