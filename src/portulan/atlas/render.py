@@ -58,6 +58,9 @@ class Drawings(Protocol):
         """Draw the neighbourhood of a port."""
 
 
+SYSTEMS: Final = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
+"""What systems are called, in every language."""
+
 HITS: Final = 40
 """How many results a search shows."""
 
@@ -99,6 +102,7 @@ class Renderer:
             asset=self._address,
             terms=terms_in(self.words),
             caveat=CAVEAT,
+            systems=SYSTEMS,
             iana=IANA,
             snapshot=self.catalogue.index.snapshot,
             edition=self.catalogue.edition,
