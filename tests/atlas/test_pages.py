@@ -13,14 +13,14 @@ import pytest
 
 from portulan.atlas.organisations import organisation_of
 from portulan.atlas.plain import plain
+from portulan.atlas.render import Renderer
 from portulan.errors import NotFound
-from portulan.model import Claim, Endpoint, Evidence, Incomplete, Observation, Process, Verdict, replace
+from portulan.model import Claim, Endpoint, Evidence, Incomplete, Observation, Process, Value, Verdict, replace
 from tests.atlas.reading import Document, text_of
 from tests.atlas.test_every_page import answer_of
 
 if TYPE_CHECKING:
     from portulan.atlas.catalogue import Catalogue
-    from portulan.atlas.render import Renderer
 
 NOW = datetime(2026, 11, 22, 9, 10, 11, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e\udcff&\"'\x00"
@@ -167,8 +167,55 @@ def test_this_machine_is_told_with_all_its_hostile_names(renderer: Renderer) -> 
     assert "investigate dials 2528/tcp · unexplained" in text
     assert "ncr-ccl" in text
     assert "owners of 3 sockets: not permitted; run as root" in text
-    whole = renderer.machine([verdict], answer.incomplete)
-    html5lib.HTMLParser(strict=True).parse(whole)
-    assert "<script>alert" not in whole
-    assert "/2528" in Document(whole).links
     assert "Here, now" not in renderer.port(answer)
+
+
+class Drawn:
+    """Draws nothing but says of what."""
+
+    def world(self) -> str:
+        """Draw all ports."""
+        return "<svg><title>world</title></svg>"
+
+    def square(self, first: int, size: int) -> str:
+        """Draw some."""
+        return f"<svg><title>{first} {size}</title></svg>"
+
+    def cutout(self, port: int) -> str:
+        """Draw around one."""
+        return f"<svg><title>around {port}</title></svg>"
+
+    def strip(self, port: int) -> str:
+        """Draw one among all."""
+        return f"<svg><title>among all {port}</title></svg>"
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Return one block."""
+        return (Block(1024, 2047, 51, 501, 450, 0, 22),)
+
+
+class Block(Value):
+    """A block in figures."""
+
+    first: int
+    last: int
+    cited: int
+    dated: int
+    name_only: int
+    reserved: int
+    unassigned: int
+
+
+def test_drawings_stand_where_they_belong(catalogue: Catalogue) -> None:
+    """The chart has its page, its squares and its figures, and each port its cut-out and its place among all."""
+    renderer = Renderer(catalogue=catalogue, drawings=Drawn())
+    pages = renderer.front(), renderer.chart(), renderer.chart(1024, 1024), renderer.port(answer_of(2528))
+    for markup in pages:
+        html5lib.HTMLParser(strict=True).parse(markup)
+    front, world, square, port = [Document(markup) for markup in pages]
+    assert "<title>world</title>" in front.markup
+    assert "1024-2047</a></th><td>51</td><td>501</td><td>450</td><td>0</td><td>22</td>" in world.markup
+    assert "/chart/1024/1024" in world.links
+    assert "<title>1024 1024</title>" in square.markup
+    assert "<title>around 2528</title>" in port.markup
+    assert "<title>among all 2528</title>" in port.markup

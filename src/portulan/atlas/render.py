@@ -24,12 +24,12 @@ from portulan.registry.search import search
 from portulan.sentence import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from portulan.answer import Answer
     from portulan.atlas.assets import Asset
     from portulan.atlas.statements import Statement
-    from portulan.model import Assignment, Claim, Incomplete, Verdict
+    from portulan.model import Assignment, Claim, Value
 
 CAVEAT: Final = (
     "ASSIGNMENT OF A PORT NUMBER DOES NOT IN ANY WAY IMPLY AN ENDORSEMENT OF AN APPLICATION OR PRODUCT, AND THE FACT "
@@ -56,6 +56,12 @@ class Drawings(Protocol):
 
     def cutout(self, port: int) -> str:
         """Draw the neighbourhood of a port."""
+
+    def strip(self, port: int) -> str:
+        """Draw where a port lies among all."""
+
+    def blocks(self) -> Iterable[Value]:
+        """Return the chart in figures, for who does not see it: what `chart.html` tells of each block."""
 
 
 SYSTEMS: Final = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
@@ -121,6 +127,7 @@ class Renderer:
             "port.html",
             page=page,
             cutout=_svg(self._drawings.cutout(answer.port)) if self._drawings else "",
+            strip=_svg(self._drawings.strip(answer.port)) if self._drawings else "",
             by_hand=self._by_hand(page.port, page.transports),
             answer=answer if local else None,
             here=sentence(answer) if local and answer.verdicts is not None else None,
@@ -189,14 +196,12 @@ class Renderer:
     def chart(self, first: int = 0, size: int = PORTS) -> str:
         """Return the page of the chart, or of a square of it."""
         drawing = ""
+        blocks: tuple[Value, ...] = ()
         if self._drawings:
             whole = size == PORTS
             drawing = _svg(self._drawings.world() if whole else self._drawings.square(first, size))
-        return self._render("chart.html", drawing=drawing, first=first, size=size, last=first + size - 1)
-
-    def machine(self, verdicts: Sequence[Verdict], incomplete: Sequence[Incomplete]) -> str:
-        """Return the first page of the local atlas: what holds ports on this machine."""
-        return self._render("machine.html", verdicts=verdicts, incomplete=incomplete)
+            blocks = tuple(self._drawings.blocks()) if whole else ()
+        return self._render("chart.html", drawing=drawing, blocks=blocks, first=first, size=size, last=first + size - 1)
 
     def not_found(self, what: str) -> str:
         """Return the page that says that there is none, and what to do."""
