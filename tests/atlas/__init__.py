@@ -1,1 +1,1 @@
-"""Tests of the atlas."""
+"""The picture: pages, the chart, what they are made from, and the servers."""

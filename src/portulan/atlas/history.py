@@ -29,10 +29,11 @@ class Edit(Value):
 
 
 class Change(Value):
-    """What happened to one row: `added`, `removed` or `changed`, then with what it was."""
+    """What happened to a row on these transports: `added`, `removed` or `changed`, then with what it was."""
 
     kind: str
     row: Assignment
+    transports: tuple[str, ...]
     edits: tuple[Edit, ...]
 
 
@@ -86,14 +87,19 @@ def changes_between(before: Rows, after: Rows) -> tuple[Change, ...]:
     """Tell what happened to the rows of a number; a row is known again by its name and transport."""
     olds = {(row.service_name, row.transport): row for row in before}
     news = {(row.service_name, row.transport): row for row in after}
-    changes = [
-        Change("changed", new, edits)
-        for key, new in news.items()
-        if key in olds and (edits := edits_between(olds[key], new))
-    ]
-    changes += [Change("added", row, ()) for key, row in news.items() if key not in olds]
-    changes += [Change("removed", row, ()) for key, row in olds.items() if key not in news]
-    return tuple(changes)
+    found = [("changed", new, edits_between(olds[key], new)) for key, new in news.items() if key in olds]
+    found += [("added", row, ()) for key, row in news.items() if key not in olds]
+    found += [("removed", row, ()) for key, row in olds.items() if key not in news]
+    alike: dict[tuple[str, str | None, tuple[Edit, ...]], list[Assignment]] = {}
+    for kind, row, edits in found:
+        if edits or kind != "changed":
+            alike.setdefault((kind, row.service_name, edits), []).append(row)
+    return tuple(
+        [
+            Change(kind, rows[0], tuple([row.transport for row in rows if row.transport]), edits)
+            for (kind, _, edits), rows in alike.items()
+        ]
+    )
 
 
 def edits_between(before: Assignment, after: Assignment) -> tuple[Edit, ...]:

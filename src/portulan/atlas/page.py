@@ -12,6 +12,7 @@ from portulan.atlas.statements import (
     best_row,
     is_narrow,
     listed,
+    one_line,
     products_in,
     say_pairs,
     say_reasons,
@@ -159,7 +160,7 @@ def page_of(answer: Answer, catalogue: Catalogue, words: Words) -> Page:
     groups = _groups(entry)
     records = {on.transport: f"#facts-{number}" for number, group in enumerate(groups, 1) for on in group}
     uses, pools, malware, said, hidden = _uses(entry, catalogue, words)
-    verdict = [say_pairs(port, told, places, records, words) for told in _told(entry)]
+    verdict = [say_pairs(port, group, places, records, words) for group in _told(entry)]
     if entry.tier == "dynamic":
         place = Record("tier", "#tier", TIERS["dynamic"], TIERS["dynamic"])
         verdict.append(
@@ -198,17 +199,22 @@ def page_of(answer: Answer, catalogue: Catalogue, words: Words) -> Page:
 # ---------------------------------------------------------------------------------------------------------- the map
 
 
-def _sameness(row: Assignment) -> tuple[object, ...]:
-    """Return what a row says beside its transport."""
-    fields = [*row]
-    return (*fields[:3], *fields[4:])
+def sameness(row: Assignment) -> tuple[object, ...]:
+    """Return what a row says beside its transport; white space says nothing."""
+    name, aliases, ports, _, *texts = row
+    return (name, aliases, ports, *[text and one_line(text) for text in texts])
+
+
+def told(text: str) -> str:
+    """Return a text of the registry without the indentation that its lines have there."""
+    return text if "\n" not in text else "\n".join([" ".join(line.split()) for line in text.splitlines()]).strip()
 
 
 def _groups(entry: Entry) -> list[list[TransportEntry]]:
     """Put the transports together on which the map says the same."""
     groups: dict[object, list[TransportEntry]] = {}
     for on in entry.transports:
-        key = on.state, *[_sameness(row) for row in (*on.assignments, *on.other_rows)]
+        key = on.state, *[sameness(row) for row in (*on.assignments, *on.other_rows)]
         groups.setdefault(key, []).append(on)
     return list(groups.values())
 
@@ -230,7 +236,7 @@ def _rows(entry: Entry) -> tuple[tuple[Row, ...], dict[Assignment, str]]:
     same: dict[tuple[object, ...], list[Assignment]] = {}
     for on in entry.transports:
         for row in (*on.assignments, *on.other_rows):
-            alike = same.setdefault(_sameness(row), [])
+            alike = same.setdefault(sameness(row), [])
             if row not in alike:
                 alike.append(row)
     rows, places = [], {}
@@ -248,7 +254,7 @@ def row_of(name: str, alike: Sequence[Assignment]) -> Row:
     texts += [getattr(row, field) for field in FIELDS]
     columns = tuple(
         [
-            (column, linked(text) if column == "Reference" else ((text, None),))
+            (column, linked(text) if column == "Reference" else ((told(text), None),))
             for column, text in zip(COLUMNS, texts, strict=True)
             if text
         ]

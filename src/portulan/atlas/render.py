@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from portulan.atlas.assets import read_assets
 from portulan.atlas.catalogue import Catalogue, part
 from portulan.atlas.organisations import organisation_of
-from portulan.atlas.page import page_of, row_of
+from portulan.atlas.page import page_of, row_of, sameness
 from portulan.atlas.plain import plain
 from portulan.atlas.statements import IANA, called, one_line, span
 from portulan.atlas.templating import environment
@@ -26,12 +26,12 @@ from portulan.registry.search import search
 from portulan.sentence import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from portulan.answer import Answer
     from portulan.atlas.assets import Asset
     from portulan.atlas.statements import Statement
-    from portulan.model import Assignment, Claim, Incomplete, Verdict
+    from portulan.model import Assignment, Claim, Incomplete, Value, Verdict
 
 CAVEAT: Final = (
     "ASSIGNMENT OF A PORT NUMBER DOES NOT IN ANY WAY IMPLY AN ENDORSEMENT OF AN APPLICATION OR PRODUCT, AND THE FACT "
@@ -59,6 +59,15 @@ class Drawings(Protocol):
     def cutout(self, port: int) -> str:
         """Draw the neighbourhood of a port."""
 
+    def strip(self, port: int) -> str:
+        """Draw where a port lies among all."""
+
+    def blocks(self) -> Iterable[Value]:
+        """Return the chart in figures, for who does not see it: what `chart.html` tells of each block."""
+
+
+SYSTEMS: Final = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
+"""What systems are called, in every language."""
 
 HITS: Final = 40
 """How many results a search shows."""
@@ -91,7 +100,9 @@ class Renderer:
         self._templates.globals.update(
             prefix=self.words.prefix,
             language=language,
+            # What is in English by nature is marked where the page is not; there what is ours within it is marked back.
             english=Markup(' lang="en"') if language != ENGLISH else "",
+            own=Markup(' lang="{}"').format(language) if language != ENGLISH else "",
             languages=languages(),
             tongues={each: Locale.parse(each, sep="-").get_display_name() for each in languages()},
             link=self._link,
@@ -99,6 +110,7 @@ class Renderer:
             asset=self._address,
             terms=terms_in(self.words),
             caveat=CAVEAT,
+            systems=SYSTEMS,
             iana=IANA,
             snapshot=self.catalogue.index.snapshot,
             edition=self.catalogue.edition,
@@ -117,6 +129,7 @@ class Renderer:
             "port.html",
             page=page,
             cutout=_svg(self._drawings.cutout(answer.port)) if self._drawings else "",
+            strip=_svg(self._drawings.strip(answer.port)) if self._drawings else "",
             by_hand=self._by_hand(page.port, page.transports),
             answer=answer if local else None,
             here=sentence(answer) if local and answer.verdicts is not None else None,
@@ -195,10 +208,12 @@ class Renderer:
     def chart(self, first: int = 0, size: int = PORTS) -> str:
         """Return the page of the chart, or of a square of it."""
         drawing = ""
+        blocks: tuple[Value, ...] = ()
         if self._drawings:
             whole = size == PORTS
             drawing = _svg(self._drawings.world() if whole else self._drawings.square(first, size))
-        return self._render("chart.html", drawing=drawing, first=first, size=size, last=first + size - 1)
+            blocks = tuple(self._drawings.blocks()) if whole else ()
+        return self._render("chart.html", drawing=drawing, blocks=blocks, first=first, size=size, last=first + size - 1)
 
     def not_found(self, what: str) -> str:
         """Return the page that says that there is none, and what to do."""
@@ -223,7 +238,8 @@ class Renderer:
         return Markup('<a href="{}">{}</a>').format(path if "://" in path else self.words.prefix + path, text)
 
     def _address(self, name: str) -> str:
-        return self.assets[name].address
+        """Return the address of a file; the empty text where there is none of that name."""
+        return self.assets[name].address if name in self.assets else ""
 
     def _say(self, statement: Statement) -> Markup:
         """Return a sentence with a link to each record."""
@@ -245,6 +261,5 @@ def _rows(found: Sequence[Assignment]) -> tuple[object, ...]:
     """Put rows together that differ only in the transport."""
     same: dict[object, list[Assignment]] = {}
     for row in found:
-        fields = [*row]
-        same.setdefault((*fields[:3], *fields[4:]), []).append(row)
+        same.setdefault(sameness(row), []).append(row)
     return tuple([row_of(f"row-{number}", alike) for number, alike in enumerate(same.values(), 1)])

@@ -26,7 +26,7 @@ IANA: Final = "https://www.iana.org/assignments/service-names-port-numbers/servi
 
 NAMES: Final = frozenset(
     {"babel", "beats", "ceph", "git", "kafka", "mosh", "munin", "mysql", "pyro", "raft", "razor"}
-    | {"redis", "rsync", "serf", "slurm", "spice", "tinc", "tor", "tuya", "fox", "bolt", "echo", "dict", "nut"}
+    | {"grpc", "redis", "rsync", "serf", "slurm", "spice", "tinc", "tor", "tuya", "fox", "bolt", "echo", "dict", "nut"}
 )
 """Protocols that are called by a word; others as short are initials."""
 
@@ -372,17 +372,18 @@ def say_uses(uses: Sequence[KnownUse], hrefs: Sequence[str], told: Sequence[Know
         shown = words.gettext("No use of it is known.")
         return [Statement.of(((Record("uses", "#uses", words.gettext("none"), shown),),))]
     use, href = uses[0], hrefs[0]
-    said = []
-    if not is_narrow(use):
-        ranges = words.gettext("Only wide ranges that have it are cited:")
-        said.append(Statement.of(((Record("uses", href, span(use.ports), ranges),),)))
-    said.append(say_use(use, href, words))
+    first = say_use(use, href, words)
     count = products_in([each for each in told if is_narrow(each) == is_narrow(use)])
-    if count > 1:
-        text = words.number(count)
+    record = Record("uses", "#uses", words.number(count), words.number(count))
+    if is_narrow(use):
         message = words.ngettext("{count} product is cited for it.", "{count} products are cited for it.", count)
-        said.append(state(message, count=Record("uses", "#uses", text, text)))
-    return said
+        return [first] + ([state(message, count=record)] if count > 1 else [])
+    message = words.ngettext(
+        "Only a wide range that has it is cited. {use}",
+        "Only wide ranges that have it are cited, for {count} products. {use}",
+        count,
+    )
+    return [state(message, use=first.pieces, count=record)]
 
 
 def products_in(uses: Iterable[KnownUse]) -> int:

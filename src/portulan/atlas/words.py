@@ -8,7 +8,6 @@ beside them is made when Portulan is built. The registry's own text is never tra
 from __future__ import annotations
 
 import gettext
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,13 +32,13 @@ class Words:
     language without a catalogue.
     """
 
-    def __init__(self, language: str = ENGLISH, folder: Path = LOCALE) -> None:
+    def __init__(self, language: str = ENGLISH) -> None:
         """Read the catalogue."""
         self.language = language
         self.prefix = "" if language == ENGLISH else f"/{language}"
         self._locale = Locale.parse(language, sep="-")
         self._catalogue = (
-            gettext.NullTranslations() if language == ENGLISH else gettext.translation(DOMAIN, folder, [language])
+            gettext.NullTranslations() if language == ENGLISH else gettext.translation(DOMAIN, LOCALE, [language])
         )
         self.gettext = self._catalogue.gettext
         self.ngettext = self._catalogue.ngettext
@@ -54,7 +53,6 @@ class Words:
         return format_date(day, "long", locale=self._locale)
 
 
-@cache
-def languages(folder: Path = LOCALE) -> tuple[str, ...]:
+def languages() -> tuple[str, ...]:
     """Return the languages that there are pages in, English first."""
-    return ENGLISH, *sorted(path.parents[1].name for path in folder.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+    return ENGLISH, *sorted(path.parents[1].name for path in LOCALE.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
