@@ -14,7 +14,7 @@ CHECKED := src tests bench hatch_build.py
 SOURCES := pyproject.toml README.md LICENSE NOTICE $(wildcard hatch_build.py) \
   $(shell find src docs/rules ! -path '*__pycache__*' ! -name 'registry.idx*' ! -name 'search.sqlite*')
 
-.PHONY: help run test test-full lint types bench clean
+.PHONY: help run test test-full lint types bench catalogue clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -42,6 +42,9 @@ types: $(VENV)/tools.stamp  ## types (mypy)
 
 bench: $(VENV)/portulan.stamp  ## measure against other tools and print ratios; see bench/README.md
 	@$(VENV)/bin/python bench/run.py
+
+catalogue: $(VENV)/tools.stamp  ## extract the texts of the pages anew, for translators
+	@PYTHONPATH=src $(VENV)/bin/python -m portulan.atlas.catalogues
 
 clean:  ## remove .venv and everything built
 	@rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

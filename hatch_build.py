@@ -1,4 +1,4 @@
-"""The build hook: the index and the search are built from the facts, and go into the wheel.
+"""The build hook: the index and the search are built from the facts, the languages compiled; all go into the wheel.
 
 They are built, so they are in no repository. A wheel gets them from a folder that is thrown away; an editable install
 gets them where it reads them, beside the source.
@@ -17,7 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class RegistryBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its configuration is hatchling's business
-    """Builds ``registry.idx`` and ``search.sqlite``."""
+    """Builds ``registry.idx``, ``search.sqlite`` and the catalogues of the languages."""
 
     PLUGIN_NAME = "custom"
 
@@ -25,24 +25,29 @@ class RegistryBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its co
         """Build the files before a wheel is packed; a source distribution has the facts and needs none."""
         if self.target_name != "wheel":
             return
-        package = Path(self.root, "src", "portulan", "registry")
+        package = Path(self.root, "src", "portulan")
         if version == "editable":
-            self._build(package)
+            self._run("portulan.registry.build", package / "registry")
+            self._run("portulan.atlas.catalogues", package / "atlas" / "locale")
             return
         self._folder = tempfile.TemporaryDirectory(prefix="portulan-build-")
-        self._build(Path(self._folder.name))
-        for file in sorted(Path(self._folder.name).iterdir()):
-            build_data["force_include"][str(file)] = f"portulan/registry/{file.name}"
+        for module, place in (("registry.build", "registry"), ("atlas.catalogues", "atlas/locale")):
+            folder = Path(self._folder.name, place)
+            folder.mkdir(parents=True)
+            self._run(f"portulan.{module}", folder)
+        for file in sorted(Path(self._folder.name).rglob("*.*")):
+            inside = file.relative_to(self._folder.name).as_posix()
+            build_data["force_include"][str(file)] = f"portulan/{inside}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # the interface
         """Throw the folder away."""
         if hasattr(self, "_folder"):
             self._folder.cleanup()
 
-    def _build(self, folder: Path) -> None:
+    def _run(self, module: str, folder: Path) -> None:
         # Another process, so that the environment that hatchling runs in keeps nothing of the package.
         subprocess.run(  # noqa: S603  # our own module
-            [sys.executable, "-m", "portulan.registry.build", str(folder)],
+            [sys.executable, "-m", module, str(folder)],
             check=True,
             env={**os.environ, "PYTHONPATH": str(Path(self.root, "src"))},
         )

@@ -58,10 +58,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # what an answer reads like: as JSON, and as one sentence
     "document": GROUND,
     "sentence": GROUND | {"judge"},
+    # how to check a port by hand
+    "byhand": GROUND,
     # what the rules mean: their pages
     "rulebook": GROUND | {"judge"},
     # strangers to one another
-    "atlas": GROUND | ROOMS | {"answer", "document", "sentence"},
+    "atlas": GROUND | ROOMS | {"answer", "document", "sentence", "byhand"},
     "cli": GROUND
     | ROOMS
     | {
@@ -69,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "judging",
         "document",
         "sentence",
+        "byhand",
         "watched",
         "probed",
         "scanned",

@@ -19,6 +19,11 @@ ROOT = Path(__file__).parents[1]
 
 SHIPPED = [
     "py.typed",
+    "atlas/fonts/Alegreya-Medium.ttf",
+    "atlas/fonts/Alegreya-MediumItalic.ttf",
+    "atlas/harbours.toml",
+    "atlas/static/chart.css",
+    "atlas/static/chart.js",
     "cli/data/portulan.1",
     "cli/data/portulan-observe.service",
     "cli/data/portulan-observe.timer",

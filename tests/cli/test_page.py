@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from portulan.cli.byhand import COMMANDS, commands
+from portulan.byhand import COMMANDS, commands
 from portulan.cli.page import SHOWN_USES
 from tests.cli.door import portulan
 

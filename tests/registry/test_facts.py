@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from portulan.model import Assignment
     from portulan.registry.facts import Facts
 
-FILES = ("known-uses", "executables", "specifications", "protocols", "forms", "synonyms")
+FILES = ("known-uses", "executables", "specifications", "protocols", "forms", "synonyms", "citations")
 KEYS = {
     "known-uses": ("port", "transport", "direction", "product", "role", "protocol"),
     "executables": ("executable", "system", "product", "path", "unit"),
@@ -27,6 +27,7 @@ KEYS = {
     "protocols": ("protocol", "service_name"),
     "forms": ("protocol", "service_name"),
     "synonyms": ("word",),
+    "citations": ("url",),
 }
 
 
@@ -63,6 +64,11 @@ def test_all_that_was_gathered_is_there(facts: Facts) -> None:
     assert sum(use.relation == "malicious" for use in facts.uses) >= 45
     cited = [use.citation for use in facts.uses] + [program.citation for program in facts.executables]
     assert all(citation.url and citation.title for citation in cited)
+
+
+def test_every_source_of_a_known_use_has_its_day() -> None:
+    """A known use tells by which day its source had been read, and no day is kept for a source that nothing cites."""
+    assert {row["url"] for row in read("citations")} == {row["citation_url"] for row in read("known-uses")}
 
 
 def test_ports_are_ports(facts: Facts) -> None:

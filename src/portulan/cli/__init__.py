@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VERBS = frozenset(
     {"watch", "observe", "identify", "scan", "learn", "check", "diff", "why", "registry", "completion", "help"}
     | {"claim", "release", "renew", "claims"}
-    | {"suggest", "run", "lint"}
+    | {"suggest", "run", "lint", "atlas"}
 )
 """Verbs with a parser of their own; `lookup`, `who`, `list` and `search` are dispatched here."""
 
@@ -58,6 +58,8 @@ VALUED = frozenset(
         "--expires",
         "--purpose",
         "--ledger",
+        "--square",
+        "--width",
         "--count",
         "--block",
         "--project",

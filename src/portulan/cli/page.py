@@ -145,7 +145,7 @@ def render_uses(answer: Answer, uses: tuple[KnownUse, ...], style: Style) -> str
 
 def render_by_hand(answer: Answer, style: Style) -> str:
     """Render how to check the port by hand."""
-    from portulan.cli.byhand import commands  # noqa: PLC0415  # the page alone needs it
+    from portulan.byhand import commands  # noqa: PLC0415  # the page alone needs it
 
     transports = (answer.transport,) if answer.transport else ("tcp", "udp")
     rows = commands(answer.port, transports)

@@ -62,6 +62,9 @@ What is on this port, and is it what belongs there?
     portulan registry update SOURCE  take a newer one: IANA's CSV or XML, a file or an https address
     portulan registry diff A B       what changed between two snapshots (2020-07, current, former, a file)
     portulan registry draft NAME     an application to IANA, as text to paste, and what it would be refused for
+  the atlas
+    portulan atlas serve             a page for each port in a browser, with this machine in it
+    portulan atlas chart             the chart of all 65,536 ports, as SVG or PNG
   the shell
     portulan completion bash|zsh|fish
 
@@ -118,10 +121,20 @@ lint
   --all                          also what a careful person would not speak of
   --fail-on, --output            as check's; --format text|json|jsonl|csv|sarif|github
 
+atlas serve
+  --port N                       else the one that is portulan/atlas's own
+  --public --host NAME           for everybody: the map alone, on every address, under that name
+
 observe
   --from FORMAT                  the format, where it is not told by the beginning; portulan observe --help lists them
   --host NAME   --at TIME        the machine that it was seen on, and when, where the record does not tell
   --to FILE.parquet|DIR|URL      write it there as Parquet, partitioned by date and host
+
+atlas chart
+  --svg   --png                  as SVG, or as PNG
+  --port N   --square FIRST      the 256 ports around one, with their names; the square of 1,024 ports from FIRST on
+  --dark   --width PIXELS        for a dark ground; the width of a PNG (1024)
+  --output FILE                  write there, not to standard output
 
 registry draft
   --transport tcp|udp|sctp|dccp  what it uses today; may be given several times, as --port and --answer
@@ -179,6 +192,7 @@ def run_verb(words: list[str]) -> int:
         "suggest": run_suggest,
         "lint": run_lint,
         "registry": run_registry,
+        "atlas": run_atlas,
         "completion": run_completion,
     }
     position = place_of_verb(words)
@@ -534,6 +548,26 @@ def _service_code(value: str) -> int:
         message = f"{value[:40]!r} is not a service code"
         raise UsageError(message, hint="a number of 32 bits: --code 1685351985, or --code 0x6474706e")
     return code
+
+
+# ------------------------------------------------------------------------------------------------------------- atlas
+
+
+def run_atlas(words: list[str]) -> int:
+    """Show the atlas, or draw its chart."""
+    parser = Parser(prog="portulan atlas", description="All 65,536 ports, to look at.", allow_abbrev=False)
+    verbs = parser.add_subparsers(dest="what", required=True, parser_class=Parser, metavar="serve|chart")
+    serve = verbs.add_parser("serve", help="a page for each port in a browser")
+    chart = verbs.add_parser("chart", help="the chart, as SVG or PNG")
+    if "chart" in words:
+        from portulan.cli.atlas import add_arguments, run  # noqa: PLC0415  # the other verbs do without
+
+        add_arguments(chart)
+        return run(parser.parse_args(words))
+    from portulan.cli.serve import add_arguments, run  # noqa: PLC0415  # as above
+
+    add_arguments(serve)
+    return run(parser.parse_args(words))
 
 
 # -------------------------------------------------------------------------------------------------------- completion

@@ -4,7 +4,7 @@ _portulan() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local verb='' action='' word i
     local verbs='lookup who search list watch observe identify scan learn check diff why'
-    verbs+=' suggest claim renew release claims run lint registry completion'
+    verbs+=' suggest claim renew release claims run lint registry atlas completion'
     local forms='text json jsonl csv' reports='sarif junit github nagios prometheus markdown'
     COMPREPLY=()
 
@@ -17,7 +17,7 @@ _portulan() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on | --transport | --port | --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer | --count | --block | --project | --purpose | --expires | --scope | --ledger)
+            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on | --transport | --port | --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer | --count | --block | --project | --purpose | --expires | --scope | --ledger | --square | --width)
                 [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1))
                 ;;
             --)
@@ -43,6 +43,7 @@ _portulan() {
             return
             ;;
         --output)
+            [[ $verb == atlas ]] && compopt -o default 2>/dev/null && return
             [[ $verb == lint ]] && reports='sarif github'
             COMPREPLY=($(compgen -S = -W "$forms $reports" -- "$cur")) # then a file
             compopt -o nospace 2>/dev/null
@@ -97,6 +98,7 @@ _portulan() {
                 [[ $action == draft ]] && options+=' --transport --port --assignee --contact --description --reference'
                 [[ $action == draft ]] && options+=' --code --unauthorized --notes --answer'
                 ;;
+            atlas) options='--help --svg --png --port --square --dark --width --output' ;;
             completion) options='--help' ;;
             *) options+=' --with-command-lines --all-owners --this-namespace --history --probe --policy' ;;
         esac
@@ -120,6 +122,7 @@ _portulan() {
             COMPREPLY=($(compgen -W 'firewalld ufw' -- "$cur"))
             compopt -o default 2>/dev/null # files, where neither word fits
             ;;
+        atlas) COMPREPLY=($(compgen -W 'chart' -- "$cur")) ;;
         registry)
             case $action in
                 '') COMPREPLY=($(compgen -W 'info update diff draft' -- "$cur")) ;;

@@ -1,18 +1,18 @@
 # Completion of portulan for fish.  Load it with: portulan completion fish | source
 
 set -l verbs lookup who search list watch observe identify scan learn check diff why \
-    suggest claim renew release claims run lint registry completion
+    suggest claim renew release claims run lint registry atlas completion
 set -l ours suggest claim renew release claims run lint
 set -l first "not __fish_seen_subcommand_from $verbs"
-set -l rows "not __fish_seen_subcommand_from check learn completion run lint"
-set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify scan learn check diff why $ours registry completion"
-set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify scan learn check diff why $ours registry completion"
+set -l rows "not __fish_seen_subcommand_from check learn atlas completion run lint"
+set -l owners "not __fish_seen_subcommand_from lookup search watch observe identify scan learn check diff why $ours registry atlas completion"
+set -l recorded "not __fish_seen_subcommand_from lookup search list watch observe identify scan learn check diff why $ours registry atlas completion"
 
 complete -c portulan -f
 complete -c portulan -l help -d 'Show help'
 complete -c portulan -n "$first" -l version -d 'Show the version'
 complete -c portulan -n "$rows" -l format -x -a 'text json jsonl csv' -d 'Form of the output'
-complete -c portulan -n "not __fish_seen_subcommand_from watch learn completion run" -l json -d 'JSON, as --format json'
+complete -c portulan -n "not __fish_seen_subcommand_from watch learn atlas completion run" -l json -d 'JSON, as --format json'
 complete -c portulan -n "$owners" -l with-command-lines -d 'Show command lines, which may hold secrets'
 complete -c portulan -n "$owners" -l all-owners -d 'Look for every owner of every socket'
 complete -c portulan -n "__fish_seen_subcommand_from who" -l all-namespaces -d 'Look into every network namespace'
@@ -42,6 +42,7 @@ complete -c portulan -n "$first" -a claims -d 'Who has which port'
 complete -c portulan -n "$first" -a run -d 'Claim a port, listen, and run a command with it'
 complete -c portulan -n "$first" -a lint -d 'What speaks against the ports of a repository'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff, draft'
+complete -c portulan -n "$first" -a atlas -d 'The chart of all ports'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
 complete -c portulan -n "__fish_seen_subcommand_from list who" -l all -d 'Also the connections of listeners'
@@ -160,5 +161,15 @@ complete -c portulan -n "$draft" -l code -x -d 'Service code, for DCCP'
 complete -c portulan -n "$draft" -l unauthorized -x -d 'Who else uses the number'
 complete -c portulan -n "$draft" -l notes -x -d 'What else concerns the assignment'
 complete -c portulan -n "$draft" -l answer -x -d 'An answer to a question of the draft'
+
+set -l atlas "__fish_seen_subcommand_from atlas"
+complete -c portulan -n "$atlas" -a chart -d 'All ports, as SVG or PNG'
+complete -c portulan -n "$atlas" -l svg -d 'As SVG'
+complete -c portulan -n "$atlas" -l png -d 'As PNG'
+complete -c portulan -n "$atlas" -l port -x -d 'The 256 ports around one'
+complete -c portulan -n "$atlas" -l square -x -d 'The 1,024 ports from one on'
+complete -c portulan -n "$atlas" -l dark -d 'For a dark ground'
+complete -c portulan -n "$atlas" -l width -x -d 'Width of a PNG'
+complete -c portulan -n "$atlas" -l output -r -F -d 'Write to a file'
 
 complete -c portulan -n "__fish_seen_subcommand_from completion" -a 'bash zsh fish'

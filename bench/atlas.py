@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""What a page of the public atlas costs beside static files of nginx, and whether a minute of load loses anything.
+
+    bench/atlas.py                              processor time of a request, in turns with nginx, and rate
+    bench/atlas.py --minute                     2,000 requests a second for a minute, each accounted for
+    bench/atlas.py --datasette PROGRAM          beside Datasette (its launcher) with the same rows in SQLite
+
+The pages are the same for all: nginx serves the bytes of ours, compressed beforehand (gzip_static). Each server is one
+process on loopback; wrk asks for random ports of those that are kept. Processor time is user and system of the server,
+from /proc, over what wrk counts as answered; the servers take turns, and medians count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+PAGES = 4_096
+"""So many ports are asked for, so that all are kept after the first round."""
+
+SCRIPT = """
+local counter = 0
+request = function()
+  counter = counter + 1
+  return wrk.format("GET", string.format("{path}", (counter * 40503) % {pages}))
+end
+"""
+
+NGINX = """
+daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; keepalive_requests 1000000000; open_file_cache max=10000;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port}; root {folder}/pages; gzip_static on; default_type text/html;
+  }}
+}}
+"""
+
+SERVE = """
+import sys
+from portulan.cli import main
+sys.exit(main(["atlas", "serve", "--public", "--host", "localhost", "--port", sys.argv[1]]))
+"""
+
+
+class Round(NamedTuple):
+    """What one server did in one round."""
+
+    cpu_us: float
+    per_second: float
+    p99_ms: float
+    failed: int
+
+
+class Peer(NamedTuple):
+    """A server that runs: its name, process and port, and the form of its addresses."""
+
+    name: str
+    pid: int
+    port: int
+    path: str
+
+
+# ------------------------------------------------------------------------------------------------------------ servers
+
+
+def free_port() -> int:
+    """Return a port that is free just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextlib.contextmanager
+def started(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(600):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+
+
+@contextlib.contextmanager
+def atlas() -> Iterator[Peer]:
+    """Run the public atlas."""
+    port = free_port()
+    with started([sys.executable, "-c", SERVE, str(port)], port) as process:
+        yield Peer("portulan, kept", process.pid, port, "/%d")
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, pages: dict[int, bytes]) -> Iterator[Peer]:
+    """Run nginx on the same bytes."""
+    port = free_port()
+    (folder / "pages").mkdir()
+    for number, page in pages.items():
+        (folder / "pages" / f"{number}.gz").write_bytes(page)
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
+    # As root its worker becomes nobody, which must get there.
+    for path in (folder, folder / "pages"):
+        path.chmod(0o755)
+    with started(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)], port) as process:
+        yield Peer("nginx, static", process.pid, port, "/%d")
+
+
+@contextlib.contextmanager
+def datasette(program: str, folder: Path) -> Iterator[Peer]:
+    """Run Datasette on the rows of the registry, a page a row."""
+    from portulan.answer import open_map  # noqa: PLC0415  # only for this peer
+    from portulan.document import plain  # noqa: PLC0415  # as above
+
+    index, port = open_map(), free_port()
+    with sqlite3.connect(folder / "ports.db") as file:
+        file.execute("CREATE TABLE ports (port INTEGER PRIMARY KEY, transports TEXT, uses TEXT)")
+        entries = (index.entry(number) for number in range(PAGES))
+        rows = ((one.port, json.dumps(plain(one.transports)), json.dumps(plain(one.known_uses))) for one in entries)
+        file.executemany("INSERT INTO ports VALUES (?, ?, ?)", rows)
+    file.close()
+    command = [program, "serve", "-i", str(folder / "ports.db"), "-p", str(port), "--setting", "num_sql_threads", "1"]
+    with started(command, port) as process:
+        yield Peer("Datasette, a row", process.pid, port, "/ports/ports/%d")
+
+
+# ---------------------------------------------------------------------------------------------------------- measuring
+
+
+def cpu_s(pid: int) -> float:
+    """Return the user and system time of a process so far (proc_pid_stat(5), fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_S
+
+
+def load(peer: Peer, seconds: int, script: Path) -> Round:
+    """Ask a server with all that it takes."""
+    script.write_text(SCRIPT.replace("{path}", peer.path).replace("{pages}", str(PAGES)))
+    before = cpu_s(peer.pid)
+    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", "--latency", "-s", str(script)]
+    command += ["-H", "Accept-Encoding: gzip", f"http://127.0.0.1:{peer.port}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    used = cpu_s(peer.pid) - before
+    requests = int(re.findall(r"(\d+) requests in", said)[0])
+    number, unit = re.findall(r"99%\s+([\d.]+)(us|ms|s)", said)[0]
+    p99 = float(number) * {"us": 0.001, "ms": 1, "s": 1_000}[unit]
+    failed = sum(map(int, re.findall(r"Non-2xx or 3xx responses: (\d+)", said)))
+    failed += sum(map(int, ",".join(re.findall(r"Socket errors: (.*)", said)).replace(",", " ").split()[1::2] or ["0"]))
+    return Round(used / requests * 1e6, requests / seconds, p99, failed)
+
+
+def first_time(peer: Peer) -> float:
+    """Return the processor time of a page that is made, in microseconds: of each once."""
+    before = cpu_s(peer.pid)
+    for number in range(PAGES):
+        fetch(peer.port, number)
+    return (cpu_s(peer.pid) - before) / PAGES * 1e6
+
+
+def fetch(port: int, number: int) -> bytes:
+    """Fetch a page, packed."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/{number}", headers={"Accept-Encoding": "gzip"}
+    )  # loopback
+    with urllib.request.urlopen(request) as answer:  # noqa: S310  # as above
+        found: bytes = answer.read()
+    return found
+
+
+# --------------------------------------------------------------------------------------------------------- the minute
+
+
+async def minute(peer: Peer, rate: int, seconds: int, connections: int = 64) -> Counter[str]:
+    """Ask at a steady rate, whatever has come back: each request is due at its time, and each is accounted for."""
+    counted: Counter[str] = Counter()
+    begun = time.monotonic()
+
+    async def client(own: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", peer.port)
+        for turn in range(own, rate * seconds, connections):
+            due = begun + turn / rate
+            if (wait := due - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            writer.write(b"GET /%d HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n" % (turn % PAGES))
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(re.findall(rb"content-length: (\d+)", head)[0])
+            body = await reader.readexactly(length)
+            counted["answered" if head.startswith(b"HTTP/1.1 200") and len(body) == length else "wrong"] += 1
+            late = time.monotonic() - due
+            counted["later than 100 ms"] += late > 0.1  # noqa: PLR2004  # as it says
+        writer.close()
+
+    done = await asyncio.gather(*map(client, range(connections)), return_exceptions=True)
+    counted["connections lost"] = sum(isinstance(one, BaseException) for one in done)
+    counted["asked"] = rate * seconds
+    counted["seconds"] = round(time.monotonic() - begun)
+    return counted
+
+
+# ---------------------------------------------------------------------------------------------------------- the table
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--minute", action="store_true")
+    parser.add_argument("--rate", type=int, default=2_000)
+    parser.add_argument("--datasette", metavar="PROGRAM")
+    flags = parser.parse_args()
+    if flags.minute:
+        with atlas() as ours:
+            first_time(ours)
+            before = cpu_s(ours.pid)
+            counted = asyncio.run(minute(ours, flags.rate, 60))
+            print(dict(counted), f"processor: {(cpu_s(ours.pid) - before) / 60:.0%} of one core")
+        return
+    for program in ("wrk", "nginx"):
+        if shutil.which(program) is None:
+            parser.exit(2, f"error: there is no {program}; hint: install it (Debian: apt install {program})\n")
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as running:
+        folder = Path(name)
+        ours = running.enter_context(atlas())
+        made = first_time(ours)
+        pages = {number: fetch(ours.port, number) for number in range(PAGES)}
+        peers = [ours, running.enter_context(nginx(folder, pages))]
+        if flags.datasette:
+            peers.append(running.enter_context(datasette(flags.datasette, folder)))
+        rounds: dict[str, list[Round]] = {peer.name: [] for peer in peers}
+        for turn in range(flags.rounds + 1):
+            for peer in peers:
+                found = load(peer, flags.seconds, folder / "ask.lua")
+                if turn:
+                    rounds[peer.name].append(found)
+    show(made, rounds)
+
+
+def show(made: float, rounds: dict[str, list[Round]]) -> None:
+    """Print the table: medians, and the ratio to nginx in the same run."""
+    least = statistics.median(one.cpu_us for one in rounds["nginx, static"])
+    print("| | CPU us a request | of nginx | requests a second | p99 ms | failed |")
+    print("| --- | --: | --: | --: | --: | --: |")
+    print(f"| portulan, made | {made:.0f} | {made / least:.1f} | | | |")
+    for name, found in rounds.items():
+        cpu, rate, p99 = [statistics.median([one[place] for one in found]) for place in range(3)]
+        failed = sum(one.failed for one in found)
+        print(f"| {name} | {cpu:.0f} | {cpu / least:.2f} | {rate:,.0f} | {p99:.1f} | {failed} |")
+
+
+if __name__ == "__main__":
+    main()

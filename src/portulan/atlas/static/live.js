@@ -1,0 +1,35 @@
+// Shows what changes on this machine: the page is asked for again, and what it says now takes the place of what it said.
+"use strict";
+
+const place = document.querySelector("[data-live]");
+if (place && "EventSource" in window) {
+  const changes = new EventSource(place.dataset.live);
+  let asking = false;
+  let again = false;
+
+  const refresh = async () => {
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
+    try {
+      const answer = await fetch(location.href, { credentials: "same-origin" });
+      if (answer.ok) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const now = page.getElementById(place.id);
+        if (now) place.replaceChildren(...now.childNodes);
+      }
+    } catch {
+      changes.close(); // the atlas has ended: what is shown is the last that was true
+    } finally {
+      asking = false;
+    }
+    if (again) {
+      again = false;
+      refresh();
+    }
+  };
+
+  changes.onmessage = refresh;
+}
