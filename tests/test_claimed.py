@@ -339,6 +339,7 @@ def test_a_repository_of_somebody_else_tells_nothing(place: Place) -> None:
     assert place.verdict(port)["claims"][0]["own"] is None
 
 
+@pytest.mark.usefixtures("others_run_python")
 @setpriv
 @as_root
 @pytest.mark.root

