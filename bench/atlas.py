@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -27,7 +28,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -97,9 +97,12 @@ def free_port() -> int:
 @contextlib.contextmanager
 def started(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "XDG_DATA_HOME": data}) as process,
+    ):
         try:
-            for _ in range(600):
+            while process.poll() is None:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                     break
                 time.sleep(0.05)
@@ -175,22 +178,16 @@ def load(peer: Peer, seconds: int, script: Path) -> Round:
     return Round(used / requests * 1e6, requests / seconds, p99, failed)
 
 
-def first_time(peer: Peer) -> float:
-    """Return the processor time of a page that is made, in microseconds: of each once."""
+def first_time(peer: Peer) -> tuple[float, dict[int, bytes]]:
+    """Fetch each page once; return the processor time of one that is made, in microseconds, and all of them, packed."""
+    connection = http.client.HTTPConnection("127.0.0.1", peer.port)
+    pages = {}
     before = cpu_s(peer.pid)
     for number in range(PAGES):
-        fetch(peer.port, number)
-    return (cpu_s(peer.pid) - before) / PAGES * 1e6
-
-
-def fetch(port: int, number: int) -> bytes:
-    """Fetch a page, packed."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/{number}", headers={"Accept-Encoding": "gzip"}
-    )  # loopback
-    with urllib.request.urlopen(request) as answer:  # noqa: S310  # as above
-        found: bytes = answer.read()
-    return found
+        connection.request("GET", f"/{number}", headers={"Accept-Encoding": "gzip"})
+        pages[number] = connection.getresponse().read()
+    connection.close()
+    return (cpu_s(peer.pid) - before) / PAGES * 1e6, pages
 
 
 # --------------------------------------------------------------------------------------------------------- the minute
@@ -248,8 +245,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as running:
         folder = Path(name)
         ours = running.enter_context(atlas())
-        made = first_time(ours)
-        pages = {number: fetch(ours.port, number) for number in range(PAGES)}
+        made, pages = first_time(ours)
         peers = [ours, running.enter_context(nginx(folder, pages))]
         if flags.datasette:
             peers.append(running.enter_context(datasette(flags.datasette, folder)))

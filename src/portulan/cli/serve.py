@@ -46,7 +46,6 @@ def run(flags: Namespace) -> int:
     if flags.public != (flags.host is not None):
         message = "a public atlas needs the name that it is called by" if flags.public else "--host is for --public"
         raise UsageError(message, hint="portulan atlas serve --public --host atlas.example.org --port 8080")
-    gc.enable()  # the program does without, since it ends soon; this one does not
     from portulan.held import hold  # noqa: PLC0415  # the hot questions do without
 
     make = functools.partial(_public, flags.host) if flags.public else _local
@@ -63,6 +62,8 @@ def run(flags: Namespace) -> int:
         except ModuleNotFoundError as error:
             message = f"the atlas needs {error.name}"
             raise UsageError(message, hint="pip install 'portulan[atlas]'") from error
+        gc.freeze()  # what is there now stays to the end, and need not be looked through again and again
+        gc.enable()  # the program does without, since it ends soon; this one does not
         return 130 if answer(app, held.sockets, before_end) == signal.SIGINT else 0
 
 
