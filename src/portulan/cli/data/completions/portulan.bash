@@ -98,7 +98,7 @@ _portulan() {
                 [[ $action == draft ]] && options+=' --transport --port --assignee --contact --description --reference'
                 [[ $action == draft ]] && options+=' --code --unauthorized --notes --answer'
                 ;;
-            atlas) options='--help --svg --png --port --square --dark --width --output' ;;
+            atlas) options='--help --public --host --svg --png --port --square --dark --width --output' ;;
             completion) options='--help' ;;
             *) options+=' --with-command-lines --all-owners --this-namespace --history --probe --policy' ;;
         esac
@@ -122,7 +122,7 @@ _portulan() {
             COMPREPLY=($(compgen -W 'firewalld ufw' -- "$cur"))
             compopt -o default 2>/dev/null # files, where neither word fits
             ;;
-        atlas) COMPREPLY=($(compgen -W 'chart' -- "$cur")) ;;
+        atlas) COMPREPLY=($(compgen -W 'serve chart' -- "$cur")) ;;
         registry)
             case $action in
                 '') COMPREPLY=($(compgen -W 'info update diff draft' -- "$cur")) ;;

@@ -42,7 +42,7 @@ complete -c portulan -n "$first" -a claims -d 'Who has which port'
 complete -c portulan -n "$first" -a run -d 'Claim a port, listen, and run a command with it'
 complete -c portulan -n "$first" -a lint -d 'What speaks against the ports of a repository'
 complete -c portulan -n "$first" -a registry -d 'The registry in use: info, update, diff, draft'
-complete -c portulan -n "$first" -a atlas -d 'The chart of all ports'
+complete -c portulan -n "$first" -a atlas -d 'A page for each port, and the chart of all'
 complete -c portulan -n "$first" -a completion -d 'Print the completion of a shell'
 
 complete -c portulan -n "__fish_seen_subcommand_from list who" -l all -d 'Also the connections of listeners'
@@ -163,10 +163,13 @@ complete -c portulan -n "$draft" -l notes -x -d 'What else concerns the assignme
 complete -c portulan -n "$draft" -l answer -x -d 'An answer to a question of the draft'
 
 set -l atlas "__fish_seen_subcommand_from atlas"
+complete -c portulan -n "$atlas" -a serve -d 'A page for each port, in a browser'
+complete -c portulan -n "$atlas" -l public -d 'For everybody, without this machine'
+complete -c portulan -n "$atlas" -l host -x -d 'Its name for everybody'
 complete -c portulan -n "$atlas" -a chart -d 'All ports, as SVG or PNG'
 complete -c portulan -n "$atlas" -l svg -d 'As SVG'
 complete -c portulan -n "$atlas" -l png -d 'As PNG'
-complete -c portulan -n "$atlas" -l port -x -d 'The 256 ports around one'
+complete -c portulan -n "$atlas" -l port -x -d 'To serve on, or the 256 ports around one'
 complete -c portulan -n "$atlas" -l square -x -d 'The 1,024 ports from one on'
 complete -c portulan -n "$atlas" -l dark -d 'For a dark ground'
 complete -c portulan -n "$atlas" -l width -x -d 'Width of a PNG'
