@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 os.environ["PORTULAN_CACHE"] = ""  # tests leave nothing in the user's cache, and learn nothing from it
+
+_DATA = tempfile.TemporaryDirectory(prefix="portulan-test-data-")
+Path(_DATA.name).chmod(0o755)  # what runs as another user may see that there is no ledger
+os.environ["XDG_DATA_HOME"] = _DATA.name  # nor in the user's ledger of claims
+os.environ.pop("PORTULAN_LEDGER", None)
 
 NOBODY = 65534
 

@@ -30,7 +30,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judge": GROUND,
     "coordinate": GROUND | {"registry"},
     "census": GROUND | {"registry", "judge", "observe"},
-    "answer": GROUND | ROOMS - {"census"} | {"judging", "probed"},
+    "answer": GROUND | ROOMS - {"census"} | {"judging", "probed", "claimed"},
+    # claims, joined with who holds their ports here
+    "claimed": GROUND | {"observe", "judge", "coordinate"},
     # the judge with the map at hand
     "judging": GROUND | {"registry", "judge"},
     # what changes, joined with the map

@@ -323,6 +323,7 @@ def test_the_contract_of_2528() -> None:
         "verdicts": None,
         "incomplete": [],
         "history": None,
+        "claims": None,
     }
     assert json.dumps(document, indent=1) == json.dumps(expected, indent=1)  # as text: the order of keys counts
 

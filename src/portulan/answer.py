@@ -15,9 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from portulan.claimed import Claimed
     from portulan.judge.matching import Rulebook
     from portulan.judging import Glance
-    from portulan.model import Assignment, Entry, Episode, Observation, Tier, Transport, Verdict
+    from portulan.model import Assignment, Claim, Entry, Episode, Observation, Tier, Transport, Verdict
     from portulan.observe import Survey
     from portulan.observe.readers import Reading
     from portulan.observe.redirects import Rules
@@ -30,7 +31,7 @@ class Answer(Value):
 
     `transport` is the one that the question was narrowed to, or None. `history` is what a watch recorded of the number,
     the most recent first; None where there is no recording. `recorded` is how many episodes that has of the number, of
-    which `history` has no more than were asked for.
+    which `history` has no more than were asked for. `claims` are those on the number; None unless verdicts were asked.
     """
 
     query: str
@@ -43,6 +44,7 @@ class Answer(Value):
     incomplete: tuple[Incomplete, ...]
     history: tuple[Episode, ...] | None = None
     recorded: int = 0
+    claims: tuple[Claim, ...] | None = None
 
     @property
     def results(self) -> tuple[Answer, ...]:
@@ -83,7 +85,9 @@ def ask(
     query = str(query)
     port, transport, services = resolve(query)
     recording = history, most_episodes
-    rules = _rules() if map_wanted and territory else None  # who asks for sockets alone wants no programs started
+    judged = map_wanted and territory
+    rules = _rules() if judged else None  # who asks for sockets alone wants no programs started
+    claims = _claims() if judged else None
     if port is not None:
         return _answer(
             query,
@@ -97,6 +101,7 @@ def ask(
             options,
             probe=probe,
             policy=policy,
+            claims=claims,
         )
     numbers = sorted({n for a in services if a.ports for n in range(a.ports.first, a.ports.last + 1)})
     results = [
@@ -112,6 +117,7 @@ def ask(
             options,
             probe=probe,
             policy=policy,
+            claims=claims,
         )
         for number in numbers
     ]
@@ -198,12 +204,14 @@ class Machine(Territory):
         with_command_lines: bool,
         ordered: bool = False,
         policy: Rulebook | None = None,
+        claims: Claimed | None = None,
     ) -> None:
-        """Join a survey with the map."""
+        """Join a survey with the map, and with the claims on this machine's ports."""
         from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
 
         super().__init__(survey)
-        self.judge = Judging(index, Veil(with_command_lines=with_command_lines))
+        self.judge = Judging(index, Veil(with_command_lines=with_command_lines), claims)
+        self._claims = claims
         self._ordered = ordered
         self._policy = policy
         self.snapshot = index.snapshot
@@ -212,6 +220,11 @@ class Machine(Territory):
         """Judge each socket."""
         verdicts = starmap(self.judge, self.in_company()) if self._ordered else map(self.judge, self._survey)
         return verdicts if self._policy is None else map(self._policy.judge, verdicts)
+
+    @property
+    def incomplete(self) -> tuple[Incomplete, ...]:
+        """What was refused."""
+        return self._survey.incomplete if self._claims is None else (*self._survey.incomplete, *self._claims.incomplete)
 
     def observations(self) -> Iterator[Observation]:
         """See each socket as it is, command lines and all: for those who choose what to `judge`."""
@@ -258,12 +271,14 @@ def machine(
         provenance=True,
         scripts=scripts,
     ).with_rules(_rules())
-    if not probe:
-        return Machine(seen, open_map(), with_command_lines=with_command_lines, ordered=True, policy=policy)
-    from portulan.probed import Probed  # noqa: PLC0415  # as above
+    asked: Survey | Probed = seen
+    if probe:
+        from portulan.probed import Probed  # noqa: PLC0415  # as above
 
-    asked = Probed(seen, open_map())
-    return Machine(asked, open_map(), with_command_lines=with_command_lines, ordered=True, policy=policy)
+        asked = Probed(seen, open_map())
+    return Machine(
+        asked, open_map(), with_command_lines=with_command_lines, ordered=True, policy=policy, claims=_claims()
+    )
 
 
 def imported(reading: Reading) -> Machine:
@@ -284,6 +299,17 @@ def _rules() -> Rules | None:
     return rules()
 
 
+def _claims() -> Claimed | None:
+    """Return the claims on this machine's ports; None where there is no ledger, which costs a look at each place."""
+    from portulan.coordinate.places import places_to_look_at  # noqa: PLC0415  # rooms are imported when a question needs them
+
+    if not places_to_look_at():
+        return None
+    from portulan.claimed import read_claimed  # noqa: PLC0415  # few have a ledger
+
+    return read_claimed()
+
+
 def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     query: str,
     port: int,
@@ -297,6 +323,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
     *,
     probe: bool,
     policy: Rulebook | None,
+    claims: Claimed | None,
 ) -> Answer:
     """Ask the rooms about one number."""
     entry: Entry | None = None
@@ -328,7 +355,7 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
 
             found = probe_listeners(found, open_map())
         if map_wanted:
-            verdicts = tuple(_judge(found, policy, with_command_lines=with_command_lines))
+            verdicts = tuple(_judge(found, policy, claims, with_command_lines=with_command_lines))
             found = [verdict.subject for verdict in verdicts]
         observations = tuple(found)
         if transport == "dccp" and sys.platform == "linux":  # others have none
@@ -338,14 +365,22 @@ def _answer(  # noqa: PLR0917  # private, and always the same nine in this order
             )
         episodes, recorded, unread = _recorded(*recording, port, transport)
         incomplete += unread
-    return Answer(query, port, transport, tier_of(port), entry, observations, verdicts, incomplete, episodes, recorded)
+    claimed: tuple[Claim, ...] | None = None
+    if verdicts is not None:
+        claimed = () if claims is None else claims.on(port)
+        incomplete += () if claims is None else claims.incomplete
+    return Answer(
+        query, port, transport, tier_of(port), entry, observations, verdicts, incomplete, episodes, recorded, claimed
+    )
 
 
-def _judge(found: Sequence[Observation], policy: Rulebook | None, *, with_command_lines: bool) -> Iterator[Verdict]:
+def _judge(
+    found: Sequence[Observation], policy: Rulebook | None, claims: Claimed | None, *, with_command_lines: bool
+) -> Iterator[Verdict]:
     """Judge the sockets of a number, each with the programs of all that hold it."""
     from portulan.judging import Judging, Veil  # noqa: PLC0415  # rooms are imported when a question needs them
 
-    judge = Judging(open_map(), Veil(with_command_lines=with_command_lines))
+    judge = Judging(open_map(), Veil(with_command_lines=with_command_lines), claims)
     verdicts: Iterator[Verdict] = map(judge, found)
     if len(found) > 1:
         from portulan.judge.sharing import in_company  # noqa: PLC0415  # as above

@@ -97,7 +97,8 @@ def check_reading(
 
 def _checking(policy: Policy, seen: Machine, fail_on: Attention, names: Names | None) -> Checking:
     rulebook = Rulebook(policy, now=datetime.now(UTC), names=names)
-    return Checking(rulebook, seen.judge, fail_on=fail_on, ephemeral=ephemeral_range())
+    judge = seen.judge
+    return Checking(rulebook, judge, fail_on=fail_on, ephemeral=ephemeral_range(), is_claimed=judge.is_claimed)
 
 
 def _check(policy: Policy, seen: Machine, checking: Checking, *, probed: bool) -> Check:

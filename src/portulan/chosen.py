@@ -1,17 +1,16 @@
-"""A choice of ports, joined with the map and this machine: what holds ports here, what the system does with them.
-
-Whoever claims what was chosen gives the claims that are in force; the choice itself claims nothing.
-"""
+"""A choice of ports, joined with the map and this machine: what holds ports here, and who has claimed them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from portulan.coordinate.hazards import PORTABLE, Ground, Purpose, hazards_of
+from portulan.coordinate.places import places_to_look_at
+from portulan.coordinate.reading import read_claims
 from portulan.coordinate.suggest import ALTERNATIVES, suggest
 from portulan.coordinate.trial import try_port
-from portulan.errors import NotPermitted, NotSupported
-from portulan.model import Incomplete, replace
+from portulan.errors import ClaimConflict, NotFound, NotPermitted, NotSupported
+from portulan.model import Incomplete, PortRange, Value, replace
 from portulan.observe import rules, survey
 from portulan.observe.project import project_of
 from portulan.observe.system import read_system
@@ -19,11 +18,16 @@ from portulan.registry.index import open_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import timedelta
     from pathlib import Path
 
-    from portulan.coordinate.suggest import Suggestion
+    from portulan.coordinate.ledger import Ledger
+    from portulan.coordinate.suggest import Passed, Suggestion
     from portulan.coordinate.trial import Trial
-    from portulan.model import Claim, Observation
+    from portulan.model import Claim, Holder, Observation
+
+ROUNDS = 5
+"""So often it is chosen anew where others claim all that was chosen."""
 
 
 def suggest_here(
@@ -38,15 +42,24 @@ def suggest_here(
     """Choose ports that nothing speaks against here, and say what could not be seen.
 
     `portable`: nor on Linux, macOS or Windows as they come. Each number that is left is tried, so that what nobody may
-    see is found as well: binding it takes it for as long as a few system calls last.
+    see is found as well: binding it takes it for as long as a few system calls last. What the owner has claimed comes
+    first, and what others have is passed over: by the ledgers that there are for this user and by `claims`.
     """
     seen, incomplete = _look()
+    in_force, unread = read_claims(places_to_look_at())
+    claims = tuple(dict.fromkeys([*[one.claim for one in in_force], *claims]))
+    mine = [PortRange(one.port, one.port + one.size - 1) for one in claims if one.owner == owner]
     ground = Ground(open_index().entry, system=read_system(), observations=seen, claims=claims, trial=_try)
     wanted = Purpose(owner=owner, published=True, systems=PORTABLE if portable else ())
     chosen = suggest(
-        owner, lambda port: hazards_of(port, ground, wanted), count=count, size=size, alternatives=alternatives
+        owner,
+        lambda port: hazards_of(port, ground, wanted),
+        count=count,
+        size=size,
+        alternatives=alternatives,
+        claimed=mine,
     )
-    return chosen, incomplete
+    return chosen, (*incomplete, *unread)
 
 
 def _try(port: int) -> Trial:
@@ -75,6 +88,47 @@ def _composed(name: str) -> str:
     from unicodedata import normalize  # noqa: PLC0415  # of few names
 
     return normalize("NFC", name)
+
+
+class Chosen(Value):
+    """A claim of what was best, what was passed over before, and who was quicker."""
+
+    claim: Claim
+    passed: tuple[Passed, ...] = ()
+    lost: tuple[ClaimConflict, ...] = ()
+    incomplete: tuple[Incomplete, ...] = ()
+
+
+def claim_here(
+    ledger: Ledger,
+    owner: str,
+    *,
+    size: int | None = None,
+    purpose: str | None = None,
+    expires_in: timedelta | None = None,
+    holder: Holder | None = None,
+) -> Chosen:
+    """Claim what an owner has already, or else what is best for him; where others are quicker the next best.
+
+    To choose is not to drift: nobody has asked for a number. Raises NotFound where nothing can be had, ClaimConflict
+    where somebody else holds what is the owner's, and other errors as `Ledger.claim`.
+    """
+    asked: dict[str, Any] = {"purpose": purpose, "expires_in": expires_in, "holder": holder}
+    for mine in ledger.claims():
+        if mine.owner == owner and size in {None, mine.size}:
+            return Chosen(ledger.claim(owner, mine.port, size=mine.size, **asked))
+    lost: list[ClaimConflict] = []
+    for _ in range(ROUNDS):
+        found, incomplete = suggest_here(owner, size=1 if size is None else size, claims=ledger.claims())
+        for choice in (*found.chosen, *found.alternatives):
+            try:
+                claim = ledger.claim(owner, choice.port, size=choice.size, **asked)
+            except ClaimConflict as error:
+                lost.append(error)
+                continue
+            return Chosen(claim, found.passed_before, tuple(lost), incomplete)
+    message = f"{owner} gets nothing: others claim whatever is free"
+    raise NotFound(message, hint="name a port: --port N")
 
 
 def _look() -> tuple[tuple[Observation, ...], tuple[Incomplete, ...]]:

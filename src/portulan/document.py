@@ -51,6 +51,7 @@ def port_document(answer: Answer) -> dict[str, Any]:
         "verdicts": plain(answer.verdicts),
         "incomplete": plain(answer.incomplete),
         "history": plain(answer.history),
+        "claims": plain(answer.claims),
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from portulan.answer import ask, open_map
-from portulan.judge.counterfactuals import what_would_change, who_would_be_expected
+from portulan.judge.claiming import judge_by_claims
+from portulan.judge.counterfactuals import what_claims_would_change, what_would_change, who_would_be_expected
 from portulan.judge.facts import facts_of
 from portulan.judge.learning import learn
 from portulan.judge.matching import judge_by
@@ -134,6 +135,7 @@ class _Explaining:
         verdict, subject = group[0], group[0].subject
         judged = self._by_policy(verdict)
         told = page(judged.rule)
+        claims = verdict.claims
         changes = what_would_change(
             self._judging.entry_of(subject),
             self._judging.catalogue_of(subject),
@@ -141,8 +143,11 @@ class _Explaining:
             subject.identification,
             possible=self._possible,
             homes=self._homes(verdict),
-            policy=self._by_policy,
+            policy=lambda supposed: self._by_claims_and_policy(supposed, verdict),
         )
+        if claims:
+            alone = self._judging(subject)
+            changes = (*what_claims_would_change(alone, claims, self._by_policy), *changes)
         return Chain(
             count=len(group),
             seen=facts_of([verdict.subject for verdict in group]),
@@ -160,6 +165,11 @@ class _Explaining:
 
     def _by_policy(self, verdict: Verdict) -> Verdict:
         return verdict if self._rulebook is None else judge_by(self._rulebook, verdict)[0]
+
+    def _by_claims_and_policy(self, supposed: Verdict, verdict: Verdict) -> Verdict:
+        """Judge as the claims on a number have it, unless another number is supposed; and then as the policy has it."""
+        is_there = number_of(supposed.subject) == number_of(verdict.subject)
+        return self._by_policy(judge_by_claims(supposed, verdict.claims if is_there else ()))
 
     def _bearings(self, verdict: Verdict) -> tuple[Bearing, ...] | None:
         """Return what each rule of the number has to do with a socket: the one that decides, then the nearest."""

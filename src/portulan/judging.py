@@ -8,10 +8,10 @@ from portulan.model import Observation, TransportEntry, Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from portulan.judge.weigh import Weighed
-    from portulan.model import Entry, Executable, Process, Verdict
+    from portulan.model import Entry, Executable, Process, Standing, Verdict
     from portulan.registry.index import Index
 
 KEPT = 8_192
@@ -62,14 +62,18 @@ class Glance(Value):
     subject: Observation
     on: TransportEntry
     ruling: Ruling
+    claims: tuple[Standing, ...] = ()
 
 
 class Judging:
     """The judge with the map at hand; what it looked up or weighed once it keeps."""
 
-    def __init__(self, index: Index, veil: Veil) -> None:
-        """Take the map, and what hides command lines from those who are shown a verdict."""
+    def __init__(
+        self, index: Index, veil: Veil, claims: Callable[[Observation], tuple[Standing, ...]] | None = None
+    ) -> None:
+        """Take the map, what hides command lines from those who are shown a verdict, and who knows of claims."""
         self._index = index
+        self._claims = claims
         self._veil = veil
         self._entries: dict[int, Entry] = {}
         self._catalogue: dict[str, Namesakes] = {}
@@ -96,10 +100,18 @@ class Judging:
                 self._forget()
             weighed = assess(entry, self._look_up(observation), observation, observation.identification, company)
             self._weighed[alike] = weighed, observation.processes
-        return pronounce(weighed, entry, self._veil.over(observation))
+        verdict = pronounce(weighed, entry, self._veil.over(observation))
+        claims = () if self._claims is None else self._claims(observation)
+        if not claims:
+            return verdict
+        from portulan.judge.claiming import judge_by_claims  # noqa: PLC0415  # few ports are claimed
+
+        return judge_by_claims(verdict, claims)
 
     def glance(self, observation: Observation) -> Glance:
         """Judge one socket in short."""
+        if self.is_claimed(observation):
+            return self.glance_at(self(observation))
         entry = self.entry_of(observation)
         alike = likeness_of_rule(entry, observation)
         ruling, _ = self._ruled.get(alike) or (None, ())
@@ -108,13 +120,17 @@ class Judging:
                 self._forget()
             ruling = rule_on(entry, self._look_up(observation), observation, observation.identification)
             self._ruled[alike] = ruling, observation.processes
-        return Glance.of((observation, entry.on(observation.transport), ruling))
+        return Glance.of((observation, entry.on(observation.transport), ruling, ()))
+
+    def is_claimed(self, observation: Observation) -> bool:
+        """Tell whether somebody has claimed the port of a socket."""
+        return self._claims is not None and bool(self._claims(observation))
 
     def glance_at(self, verdict: Verdict) -> Glance:
         """Return the short of a verdict, whoever made it."""
         subject = verdict.subject
         ruling = Ruling(verdict.rule, verdict.judgement, verdict.attention, decisive(verdict.because))
-        return Glance(subject, self.entry_of(subject).on(subject.transport), ruling)
+        return Glance(subject, self.entry_of(subject).on(subject.transport), ruling, verdict.claims)
 
     def _forget(self) -> None:
         """Begin anew: what was weighed is known by the identity of processes, so both go together."""

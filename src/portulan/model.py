@@ -524,7 +524,7 @@ class Note(Value):
 
 
 class Verdict(Value):
-    """What to make of one observation, and why."""
+    """What to make of one observation, and why. `claims` are those on its port, and what each is to it."""
 
     subject: Observation
     judgement: Judgement
@@ -534,6 +534,7 @@ class Verdict(Value):
     because: tuple[Evidence, ...]
     advice: str | None
     notes: tuple[Note, ...]
+    claims: tuple[Standing, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------------------ coordination
@@ -568,6 +569,20 @@ class Claim(Value):
     expires_at: datetime | None
     holder: Holder | None
     size: int = 1
+
+
+class Standing(Value):
+    """What a claim is to a socket on one of its numbers.
+
+    `own`: it is the claimant's; false: it is another's; None: that cannot be told from here. `statement` says by what,
+    `source` where that was read; `place` is the ledger.
+    """
+
+    claim: Claim
+    own: bool | None
+    statement: str
+    source: str
+    place: str
 
 
 # ----------------------------------------------------------------------------------------------------------- the time

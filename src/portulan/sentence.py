@@ -28,8 +28,10 @@ def sentence(answer: Answer) -> str:
     if answer.verdicts is not None:
         where = "Nothing that this user may see" if answer.incomplete else "Nothing here"
         where += f" holds or dials {answer.query if answer.transport else answer.port}"
+        owners = list(dict.fromkeys([claim.owner for claim in answer.claims or ()]))
         rules = [(seen.redirect, seen.transport) for seen in answer.observations or () if seen.redirect is not None]
-        where += f", but {_say_range(*rules[0])}. " if rules else ". "
+        where += f", but {_say_range(*rules[0])}" if rules else ""
+        where += f"; {', '.join(owners)} {'has' if len(owners) == 1 else 'have'} claimed it. " if owners else ". "
     return where + (say_entry(answer.entry, answer.transport) if answer.entry is not None else "")
 
 
@@ -51,6 +53,9 @@ def deciding(verdict: Verdict) -> str:
         doing = f"holds {subject.local.port}/{subject.transport}"
     if subject.redirect is not None and not subject.processes:
         return f"{doing.replace('holds ', '')}: {evidence.statement}"
+    if evidence.kind == "claim":
+        said = [item.statement for item in verdict.because if item.weight == "decides"]
+        return f"{doing.replace('holds ', '')}: {'; '.join(said)}"
     process = next((item for item in verdict.because if item.kind == "process" and item.weight == "decides"), evidence)
     name = next((p.name for p in subject.processes if p.name), None)
     owner = f"{name} (pid {subject.processes[0].pid})" if name else subject.unit or "a socket"

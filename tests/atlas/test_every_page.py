@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portulan.answer import Answer, lookup
-from portulan.atlas.page import SHOWN, page_of
+from portulan.atlas.page import FEWEST, page_of
 from portulan.atlas.words import Words
 from portulan.document import port_document
 from portulan.model import PORTS
@@ -99,7 +99,7 @@ def check_twin(document: Document, answer: Answer) -> None:
             assert one_line(on["grade"]["specification"]["title"]) in said
     uses = twin["known_uses"]
     shown = document.text("uses")
-    assert sum(one_line(use["citation"]["title"]) in shown for use in uses) >= min(len(uses), SHOWN // 2)
+    assert sum(one_line(use["citation"]["title"]) in shown for use in uses) >= min(len(uses), FEWEST)
     assert f'href="/{answer.port}.json"' in document.markup
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
-    from babel.messages.catalog import Catalog
+    from babel.messages.catalog import Catalog, Message
 
     from portulan.atlas.catalogue import Catalogue
 
@@ -44,24 +44,31 @@ def test_the_template_has_what_the_source_has() -> None:
     assert catalogues.render(catalogues.extract()) == catalogues.TEMPLATE.read_bytes()
 
 
-@pytest.mark.parametrize("language", [language for language in languages() if language != words.ENGLISH])
-def test_a_language_is_complete(language: str) -> None:
-    """A catalogue translates every text, with the places of each and no other."""
-    with (words.LOCALE / language / "LC_MESSAGES" / "portulan.po").open("rb") as file:
-        found = read_po(file, locale=language.replace("-", "_"))
-    for message in template():
-        if not message.id:
-            continue
-        key = message.id if isinstance(message.id, str) else message.id[0]
-        translated = found.get(key, message.context)
-        assert translated is not None, key
-        assert "fuzzy" not in translated.flags, key
-        texts = [translated.string] if isinstance(translated.string, str) else translated.string or []
-        assert texts, key
-        ids = [message.id] if isinstance(message.id, str) else message.id
-        for text in texts:
-            assert text, key
-            assert {*PLACE.findall(text)} == {place for one in ids for place in PLACE.findall(one)}, key
+def test_each_language_is_complete() -> None:
+    """A catalogue translates every text, with the places of each and no other, and nothing is only perhaps so."""
+    for language in languages()[1:]:
+        with (words.LOCALE / language / "LC_MESSAGES" / "portulan.po").open("rb") as file:
+            found = read_po(file, locale=language.replace("-", "_"))
+        for message in template():
+            check_message(message, found)
+
+
+def check_message(message: Message, found: Catalog) -> None:
+    """Assert that one text is translated."""
+    ids = [message.id] if isinstance(message.id, str) else list(message.id)
+    if not ids[0]:
+        return
+    translated = found.get(ids[0], message.context)
+    assert translated is not None, ids
+    assert "fuzzy" not in translated.flags, ids
+    texts = [translated.string] if isinstance(translated.string, str) else list(translated.string or [])
+    assert texts, ids
+    for text in texts:
+        assert text, ids
+        # A form of the plural may do without the number: "one product".
+        assert {*PLACE.findall(text)} <= {place for each in ids for place in PLACE.findall(each)}, ids
+    places = {place for text in texts for place in PLACE.findall(text)}
+    assert places == {place for each in ids for place in PLACE.findall(each)}, ids
 
 
 @pytest.fixture

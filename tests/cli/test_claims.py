@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from portulan.chosen import claim_here
 from portulan.coordinate.holders import holder_of
 from portulan.coordinate.ledger import open_ledger
-from tests.cli.door import environment, on_terminal, portulan
+from tests.cli.door import COMMAND, environment, on_terminal, portulan
 from tests.test_schemas import check
 
 if TYPE_CHECKING:
     from pathlib import Path
     from subprocess import CompletedProcess
+
+    from portulan.coordinate.ledger import Ledger
+    from portulan.model import Claim
 
 
 @pytest.fixture
@@ -58,7 +63,7 @@ def test_a_port_is_claimed_renewed_and_released(env: dict[str, str], tmp_path: P
 
 def test_a_conflict_is_loud(env: dict[str, str]) -> None:
     """What another has is not given, nor another number instead: exit code 1, and the owner's name."""
-    assert said(portulan("claim", "shop/web", "--port", "3000", "--size", "3", env=env)) == (0, "3000\n3001\n3002\n")
+    assert said(portulan("claim", "shop/web", "--port", "3000", "--block", "3", env=env)) == (0, "3000\n3001\n3002\n")
     done = portulan("claim", "shop/api", "--port", "3002", "--json", env=env)
     assert said(done) == (1, "")
     assert done.stderr.startswith("error: 3002 cannot be had: shop/web has 3000-3002\nhint: ")
@@ -70,6 +75,17 @@ def test_what_is_not_there_is_exit_code_1(env: dict[str, str]) -> None:
         done = portulan(verb, "shop/web", env=env)
         assert said(done) == (1, "")
         assert "error: shop/web has no reservation\n" in done.stderr
+
+
+def test_a_ledger_that_is_named_and_is_not_there(env: dict[str, str], tmp_path: Path) -> None:
+    """A ledger that is named and missing is not taken for an empty one; who claims in it makes it."""
+    named = ("--ledger", str(tmp_path / "team.sqlite"))
+    done = portulan("claims", *named, env=env)
+    assert said(done) == (1, "")
+    assert done.stderr.startswith(f"error: there is no ledger {named[1]}\nhint: ")
+    assert portulan("claim", "shop/web", "--port", "15873", *named, env=env).returncode == 0
+    assert said(portulan("claims", *named, env=env))[1].startswith("15873/tcp")
+    assert portulan("claims", "--ledger", "", env=env).returncode == 2
 
 
 def test_every_format(env: dict[str, str], tmp_path: Path) -> None:
@@ -101,11 +117,10 @@ def test_every_format(env: dict[str, str], tmp_path: Path) -> None:
     "words",
     [
         ("claim",),
-        ("claim", "shop/web"),
         ("claim", "shop/web", "--port", "0"),
         ("claim", "shop/web", "--port", "99999"),
         ("claim", "shop/web", "--port", "http"),
-        ("claim", "shop/web", "--port", "80", "--size", "0"),
+        ("claim", "shop/web", "--port", "80", "--block", "0"),
         ("claim", "shop/web", "--port", "80", "--expires", "soon"),
         ("claim", "shop/web", "--port", "80", "--expires", "0d"),
         ("claim", "shop/web", "--port", "80", "--expires", "999999w"),
@@ -127,6 +142,17 @@ def test_a_mistake_is_exit_code_2(env: dict[str, str], words: tuple[str, ...]) -
     assert claims(env) == []
 
 
+def test_one_ledger_of_several_that_cannot_be_read(env: dict[str, str], tmp_path: Path) -> None:
+    """What can be read is listed, what cannot is said, and the exit code says that this is not all."""
+    damaged = tmp_path / "damaged.sqlite"
+    damaged.write_bytes(b"no ledger")
+    assert portulan("claim", "shop/web", "--port", "15873", env=env).returncode == 0
+    done = portulan("claims", env={**env, "PORTULAN_LEDGER": str(damaged)})
+    assert done.returncode == 3
+    assert "15873/tcp" in done.stdout
+    assert f"{damaged} is not a ledger of Portulan, or a damaged one" in done.stderr
+
+
 def test_a_ledger_that_cannot_be_used_is_exit_code_2(env: dict[str, str], tmp_path: Path) -> None:
     """A damaged ledger is an error with a hint, for those who look as for those who claim, and never an empty one."""
     (tmp_path / "portulan").mkdir()
@@ -144,3 +170,98 @@ def test_without_its_libraries(env: dict[str, str], tmp_path: Path) -> None:
     done = portulan("claim", "shop/web", "--port", "15873", env={**env, "PYTHONPATH": path})
     assert said(done) == (2, "")
     assert done.stderr == "error: a ledger needs sqlalchemy\nhint: pip install 'portulan[ledger]'\n"
+
+
+# ------------------------------------------------------------------------------------------- without naming a number
+
+
+def chosen(env: dict[str, str], *words: str) -> list[int]:
+    """Return what is suggested: the choice, then the alternatives."""
+    return [int(line.split("\t")[0]) for line in portulan("suggest", *words, env=env).stdout.splitlines()]
+
+
+def test_what_is_best_is_claimed_and_then_ones_own(env: dict[str, str]) -> None:
+    """Without a number the best that suggest has is claimed; from then on that is the owner's, and suggested first."""
+    best = chosen(env, "a-shop/a-web")[0]
+    assert said(portulan("claim", "a-shop/a-web", env=env)) == (0, f"{best}\n")
+    assert said(portulan("claim", "a-shop/a-web", env=env)) == (0, f"{best}\n")
+    assert [claim["port"] for claim in claims(env)] == [best]
+    assert said(portulan("claim", "a-shop/a-db", "--port", "15873", env=env)) == (0, "15873\n")
+    first = portulan("suggest", "a-shop/a-db", env=env).stdout.splitlines()[0]
+    assert first.startswith("15873\tchosen\tyours already")
+    assert "15873" in on_terminal("suggest", "a-shop/a-db", env=env)
+    document = json.loads(portulan("suggest", "a-shop/a-db", "--count", "2", "--json", env=env).stdout)
+    check("suggest-1.json", document)
+    assert [choice["yours"] for choice in document["chosen"]] == [True, False]
+    assert best not in chosen(env, "a-shop/a-db", "--count", "20")
+
+
+def test_what_others_have_is_passed_over_and_said(env: dict[str, str]) -> None:
+    """The next best is claimed where another has the best, in a block too, and standard error says what was passed."""
+    best = chosen(env, "a-shop/a-web")[0]
+    portulan("claim", "another/web", "--port", str(best), env=env)
+    done = portulan("claim", "a-shop/a-web", env=env)
+    assert done.returncode == 0
+    assert int(done.stdout) != best
+    assert f"note: {best} was passed over: another/web has claimed it" in done.stderr
+    block = portulan("claim", "a-shop/cluster", "--block", "5", env=env).stdout.splitlines()
+    assert [int(number) for number in block] == [*range(int(block[0]), int(block[0]) + 5)]
+
+
+def test_claimants_at_once_get_one_each(env: dict[str, str]) -> None:
+    """Who was quicker has it: of those whose names point to one number each gets another, and all are told apart."""
+    owners = [f"a-shop/{number}" for number in range(6)]
+    command = (*COMMAND, "claim")
+    running = [
+        subprocess.Popen([*command, owner], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for owner in owners
+    ]
+    ports = [process.communicate()[0] for process in running]
+    assert [process.returncode for process in running] == [0] * len(owners)
+    assert len(set(ports)) == len(owners)
+    assert {claim["owner"] for claim in claims(env)} == set(owners)
+
+
+class Quick:
+    """A ledger in which somebody else is quicker than whoever chooses, a few times."""
+
+    def __init__(self, ledger: Ledger, times: int) -> None:
+        self._ledger = ledger
+        self._times = times
+
+    def claims(self) -> tuple[Claim, ...]:
+        """Return the claims."""
+        return self._ledger.claims()
+
+    def claim(self, owner: str, port: int, *, size: int, **options: Any) -> Claim:  # noqa: ANN401  # as the ledger has them
+        """Claim, after somebody else."""
+        if self._times:
+            self._times -= 1
+            self._ledger.claim("quick/one", port, size=size)
+        return self._ledger.claim(owner, port, size=size, **options)
+
+
+@pytest.mark.parametrize("times", [1, 13])
+def test_where_another_was_quicker_the_next_best_is_asked_for(tmp_path: Path, times: int) -> None:
+    """Each that was lost is told, and after all that was chosen it is chosen anew."""
+    with open_ledger("user", str(tmp_path / "claims.sqlite")) as ledger:
+        found = claim_here(Quick(ledger, times), "a-shop/a-web")  # type: ignore[arg-type]  # it has what is used
+        assert [error.owner for error in found.lost] == ["quick/one"] * times
+        assert found.claim in ledger.claims()
+
+
+def test_a_name_without_a_slash_is_of_the_project(env: dict[str, str], tmp_path: Path) -> None:
+    """`claim`, `release`, `renew` and `suggest` agree on whose a name is; one with a slash is whole."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+
+    def inside(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*COMMAND, *words], cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+    assert inside("claim", "web", "--port", "15873").stdout == "15873\n"
+    assert inside("claim", "web", "--project", "other", "--port", "15874").stdout == "15874\n"
+    assert inside("claim", "acme/web", "--port", "15875").stdout == "15875\n"
+    assert [claim["owner"] for claim in claims(env)] == ["shop/web", "other/web", "acme/web"]
+    assert inside("suggest", "web", "--bare").stdout == "15873\n"
+    assert "shop/web" in inside("renew", "web", "--expires", "1d").stdout
+    assert "shop/web" in inside("release", "web").stdout
+    assert "shop/web has no reservation" in inside("release", "web").stderr

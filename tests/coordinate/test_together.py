@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portulan.coordinate.ledger import open_ledger
+from portulan.coordinate.reading import read_claims
 from portulan.coordinate.sqlite import open_file
 from portulan.errors import ClaimConflict, LedgerError
 
@@ -94,6 +95,41 @@ def test_many_threads_use_one_ledger(ledger: Ledger) -> None:
         thread.join()
     assert sorted(told) == [*range(20_000, 20_010)]
     assert [claim.port for claim in ledger.claims()] == sorted(told)
+
+
+def test_who_looks_keeps_no_thread_from_claiming(tmp_path: Path) -> None:
+    """While threads look at the claims of a file that another process has open, others open it and claim in it."""
+    path = str(tmp_path / "claims.sqlite")
+    code = (
+        "import sys\nfrom portulan.coordinate.ledger import open_ledger\n"
+        "with open_ledger('user', sys.argv[1]) as ledger:\n"
+        " print(ledger.claim('another/web', 20_000).port, flush=True)\n sys.stdin.read()\n"
+    )
+    done = threading.Event()
+    unread: list[object] = []
+
+    def look() -> None:
+        while not done.is_set():
+            unread.extend(read_claims([("user", path)])[1])
+
+    command = [sys.executable, "-c", code, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as another:
+        assert another.stdout is not None
+        another.stdout.readline()
+        looking = [threading.Thread(target=look) for _ in range(3)]
+        for thread in looking:
+            thread.start()
+        try:
+            for port in range(20_001, 20_031):
+                with open_ledger("user", path) as ledger:
+                    ledger.claim("shop/web", port)
+        finally:
+            done.set()
+            for thread in looking:
+                thread.join()
+    assert unread == []
+    with open_ledger("user", path) as ledger:
+        assert len(ledger.claims()) == 31
 
 
 def test_who_waits_in_vain_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,11 @@ import pytest
 from sqlalchemy import insert, text
 
 from portulan.coordinate import schema
+from portulan.coordinate.files import network_file_system
 from portulan.coordinate.ledger import Ledger, open_ledger
 from portulan.coordinate.places import find_place, find_places
 from portulan.coordinate.postgresql import open_server
-from portulan.coordinate.sqlite import network_file_system, open_file
+from portulan.coordinate.sqlite import open_file
 from portulan.errors import LedgerError, UsageError
 from tests.identify.test_real_servers import free_port
 
@@ -105,6 +106,18 @@ def test_a_ledger_without_a_table_is_damaged(file: Path, table: str) -> None:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     with pytest.raises(LedgerError), open_ledger("user", str(file)) as ledger:
         ledger.claims()
+
+
+@pytest.mark.parametrize("value", [10**18, -(10**18), 2**63 - 1])
+def test_a_time_that_there_is_not(place: str, value: int) -> None:
+    """A claim with a time of no calendar is damage that is told, whoever wrote it."""
+    with open_ledger(None, place) as ledger:
+        ledger.claim("shop/web", 15_873)
+        with ledger._writing(durable=True) as connection:
+            connection.execute(schema.claim.update().values(claimed_at=value))
+        with pytest.raises(LedgerError, match="is damaged") as raised:
+            ledger.claims()
+        assert raised.value.hint
 
 
 @pytest.mark.parametrize("what", ["folder", "link", "pipe"])
@@ -264,10 +277,30 @@ def test_a_network_file_system_is_refused(file: Path, monkeypatch: pytest.Monkey
     assert network_file_system(device, mounts) == "nfs4"
     assert network_file_system(device + 1, mounts) is None
     assert network_file_system(os.makedev(8, 1), mounts) is None
-    monkeypatch.setattr("portulan.coordinate.sqlite._mounts", lambda: mounts)  # nothing here can be an NFS
+    monkeypatch.setattr("portulan.coordinate.files._mounts", lambda: mounts)  # nothing here can be an NFS
     error = refused(file)
     assert "network file system (nfs4)" in error.message
     assert "PostgreSQL" in str(error.hint)
+
+
+@root
+def test_a_file_that_is_mounted_by_itself(file: Path, tmp_path: Path) -> None:
+    """A ledger whose file alone is mounted elsewhere, as into a container, has another log there: it is refused."""
+    other = tmp_path / "a b" / "claims.sqlite"
+    other.parent.mkdir()
+    other.touch()
+    code = (
+        "import subprocess, sys\nfrom portulan.coordinate.ledger import open_ledger\n"
+        "from portulan.errors import LedgerError\n"
+        "subprocess.run(['mount', '--bind', *sys.argv[1:]], check=True)\n"
+        "try:\n open_ledger('user', sys.argv[2])\nexcept LedgerError as error:\n print(error.message, error.hint)\n"
+    )
+    command = ["unshare", "--mount", sys.executable, "-c", code, str(file), str(other)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("nothing can be mounted here")
+    assert f"{other} is mounted by itself" in done.stdout, done.stderr
+    assert "mount the folder" in done.stdout
 
 
 # -------------------------------------------------------------------------------------------------------- versions
@@ -404,9 +437,18 @@ def test_without_a_home_there_is_the_teams(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("PORTULAN_LEDGER", raising=False)
     monkeypatch.setenv("HOME", "nowhere")
     with pytest.raises(LedgerError, match="no home folder"):
-        find_places()
+        find_place()
     monkeypatch.setenv("PORTULAN_LEDGER", "postgresql://db/ports")
     assert ("team", "postgresql://db/ports") in find_places()
+
+
+def test_a_ledger_in_the_home_folder_is_found(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that begins with ~ means the home folder, for who only looks as well."""
+    monkeypatch.setenv("HOME", str(file.parent))
+    monkeypatch.setenv("PORTULAN_LEDGER", "~/claims.sqlite")
+    assert ("user", "~/claims.sqlite") in find_places()
+    with open_ledger() as ledger:
+        assert len(ledger.claims()) == 400
 
 
 def test_where_ledgers_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,6 +469,8 @@ def test_where_ledgers_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert find_place("user") == ("user", f"{tmp_path}/.local/share/portulan/claims.sqlite")
+    with pytest.raises(UsageError, match="no ledger is named"):
+        find_place(named="")
     for scope, place in (("team", "a.sqlite"), ("user", "postgresql://db/ports"), ("machine", "postgresql://db/ports")):
         with pytest.raises(UsageError, match="is no ledger of scope"):
             find_place(scope, place)  # type: ignore[arg-type]  # they are scopes

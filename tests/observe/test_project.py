@@ -115,6 +115,8 @@ def test_what_may_not_be_read_gives_no_name(tmp_path: Path, request: pytest.Fixt
     place = tmp_path / "shop"
     (place / ".git").mkdir(parents=True)
     (place / ".git" / "config").write_text('[remote "origin"]\nurl = x/y\n')
+    assert project_of(place) == "shop"  # nor is it a repository to git
+    (place / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
     assert project_of(place) == "y"
     (place / ".git").chmod(0)
     request.getfixturevalue("unprivileged")

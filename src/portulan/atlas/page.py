@@ -37,10 +37,14 @@ if TYPE_CHECKING:
 
     Link = tuple[str, str | None]
 
-SHOWN: Final = 8
-"""A page shows this many known uses and says how many more there are; the JSON twin has all."""
+SHOWN: Final = 6
+"""A page shows this many known uses, less where there are several rows, and says how many more there are; the JSON twin
+has all."""
 
-SIDES: Final = 4
+FEWEST: Final = 3
+"""So many uses are shown at least."""
+
+SIDES: Final = 3
 """So many products are put beside the registry where they take a number that is somebody else's."""
 
 RFC: Final = "https://www.rfc-editor.org/rfc/rfc"
@@ -159,7 +163,8 @@ def page_of(answer: Answer, catalogue: Catalogue, words: Words) -> Page:
     rows, places = _rows(entry)
     groups = _groups(entry)
     records = {on.transport: f"#facts-{number}" for number, group in enumerate(groups, 1) for on in group}
-    uses, pools, malware, said, hidden = _uses(entry, catalogue, words)
+    most = max(FEWEST, SHOWN + 1 - len(rows))
+    uses, pools, malware, said, hidden = _uses(entry, catalogue, words, most)
     verdict = [say_pairs(port, group, places, records, words) for group in _told(entry)]
     if entry.tier == "dynamic":
         place = Record("tier", "#tier", TIERS["dynamic"], TIERS["dynamic"])
@@ -320,14 +325,14 @@ def _unchanged(moments: Sequence[Moment], words: Words) -> Statement | None:
 
 
 def _uses(
-    entry: Entry, catalogue: Catalogue, words: Words
+    entry: Entry, catalogue: Catalogue, words: Words, most: int
 ) -> tuple[tuple[Use, ...], tuple[Use, ...], tuple[Use, ...], list[Statement], int]:
     """Return the uses of the number, of pools that have it and of malware, what the verdict says, and how many more."""
     told = [use for use in entry.known_uses if use.relation != "malicious"]
     narrow = [use for use in told if is_narrow(use)]
     pools = [use for use in told if not is_narrow(use)]
     malware = [use for use in entry.known_uses if use.relation == "malicious"]
-    shown = [*narrow[:SHOWN], *pools[: SHOWN - len(narrow[:SHOWN])], *malware[:SHOWN]]
+    shown = [*narrow[:most], *pools[: most - len(narrow[:most])], *malware[:most]]
     made = {}
     for number, use in enumerate(shown, 1):
         href = f"#use-{number}"

@@ -54,7 +54,6 @@ VALUED = frozenset(
         "--fail-on",
         "--output",
         "--port",
-        "--size",
         "--scope",
         "--expires",
         "--purpose",

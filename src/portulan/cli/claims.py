@@ -7,12 +7,12 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from portulan.cli import say, say_error
+from portulan.cli import say, say_error, say_incomplete
 from portulan.cli.formats import print_csv, print_json
 from portulan.cli.sockets import local_time
 from portulan.cli.terminal import Style, clean, print_rows
 from portulan.document import plain
-from portulan.errors import ClaimConflict, UsageError
+from portulan.errors import ClaimConflict, LedgerError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from portulan.coordinate.ledger import Ledger
     from portulan.model import Claim
 
+SHOWN = 6
+"""So many numbers that were passed over are said."""
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 COLUMNS = (
     *("port", "size", "transport", "scope", "owner", "purpose", "claimed_at", "expires_at"),
@@ -31,11 +33,12 @@ COLUMNS = (
 def add_arguments(parser: ArgumentParser, verb: str) -> None:
     """Say what a verb takes."""
     if verb != "claims":
-        parser.add_argument("name", metavar="NAME", help="who has it: shop/web")
-        number = "which; all of NAME without" if verb != "claim" else "which; without, what NAME has"
+        parser.add_argument("name", metavar="NAME", help="the service, or PROJECT/SERVICE")
+        number = "which; all of NAME without" if verb != "claim" else "which; without, what NAME has, or the best"
         parser.add_argument("--port", type=_number, metavar="N", help=number)
+        parser.add_argument("--project", metavar="NAME", help="none: what git calls it, or the folder")
     if verb == "claim":
-        parser.add_argument("--size", type=_number, default=1, metavar="N", help="so many numbers from there (1)")
+        parser.add_argument("--block", type=_number, metavar="N", help="so many consecutive numbers (1)")
         parser.add_argument("--purpose", metavar="TEXT", help="what for, for whoever is refused")
     if verb in {"claim", "renew"}:
         parser.add_argument("--expires", type=_lasting, metavar="30d", help="in so many s, m, h, d or w; else never")
@@ -47,10 +50,16 @@ def add_arguments(parser: ArgumentParser, verb: str) -> None:
 
 def run(flags: Namespace, verb: str) -> int:
     """Do what a verb says, print it, and return the exit code: 1 where somebody else has the port."""
+    if verb != "claims":
+        from portulan.cli.suggest import owner_named  # noqa: PLC0415  # to list claims takes no name
+
+        flags.name = owner_named(flags.name, flags.project)
     try:
         if verb == "claim":
             return _claim(flags)
-        claims = _all(flags) if verb == "claims" else _change(flags, verb)
+        if verb == "claims":
+            return _list(flags)
+        claims = _change(flags, verb)
     except ModuleNotFoundError as error:
         message = f"a ledger needs {error.name}"
         raise UsageError(message, hint="pip install 'portulan[ledger]'") from error
@@ -76,15 +85,22 @@ def _claim(flags: Namespace) -> int:
 
 
 def _claimed(ledger: Ledger, flags: Namespace) -> Claim:
-    """Claim the port that is named, or find the one that the owner has."""
-    port, size = flags.port, flags.size
-    if port is None:
-        mine = [claim for claim in ledger.claims() if claim.owner == flags.name]
-        if not mine:
-            message = f"{flags.name[:80]} has no claim yet, and no port is named"
-            raise UsageError(message, hint=f"portulan claim {flags.name[:80]} --port N")
-        port, size = mine[0].port, mine[0].size
-    return ledger.claim(flags.name, port, size=size, purpose=flags.purpose, expires_in=flags.expires)
+    """Claim the port that is named; without one what the owner has, or what is best, and say what was not taken."""
+    if flags.port is not None:
+        size = 1 if flags.block is None else flags.block
+        return ledger.claim(flags.name, flags.port, size=size, purpose=flags.purpose, expires_in=flags.expires)
+    from portulan.chosen import claim_here  # noqa: PLC0415  # who names a port needs no choice
+
+    chosen = claim_here(ledger, flags.name, size=flags.block, purpose=flags.purpose, expires_in=flags.expires)
+    for passed in chosen.passed[:SHOWN]:
+        say(f"note: {passed.port} was passed over: {clean(passed.hazards[0].reason)}\n")
+    if len(chosen.passed) > SHOWN:
+        say(f"note: and {len(chosen.passed) - SHOWN} more: portulan suggest has them all\n")
+    for error in chosen.lost:
+        say(f"note: {clean(error.message)}\n")
+    for refused in chosen.incomplete:
+        say_incomplete(refused)
+    return chosen.claim
 
 
 def _change(flags: Namespace, verb: str) -> Sequence[Claim]:
@@ -98,16 +114,23 @@ def _change(flags: Namespace, verb: str) -> Sequence[Claim]:
     return released
 
 
-def _all(flags: Namespace) -> Sequence[Claim]:
-    """Return the claims of the ledger that is named; else of all that there are for this user."""
-    from portulan.coordinate.ledger import open_ledger  # noqa: PLC0415  # its libraries may be missing
-    from portulan.coordinate.places import find_places  # noqa: PLC0415  # as above
+def _list(flags: Namespace) -> int:
+    """Print the claims of the ledger that is named, else of all that there are for this user; return the exit code."""
+    from portulan.coordinate.places import find_places  # noqa: PLC0415  # the other verbs know theirs
+    from portulan.coordinate.reading import read_claims  # noqa: PLC0415  # as above
 
-    found: list[Claim] = []
-    for scope, place in find_places(flags.scope, flags.ledger):
-        with open_ledger(scope, place) as ledger:
-            found += ledger.claims()
-    return sorted(found, key=lambda claim: claim.port)
+    places = find_places(flags.scope, flags.ledger)
+    if flags.ledger and not places:
+        message = f"there is no ledger {flags.ledger}"
+        raise NotFound(message, hint="portulan claim makes it; see that this is its name")
+    in_force, incomplete = read_claims(places)
+    if incomplete and len(incomplete) == len(places):
+        raise LedgerError(incomplete[0].why, hint=incomplete[0].hint)
+    _print(tuple([one.claim for one in in_force]), flags.format)
+    sys.stdout.flush()
+    for refused in incomplete:
+        say_incomplete(refused)
+    return 3 if incomplete else 0
 
 
 def _open(flags: Namespace) -> Ledger:

@@ -54,6 +54,7 @@ SOCKET_COLUMNS = (
     "squats_on",
     "rule",
     "because",
+    "claimed_by",
 )
 IMPORTED_COLUMNS = ("observed_at", "host", "file", "line", "role", "protocol", "product", "version")
 
@@ -208,7 +209,8 @@ def _assignment_rows(answer: Answer) -> Iterable[Sequence[object]]:
 
 def _socket_row(verdict: Verdict) -> tuple[object, ...]:
     because = "; ".join([item.statement for item in verdict.because])
-    judged = (verdict.attention, verdict.judgement, verdict.squats_on, verdict.rule, because)
+    owners = " ".join(dict.fromkeys([standing.claim.owner for standing in verdict.claims])) or None
+    judged = (verdict.attention, verdict.judgement, verdict.squats_on, verdict.rule, because, owners)
     return seen_row(verdict.subject) + judged
 
 

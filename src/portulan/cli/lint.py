@@ -149,7 +149,8 @@ def _blocks(report: Report, style: Style) -> Iterator[str]:
         head = clean(f"{one.attention}  {_number(one)}  {one.rule}: {one.title}  {say_place(one.location)}")
         head = wrap(head, style.width, "", "  ").replace(one.attention, style.paint(one.attention, one.attention), 1)
         yield head + "\n"
-        yield wrap(clean(f"{one.statement} ({source})"), style.width, "  ", "  ") + "\n"
+        told = one.statement if source in one.statement else f"{one.statement} ({source})"
+        yield wrap(clean(told), style.width, "  ", "  ") + "\n"
     yield _summary(report)
 
 

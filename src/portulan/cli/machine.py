@@ -43,9 +43,9 @@ WHO = Columns(
     (("REACH", 9), ("UNIT", 24), ("USER", 24), (ADDRESS, 24), ("PID", 24), ("NAMESPACE", 16)),
 )
 JUDGED = Columns(
-    ("ATTENTION", *WHO.headings, "THE MAP SAYS", "VERDICT", "WHY"),
-    (11, *WHO.widest[:-1], 20, 18, 16, 0),
-    (("WHY", 24), *WHO.expendable, ("VERDICT", 12), ("THE MAP SAYS", 12)),
+    ("ATTENTION", *WHO.headings, "THE MAP SAYS", "CLAIMED BY", "VERDICT", "WHY"),
+    (11, *WHO.widest[:-1], 20, 18, 20, 16, 0),
+    (("WHY", 24), *WHO.expendable, ("VERDICT", 12), ("THE MAP SAYS", 12), ("CLAIMED BY", 20)),
 )
 
 KEPT = 8_192
@@ -173,11 +173,12 @@ class Cells:
 
     def of_glance(self, glance: Glance) -> Row:
         """Return the cells of one socket with the short of its verdict and what the map says of its number."""
-        subject, on, ruling = glance
+        subject, on, ruling, claims = glance
+        owners = clean(", ".join(dict.fromkeys([standing.claim.owner for standing in claims])))
         redirect = subject.redirect
         one = redirect is None or redirect.ports.first == redirect.ports.last
         says = self._says(on) if one else ""  # a rule on several ports is about none of them
-        return (ruling.attention, *self.of(subject), says, ruling.judgement, self._why(ruling, subject))
+        return (ruling.attention, *self.of(subject), says, owners, ruling.judgement, self._why(ruling, subject))
 
     def _why(self, ruling: Ruling, subject: Observation) -> str:
         """Return the cell for what decided: the same for all sockets that are alike, and so for all of a ruling."""

@@ -38,6 +38,10 @@ def render_page(answer: Answer, style: Style) -> str:
 
         heading = style.paint("Here, now", "heading")
         parts.append(f"{heading}\n{render_territory(answer, style)}")
+        if answer.claims:
+            from portulan.cli.claimed import render_claims  # noqa: PLC0415  # only where somebody has claimed it
+
+            parts.append(render_claims(answer, style))
         if answer.history is not None:
             from portulan.cli.history import render_history  # noqa: PLC0415  # only where there is a recording
 

@@ -27,7 +27,7 @@ MEANT = (
 """What it means that nothing speaks against a port: what the hazards are found by (docs/hazards)."""
 SHOWN = 6
 """So many numbers that were passed over are shown as text; JSON has all."""
-COLUMNS = ("which", "port", "last", "compromise", "hazards")
+COLUMNS = ("which", "port", "last", "compromise", "hazards", "yours")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def _number(value: str) -> int:
 
 def run(flags: Namespace) -> int:
     """Choose, print, and return the exit code."""
-    owner = _owner(flags.name, flags.project)
+    owner = owner_named(flags.name, flags.project)
     found, incomplete = suggest_here(owner, count=flags.count, size=flags.block, portable=flags.portable)
     if len(found.chosen) < flags.count:
         wanted = f"{flags.count} blocks of {flags.block} numbers" if flags.block > 1 else f"{flags.count} ports"
@@ -71,7 +71,7 @@ def run(flags: Namespace) -> int:
     return 3 if incomplete else 0
 
 
-def _owner(name: str | None, project: str | None) -> str:
+def owner_named(name: str | None, project: str | None) -> str:
     """Return whom the ports are for; an empty name is mostly a variable that is not set."""
     if "" in {name, project}:
         message = "a name is empty"
@@ -106,7 +106,9 @@ def _page(found: Suggestion, style: Style) -> Iterator[str]:
 def _reasons(found: Suggestion) -> Iterator[str]:
     """Say why it is these."""
     best = found.chosen[0]
-    if best.compromise:
+    if best.yours:
+        yield "yours already: claimed"
+    elif best.compromise:
         yield "each number has something that warns of it; this has the fewest"
     elif best.port == found.start:
         yield "the name points to it, and nothing speaks against it"
@@ -122,7 +124,8 @@ def _reasons(found: Suggestion) -> Iterator[str]:
 def _rows(found: Suggestion) -> Iterator[str]:
     """Yield a line for each port, the chosen ones first."""
     for which, choice in _both(found):
-        yield "\t".join([_say(choice), which, clean(_hazards(choice))]) + "\n"
+        said = "; ".join(filter(None, ("yours already" if choice.yours else "", _hazards(choice))))
+        yield "\t".join([_say(choice), which, clean(said)]) + "\n"
 
 
 def _both(found: Suggestion) -> Iterator[tuple[str, Choice]]:
@@ -160,7 +163,10 @@ def _print_data(found: Suggestion, flags: Namespace, incomplete: tuple[Incomplet
             print_json({"schema": "portulan.suggest/1", "owner": found.owner, "which": which, **plain(choice)})
     else:
         rows = [
-            (which, choice.port, choice.port + choice.size - 1, "yes" if choice.compromise else "no", _hazards(choice))
+            (
+                *(which, choice.port, choice.port + choice.size - 1, "yes" if choice.compromise else "no"),
+                *(_hazards(choice), "yes" if choice.yours else "no"),
+            )
             for which, choice in _both(found)
         ]
         print_csv(COLUMNS, rows)

@@ -102,7 +102,7 @@ suggest
   --project NAME   --bare        else as git calls it; the chosen numbers alone
 
 claim, renew, release, claims
-  --port N   --size N            which number; of a claim, so many from there
+  --port N   --block N           which number; of a claim, so many from there
   --purpose TEXT                 what a claim is for, for whoever is refused
   --expires 30d                  in so many s, m, h, d or w it is over; else never
   --held                         release: also what a process holds that is known to be gone

@@ -14,6 +14,7 @@ from portulan.cli.sockets import local_time
 from portulan.cli.terminal import Style, clean, wrap
 from portulan.errors import UsageError
 from portulan.explained import explain
+from portulan.judge.claiming import say_claim
 from portulan.judge.learning import render_rule
 from portulan.judge.phrases import say_rule
 from portulan.judge.rules import SEVERITY
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from portulan.explained import Bearing, Chain, Expectation, Explanation
     from portulan.judge.matching import Rulebook
     from portulan.judge.policy import Rule
-    from portulan.model import Evidence
+    from portulan.model import Evidence, Verdict
 
 CODE = re.compile(r"[Pp][Tt]\d{3}")
 MOST_RULES = 5
@@ -115,7 +116,8 @@ def _render(one: Explanation, rulebook: Rulebook | None, style: Style) -> str:
     """Render a port: the map once, then a chain for each kind of socket, or who would be expected."""
     parts = [render_map(one.answer, one.entry, style), render_uses(one.answer, one.entry.known_uses, style)]
     if not one.chains:
-        parts.append(f"{style.paint('Here, now', 'heading')}\n  no socket holds or dials it")
+        claims = [say_claim(claim) for claim in one.answer.claims or ()]
+        parts.append(_section("Here, now", ["no socket holds or dials it", *claims], style))
         parts.append(_render_policy_alone(one, rulebook, style))
         parts += [_render_expectation(expectation, style) for expectation in one.expectations]
     for number, chain in enumerate(one.chains, 1):
@@ -135,6 +137,7 @@ def _render_chain(chain: Chain, mark: str, rulebook: Rulebook | None, style: Sty
     sections = {
         "What was seen": [f"{fact.what}: {fact.value} [{fact.source}]" for fact in chain.seen],
         "What the map says": says or ["nothing that was weighed"],
+        "What the claims say": list(_say_claims(verdict)),
         "What the policy says": list(_say_policy(chain, rulebook)),
         "What decided": list(_say_decision(chain)),
         "Beside that": [f"{note.rule}: {note.statement} [{note.source}]" for note in verdict.notes],
@@ -147,6 +150,14 @@ def _render_chain(chain: Chain, mark: str, rulebook: Rulebook | None, style: Sty
     for number, (title, lines) in enumerate(told, 1):
         yield _section(f"{number}. {title}", lines, style)
     yield _render_rules(chain, rulebook)
+
+
+def _say_claims(verdict: Verdict) -> Iterator[str]:
+    """Say who has claimed the port, and whether the socket is his."""
+    for standing in verdict.claims:
+        whose = {True: "it is theirs", False: "it is not theirs", None: "whether it is theirs cannot be told"}
+        yield f"{say_claim(standing.claim)} [{standing.place}]"
+        yield f"{whose[standing.own]}: {standing.statement} [{standing.source}]"
 
 
 def _say_evidence(item: Evidence, at: datetime) -> str:

@@ -34,7 +34,8 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 
 from portulan.coordinate import schema
 from portulan.coordinate.clock import since_boot_s
-from portulan.coordinate.holders import is_bound, is_gone, living
+from portulan.coordinate.holders import is_bound, living
+from portulan.coordinate.inforce import claim_of, left_of
 from portulan.coordinate.places import find_place, is_url
 from portulan.coordinate.rows import (
     NO_HOLDER,
@@ -43,7 +44,6 @@ from portulan.coordinate.rows import (
     check_ms,
     check_numbers,
     check_text,
-    claim_of,
     conflict,
     covering,
     ms_of,
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from portulan.coordinate.rows import Row
+    from portulan.coordinate.inforce import Row
     from portulan.model import Claim, Holder, Scope, Transport
 
 ATTEMPTS = 50
@@ -274,8 +274,7 @@ class Ledger:
         """End what is over of some claims, unless they have changed since they were read; return those."""
         over = []
         for row in rows:
-            stays = row["reserved"] and (row["expires_at"] is None or row["expires_at"] > now)
-            held = row["pid"] is not None and not self._is_over(row)
+            stays, held = left_of(row, now, self._store.machine, self._bound)
             if (stays, held) == (row["reserved"], row["pid"] is not None):
                 continue
             over.append(row)
@@ -284,12 +283,6 @@ class Ledger:
             with self._writing(durable=False) as connection:
                 connection.execute(change.where(*unchanged(row)))
         return over
-
-    def _is_over(self, row: Row) -> bool:
-        """Tell whether a hold is: its holder was of this machine and is gone, and nobody has one of its ports."""
-        if row["machine"] != self._store.machine or not is_gone(row["boot_id"], row["pid"], row["started"]):
-            return False
-        return not any(map(self._bound, range(row["port"], row["port"] + row["size"])))
 
     def _mark(self, holder: Holder) -> dict[str, Any]:
         """Return the columns of a holder. Raises UsageError where it is gone, or cannot be told from the next."""

@@ -6,12 +6,11 @@ whose permissions say who may claim, a team's in the PostgreSQL that --ledger or
 
 from __future__ import annotations
 
-import contextlib
 import os
-from typing import TYPE_CHECKING
 
 from portulan.errors import LedgerError, UsageError
 
+TYPE_CHECKING = False  # the page looks for ledgers too
 if TYPE_CHECKING:
     from portulan.model import Scope
 
@@ -25,6 +24,9 @@ def find_place(scope: Scope | None = None, named: str | None = None) -> tuple[Sc
     A file that is named is the user's own unless the scope says otherwise, a URL always a team's. Raises UsageError
     where they contradict each other, LedgerError where the user has no home folder.
     """
+    if named == "":  # as of a variable that is not set
+        message = "no ledger is named"
+        raise UsageError(message, hint="--ledger FILE, or --ledger postgresql://USER@HOST/DATABASE")
     place = named or (_of_environment() if scope in {None, "team"} else None)
     if place:
         if scope is not None and is_url(place) != (scope == "team"):
@@ -40,15 +42,25 @@ def find_place(scope: Scope | None = None, named: str | None = None) -> tuple[Sc
 def find_places(scope: Scope | None = None, named: str | None = None) -> list[tuple[Scope, str]]:
     """Return scope and place of each ledger to be read: the one that is meant, else all that there are for a user.
 
-    A file that is not there yet is an empty ledger, and is not made to be read.
+    A file that is not there yet is an empty ledger, and is not made to be read; where its log is there alone it was
+    there. Errors as those of `find_place`.
     """
     places = [find_place(scope, named)]
     if scope is None and named is None:
-        users = []
-        with contextlib.suppress(LedgerError):  # who has no home folder has no ledger there; another is meant
+        try:
             users = [find_place("user")]
+        except LedgerError:  # who has no home folder has no ledger there; another is meant
+            users = []
         places = [*dict.fromkeys([*users, find_place("machine"), *places])]
-    return [(of, place) for of, place in places if is_url(place) or os.path.lexists(place)]
+    return [(of, place) for of, place in places if is_url(place) or _is_there(place)]
+
+
+def places_to_look_at() -> list[tuple[Scope, str]]:
+    """Return the same for who only looks what has been claimed: without a home folder he has no ledger of his own."""
+    try:
+        return find_places()
+    except LedgerError:
+        return find_places("machine")
 
 
 def is_url(place: str) -> bool:
@@ -62,6 +74,20 @@ def _of_environment() -> str | None:
         message = "$PORTULAN_LEDGER is a relative path: each folder would have another ledger"
         raise UsageError(message, hint="an absolute path, or postgresql://USER@HOST/DATABASE")
     return place
+
+
+def _is_there(place: str) -> bool:
+    """Tell whether there is a file, or its log; in a folder that may not be searched it is, for all that is known."""
+    place = os.path.expanduser(place)  # noqa: PTH111  # a string all the way
+    for path in (place, f"{place}-wal"):
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            return True
+        return True
+    return False
 
 
 def _of_user() -> str:

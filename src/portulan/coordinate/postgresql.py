@@ -87,12 +87,7 @@ class Server:
 
 def open_server(address: str) -> Server:
     """Open the ledger at a URL. Raises UsageError for what is none, LedgerError where it cannot be used."""
-    url = parse_url(address)
-    try:
-        server = Server(url, _engine(url))
-    except ImportError as error:  # psycopg's own, where it finds no libpq
-        message = "a ledger on a server needs psycopg with libpq"
-        raise UsageError(message, hint="pip install 'portulan[ledger]'") from error
+    server = connect_server(address)
     try:
         with server.engine.connect() as connection:
             version = version_of(connection, server.place)
@@ -107,6 +102,19 @@ def open_server(address: str) -> Server:
         server.engine.dispose()
         raise
     return server
+
+
+def connect_server(address: str, *, wait_s: int = WAIT_S) -> Server:
+    """Return the ledger at a URL as it is, perhaps without tables. Raises UsageError for what is no URL of one.
+
+    `wait_s` is how long to wait for the server, unless its URL says so.
+    """
+    url = parse_url(address)
+    try:
+        return Server(url, _engine(url, wait_s))
+    except ImportError as error:  # psycopg's own, where it finds no libpq
+        message = "a ledger on a server needs psycopg with libpq"
+        raise UsageError(message, hint="pip install 'portulan[ledger]'") from error
 
 
 def parse_url(address: str) -> URL:
@@ -126,8 +134,9 @@ def parse_url(address: str) -> URL:
     return url
 
 
-def _engine(url: URL) -> Engine:
-    unsaid = {name: value for name, value in CONNECTING.items() if name not in url.query}
+def _engine(url: URL, wait_s: int) -> Engine:
+    connecting = {**CONNECTING, "connect_timeout": wait_s}
+    unsaid = {name: value for name, value in connecting.items() if name not in url.query}
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={**unsaid, "client_encoding": "utf8"},

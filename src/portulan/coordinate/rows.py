@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
 from portulan.coordinate.schema import claim, number
 from portulan.errors import ClaimConflict, NotFound, UsageError
-from portulan.model import PORTS, TRANSPORTS, Claim, Holder
+from portulan.model import PORTS, TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Update
 
-    Row = Mapping[Any, Any]
-    """The columns of a claim, by their names."""
+    from portulan.coordinate.inforce import Row
 
 LONGEST = timedelta(days=36_500)
 LONGEST_TEXT = 200
@@ -32,7 +32,7 @@ NO_RESERVATION = {"reserved": False, "expires_in": None, "expires_at": None}
 def check_numbers(port: int, size: int, transport: str) -> None:
     """Refuse numbers that there are not, by UsageError."""
     if not (port > 0 and size > 0 and port + size <= PORTS):
-        message = f"{numbers(port, size)} cannot be claimed"
+        message = f"{numbers(port, size) if size > 0 else f'a block of {size}'} cannot be claimed"
         raise UsageError(message, hint=f"from 1 to {PORTS - 1}")
     if transport not in TRANSPORTS:
         message = f"{transport[:40]!r} is not a transport"
@@ -87,24 +87,6 @@ def same_holder(row: Row, other: Row) -> bool:
 # ------------------------------------------------------------------------------------------------- what is said of them
 
 
-def claim_of(row: Row) -> Claim:
-    """Make the claim of a row."""
-    holder = None
-    if row["pid"] is not None:
-        holder = Holder(row["boot_id"], row["pid"], time_of(row["holder_started_at"]), row["host"])
-    return Claim(
-        port=row["port"],
-        transport=row["transport"],
-        scope=row["scope"],
-        owner=row["owner"],
-        purpose=row["purpose"],
-        claimed_at=time_of(row["claimed_at"]),
-        expires_at=None if row["expires_at"] is None else time_of(row["expires_at"]),
-        holder=holder,
-        size=row["size"],
-    )
-
-
 def conflict(row: Row, port: int, size: int) -> ClaimConflict:
     """Say who is in the way of a claim."""
     theirs = numbers(row["port"], row["size"])
@@ -123,11 +105,6 @@ def nothing(owner: str, port: int | None) -> NotFound:
 def numbers(port: int, size: int) -> str:
     """Write a number, or a block of them."""
     return str(port) if size == 1 else f"{port}-{port + size - 1}"
-
-
-def time_of(ms: int) -> datetime:
-    """Turn milliseconds since 1970 into a time."""
-    return datetime.fromtimestamp(ms / 1_000, UTC)
 
 
 def ms_of(at: datetime) -> int:

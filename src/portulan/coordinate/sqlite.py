@@ -13,20 +13,19 @@ claimants. A log that was begun anew meanwhile had been synced before, and what 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
 import stat
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, create_engine, event, select, update
 from sqlalchemy.pool import StaticPool
 
 from portulan.coordinate.clock import since_boot_s, this_boot
+from portulan.coordinate.files import APPLICATION_ID, HINTS, LOG, OPENING, check_file, explained, left_behind, refused
 from portulan.coordinate.schema import STEPS, check_version, ledger, migrate, version_of
 from portulan.errors import LedgerError
 
@@ -36,30 +35,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.exc import DBAPIError
 
-APPLICATION_ID = 0x506F724C  # "PorL"
 BUSY_S = 30.0
 """So long a claimant waits for others; sixty-four at once wait a few seconds at most."""
-_LOG = "-wal"
 _FORMAT_VERSIONS = slice(18, 20)
 """Of reading and writing; 2 is with a write-ahead log (https://www.sqlite.org/fileformat.html, section 1.3.3)."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-
-NETWORKED = frozenset(
-    {"9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gfs2", "lustre", "ncpfs", "nfs", "nfs4", "smb3"}
-    | {"smbfs", "virtiofs", "ocfs2", "gpfs", "beegfs"}
-)
-"""File systems of which another machine may have the same file open, as /proc/self/mountinfo names them."""
-
-HINTS = {
-    sqlite3.SQLITE_BUSY: "another process has had it for half a minute: is one of them stopped?",
-    sqlite3.SQLITE_CANTOPEN: "see that its folder is there, and that you may write in it",
-    sqlite3.SQLITE_CORRUPT: "restore it from a backup, or move it away to begin another; it was not touched",
-    sqlite3.SQLITE_FULL: "free some space",
-    sqlite3.SQLITE_IOERR: "see whether the disk is full or failing",
-    sqlite3.SQLITE_NOTADB: "restore it from a backup, or move it away to begin another; it was not touched",
-    sqlite3.SQLITE_PERM: "see that you may write it, and its folder",
-    sqlite3.SQLITE_READONLY: "see that you may write it, and its folder",
-}
 
 
 class File:
@@ -73,7 +53,7 @@ class File:
         self._clock = clock
         self.began_ms = 0
         """When the clock began."""
-        self._log = os.path.realpath(path) + _LOG
+        self._log = os.path.realpath(path) + LOG
         self._folder_synced = False
         self._opened = _identity(path)
 
@@ -91,7 +71,7 @@ class File:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _refused(self._log, error) from error
+            raise refused(self._log, error) from error
 
     def check_place(self) -> None:
         """Raise LedgerError where the file was moved or replaced: others claim in another one by now."""
@@ -101,7 +81,7 @@ class File:
 
     def explain(self, error: DBAPIError) -> LedgerError:
         """Say what SQLite says."""
-        return _explained(self.place, error.orig)
+        return explained(self.place, error.orig)
 
 
 def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = since_boot_s) -> File:
@@ -115,14 +95,14 @@ def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = s
     try:
         if shared:
             _check_folder(os.path.dirname(path))  # noqa: PTH120  # a string all the way
-        has_log = os.path.lexists(path + _LOG)  # first: who makes a ledger makes its log after it
+        has_log = os.path.lexists(path + LOG)  # first: who makes a ledger makes its log after it
         if not os.path.lexists(path):
             if has_log:
-                raise _left_behind(path)
+                raise left_behind(path)
             _make(path, shared=shared)
-        _check_file(path, shared=shared)
+        check_file(path, shared=shared)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     engine = _engine(path)
     file = File(path, engine, clock)
     try:
@@ -133,17 +113,6 @@ def open_file(path: str, *, shared: bool = False, clock: Callable[[], float] = s
         engine.dispose()
         raise
     return file
-
-
-def network_file_system(device: int, mounts: str) -> str | None:
-    """Return the type of the file system with a device number, by /proc/self/mountinfo, where it is a network's."""
-    number = f"{os.major(device)}:{os.minor(device)}"
-    for line in mounts.splitlines():
-        mount, _, rest = line.partition(" - ")
-        kind = rest.split(" ")[0]
-        if mount.split(" ")[2:3] == [number] and kind in NETWORKED:
-            return kind
-    return None
 
 
 # ------------------------------------------------------------------------------------------------------------- the file
@@ -167,12 +136,6 @@ def _make(path: str, *, shared: bool) -> None:
         os.unlink(beside)  # noqa: PTH108  # as above
     if os.name == "posix":
         _sync(folder, os.O_RDONLY)
-
-
-def _left_behind(path: str) -> LedgerError:
-    """Say that a file is gone without its log, whose claims SQLite would put into whatever is made there."""
-    message = f"{path} is gone, but not its log {path}{_LOG}, which has claims that were not in it yet"
-    return LedgerError(message, hint="put it back; or move the log to where it is now, to begin another")
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -220,55 +183,6 @@ def _check_folder(folder: str) -> None:
     raise LedgerError(message, hint=hint)
 
 
-def _check_file(path: str, *, shared: bool) -> None:
-    """Refuse what is no ledger, or not the user's own, before SQLite touches it."""
-    found = os.lstat(path)
-    hint = "name another file, or move this one away to begin another; it was not touched"
-    if not stat.S_ISREG(found.st_mode):
-        message = f"{path} is not a file"
-    elif os.name == "posix" and not shared and found.st_uid != os.geteuid():
-        message, hint = f"{path} belongs to another user", "ask as that user; for many users: --scope machine"
-    elif os.name == "posix" and not shared and found.st_mode & _WRITABLE_BY_OTHERS:
-        message, hint = f"{path} can be written by others", "chmod go-w it; for many users: --scope machine"
-    elif kind := network_file_system(found.st_dev, _mounts()):
-        message = (
-            f"{path} is on a network file system ({kind}), where claimants of two machines would not see each other"
-        )
-        hint = "set XDG_DATA_HOME to a folder of this machine, or name a PostgreSQL with --ledger"
-    elif _is_foreign(path):
-        message = f"{path} is not a ledger of Portulan, or a damaged one"
-    else:
-        return
-    raise LedgerError(message, hint=hint)
-
-
-def _is_foreign(path: str) -> bool:
-    """Tell whether the file says that it is another's, or no database.
-
-    SQLite reads it, as it lies and without a lock: who opens and closes a database by himself ends all locks that his
-    process has on it (https://www.sqlite.org/howtocorrupt.html, section 2.2).
-    """
-    os.stat(path)  # noqa: PTH116  # as above; SQLite does not say what the system refuses
-    where = f"{Path(path).as_uri()}?mode=ro&immutable=1"
-    try:
-        with contextlib.closing(sqlite3.connect(where, uri=True)) as database:
-            (application,) = database.execute("PRAGMA application_id").fetchone()
-    except sqlite3.DatabaseError as error:
-        code = error.sqlite_errorcode & 0xFF
-        if code == sqlite3.SQLITE_CANTOPEN:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path) from error
-        # Too short for what its header says: damaged, or somebody is just taking pages from the log into it.
-        return code != sqlite3.SQLITE_CORRUPT
-    return bool(application != APPLICATION_ID)
-
-
-def _mounts() -> str:
-    try:
-        return Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
-    except OSError:  # another system than Linux
-        return ""
-
-
 def _sync(path: str, flags: int) -> None:
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
     try:
@@ -282,13 +196,7 @@ def _sync(path: str, flags: int) -> None:
 
 def _engine(path: str) -> Engine:
     """Connect as Portulan does: the driver begins nothing by itself, and whoever writes takes the lock at once."""
-    engine = create_engine(URL.create("sqlite+pysqlite", database=path), connect_args={"timeout": BUSY_S})
-
-    @event.listens_for(engine, "connect")
-    def set_up(database: sqlite3.Connection, _record: object) -> None:
-        database.isolation_level = None
-        for name in ("trusted_schema = OFF", "foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL"):
-            database.execute(f"PRAGMA {name}").fetchall()
+    engine = create_engine(URL.create("sqlite+pysqlite", database=path), creator=lambda: _connect(path))
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -296,6 +204,18 @@ def _engine(path: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    with OPENING:
+        database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)  # as the pool's
+        try:
+            for name in ("trusted_schema = OFF", "foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL"):
+                database.execute(f"PRAGMA {name}").fetchall()
+        except sqlite3.Error:
+            database.close()
+            raise
+    return database
 
 
 def _bring_up(engine: Engine, path: str) -> None:
@@ -340,16 +260,4 @@ def _explaining(path: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _explained(path, error.orig) from error
-
-
-def _explained(path: str, error: BaseException | None) -> LedgerError:
-    code = (
-        getattr(error, "sqlite_errorcode", 0) & 0xFF
-    )  # the rest of it says where (https://www.sqlite.org/rescode.html)
-    return LedgerError(f"{path} cannot be used as a ledger: {error}", hint=HINTS.get(code))
-
-
-def _refused(path: str, error: OSError) -> LedgerError:
-    message = f"{path} cannot be used as a ledger: {error.strerror}"
-    return LedgerError(message, hint="see that its folder is there, has room, and that you may write in it")
+        raise explained(path, error.orig) from error

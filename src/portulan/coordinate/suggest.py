@@ -11,11 +11,11 @@ from __future__ import annotations
 from hashlib import sha256
 from math import gcd
 
-from portulan.model import PortRange, Value
+from portulan.model import PortRange, Value, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from portulan.coordinate.hazards.nouns import Hazard
 
@@ -35,13 +35,14 @@ _OF_THIS_MACHINE = frozenset({"H5", "H10", "H20", "H23"})
 class Choice(Value):
     """A port, or the first of a block of `size`, with what is worth knowing of it, or speaks for it.
 
-    `compromise`: something warns of it, and there was nothing better.
+    `compromise`: something warns of it, and there was nothing better. `yours`: it is claimed already for who asks.
     """
 
     port: int
     size: int
     hazards: tuple[Hazard, ...]
     compromise: bool = False
+    yours: bool = False
 
 
 class Passed(Value):
@@ -102,19 +103,24 @@ def suggest(
     size: int = 1,
     alternatives: int = ALTERNATIVES,
     zone: PortRange = ZONE,
+    claimed: Iterable[PortRange] = (),
 ) -> Suggestion:
     """Choose `count` ports, or blocks of `size` consecutive ones, and so many alternatives; no two share a number.
 
     `hazards_of` says what speaks against one number (`coordinate.hazards`). Those of which nothing is to be said come
     first, then those of which something is noted. Where warnings leave nothing, as on a machine that gives all numbers
     to those who dial, those with the fewest warnings are taken, and are `compromise`s.
+    What the owner has `claimed` already comes first, whatever speaks against it: it may be he who holds it now.
     """
     way = [port for port in way_of(owner, zone) if port + size - 1 <= zone.last]
     wanted = count + alternatives
     walk = _Walk(hazards_of, size)
-    found = walk.spotless(way, wanted)
-    if len(found) < wanted:
-        found += walk.next_best(way, wanted, found)
+    yours = walk.claimed(claimed)[:count]
+    others = wanted - len(yours)
+    found = walk.spotless(way, others)
+    if len(found) < others:
+        found += walk.next_best(way, others, found)
+    found = [*yours, *found]
     passed = [one for one in walk.passed.values() if one.port not in walk.taken]
     return Suggestion(
         owner,
@@ -123,7 +129,7 @@ def suggest(
         tuple(found[count:]),
         tuple(passed),
         len(walk.judged),
-        sum(one.port in walk.met_first for one in passed),
+        0 if yours else sum(one.port in walk.met_first for one in passed),
     )
 
 
@@ -140,6 +146,15 @@ class _Walk:
         self._warned = 0
         self._is_hopeless = False
         self._ranks: dict[int, tuple[int, int, int]] = {}
+
+    def claimed(self, ranges: Iterable[PortRange]) -> list[Choice]:
+        """Return the blocks that somebody has, of those that are large enough, by number."""
+        found = []
+        for ports in sorted(set(ranges), key=lambda ports: ports.first):
+            block = self._block(ports.first)
+            if block[-1] <= ports.last and self.taken.isdisjoint(block):
+                found.append(replace(self._take(block, compromise=False), yours=True))
+        return found
 
     def spotless(self, way: list[int], wanted: int) -> list[Choice]:
         """Return the first blocks on the way of which nothing is to be said."""

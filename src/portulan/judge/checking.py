@@ -6,6 +6,7 @@ what is found and not with what is looked at.
 
 from __future__ import annotations
 
+from portulan.judge.claiming import ANOTHERS, OWN
 from portulan.judge.findings import Finding, Location
 from portulan.judge.fingerprints import executable_of, fingerprint, scope_of
 from portulan.judge.matching import judge_by
@@ -59,7 +60,8 @@ class Checking:
 
     `judge` gives the verdict on a socket without the policy; it is asked only for what the policy does not expect.
     `fail_on` is the attention from which a verdict without a rule of the policy is a finding; `ephemeral` are the
-    numbers that this machine gives to those who dial, for what is seen here and now.
+    numbers that this machine gives to those who dial, for what is seen here and now. `is_claimed` tells whether
+    somebody has claimed the port of a socket: then its verdict says what comes of it where no rule does.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class Checking:
         *,
         fail_on: Attention = "investigate",
         ephemeral: tuple[int, int] | None = None,
+        is_claimed: Callable[[Observation], bool] = lambda _socket: False,
     ) -> None:
         self._rulebook = rulebook
+        self._is_claimed = is_claimed
         self._judge = judge
         self._policy = rulebook.policy
         self._least = SEVERITY[fail_on]
@@ -112,7 +116,11 @@ class Checking:
             if rule.effect == "forbid":
                 self._find_unless("PT207", subject, rule, lapsed)
         elif rule is None and self._is_listed(subject):
-            self._find_unlisted(subject, lapsed)
+            claimed = self._judge(subject, company).rule if self._is_claimed(subject) else None
+            if claimed == ANOTHERS:
+                self._find(claimed, subject, None)
+            elif claimed != OWN:
+                self._find_unlisted(subject, lapsed)
         else:
             self._untold += not certain
             verdict = self._judge(subject, company)

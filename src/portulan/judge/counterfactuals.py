@@ -7,6 +7,7 @@ can look at; what a program would have to be called, or where to lie, to look we
 
 from __future__ import annotations
 
+from portulan.judge.claiming import judge_by_claims, numbers_of
 from portulan.judge.possible import belonging
 from portulan.judge.program import NOBODY
 from portulan.judge.weigh import judge
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from portulan.judge.possible import Possible
     from portulan.judge.program import Namesakes
-    from portulan.model import Attention, Executable, Judgement, Observation, Verdict
+    from portulan.model import Attention, Executable, Judgement, Observation, Standing, Verdict
 
     Fact = Literal[
         "writable",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         "protocol",
         "address",
         "number",
+        "claim",
     ]
 
 MOST = 6
@@ -135,6 +137,29 @@ def who_would_be_expected(entry: Entry, observation: Observation, possible: Poss
             for one, then in zip(held, verdicts, strict=True)
         ]
     )
+
+
+def what_claims_would_change(
+    verdict: Verdict, claims: Sequence[Standing], policy: Callable[[Verdict], Verdict]
+) -> tuple[Change, ...]:
+    """Tell what would be found if a socket were, or were not, of those who have claimed its port.
+
+    `verdict` is the one without claims; `policy` makes of a verdict what somebody's policy says.
+    """
+    now = policy(judge_by_claims(verdict, claims))
+    changes = []
+    for statement, supposed in _claims(claims):
+        then = policy(judge_by_claims(verdict, supposed))
+        if (then.attention, then.judgement) != (now.attention, now.judgement):
+            changes.append(Change("claim", statement, then.rule, then.judgement, then.attention))
+    return tuple(changes)
+
+
+def _claims(claims: Sequence[Standing]) -> Iterator[tuple[str, Sequence[Standing]]]:
+    owners = " and ".join(dict.fromkeys([standing.claim.owner for standing in claims]))
+    yield f"it were of {owners}", [replace(standing, own=True) for standing in claims]
+    yield f"it were not of {owners}", [replace(standing, own=False) for standing in claims]
+    yield f"{owners} released {numbers_of(claims[0].claim)}", ()
 
 
 def _judged(supposed: Supposition, policy: Callable[[Verdict], Verdict] = lambda verdict: verdict) -> Verdict:

@@ -34,6 +34,8 @@ RULES: dict[str, tuple[str, Judgement, Attention]] = {
     "PT120": ("silent-program-of-the-assigned-service", "registered", "look"),
     "PT200": ("expected-by-policy", "expected", "ok"),
     "PT207": ("forbidden-by-policy", "forbidden", "investigate"),
+    "PT210": ("port-of-the-claimant", "expected", "ok"),
+    "PT211": ("port-claimed-by-another", "forbidden", "investigate"),
 }
 
 FINDINGS: dict[str, tuple[str, str, Attention]] = {
@@ -69,6 +71,7 @@ NOTES: dict[str, tuple[str, str]] = {
     "PT317": ("port-shared-by-programs", "https://man7.org/linux/man-pages/man7/socket.7.html"),
     "PT318": ("executable-called-a-pid-file", "https://attack.mitre.org/techniques/T1036/005/"),
     "PT319": ("ssh-away-from-22", "https://falco.org/docs/reference/rules/default-rules/"),
+    "PT320": ("claimed-port", "https://man7.org/linux/man-pages/man5/proc_pid_cwd.5.html"),
 }
 
 SEVERITY: dict[Attention, int] = {"ok": 0, "look": 1, "investigate": 2}

@@ -235,7 +235,7 @@ def pronounce(weighed: Weighed, entry: Entry, observation: Observation) -> Verdi
     says = () if is_range(observation) else (say_map(entry, observation.transport, state, agrees=rule in AGREES),)
     if advice is None and rule in ADVICE:
         advice = advise(rule, observation)
-    return Verdict.of((observation, judgement, squats_on, attention, rule, (*says, *because), advice, notes))
+    return Verdict.of((observation, judgement, squats_on, attention, rule, (*says, *because), advice, notes, ()))
 
 
 def _find(

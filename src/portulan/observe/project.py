@@ -10,27 +10,44 @@ import re
 import stat
 from pathlib import Path
 
+from portulan.model import Value
+
 _LARGEST = 1 << 20
 _BARE = ("HEAD", "config", "objects", "refs")
 """What a repository without a working tree has in its own folder (gitrepository-layout(5))."""
 
 
-def project_of(folder: Path) -> str:
-    """Return what the project is called that a folder belongs to.
+class Repository(Value):
+    """A repository: what it is called, and the place that it lies in, of a worktree its own."""
 
-    It is the last part of the address that git fetches `origin` from, else the name of the folder that the repository
-    lies in, of a worktree that of the main one; without git the folder's own name (gitrepository-layout(5),
-    git-worktree(1)). Raises FileNotFoundError where the folder is relative and no longer there.
+    name: str
+    place: Path
+
+
+def project_of(folder: Path) -> str:
+    """Return what the project is called that a folder belongs to: as its repository, and without one as the folder.
+
+    Raises FileNotFoundError where the folder is relative and no longer there.
     """
     folder = folder.resolve()
+    repository = repository_of(folder)
+    return repository.name if repository is not None else folder.name or "project"
+
+
+def repository_of(folder: Path) -> Repository | None:
+    """Return the repository that a folder is in, by its whole path; None where it is in none.
+
+    It is called by the last part of the address that git fetches `origin` from, else by the name of the folder that it
+    lies in, of a worktree that of the main one (gitrepository-layout(5), git-worktree(1)).
+    """
     for place in (folder, *folder.parents):
         git = _git_folder(place)
-        if git is not None:
+        if git is not None and not _lacks_head(git):
             url = parse_origin(_read(git / "config")).rstrip("/\\").removesuffix(".git")
             # `.git`, or `.bare` amid its worktrees: what it lies in has the name.
             own = git.parent.name if git.name.startswith(".") else git.name.removesuffix(".git")
-            return re.split(r"[/:\\]", url)[-1] or own or "project"
-    return folder.name or "project"
+            return Repository(re.split(r"[/:\\]", url)[-1] or own or "project", place)
+    return None
 
 
 def parse_origin(text: str) -> str:
@@ -65,6 +82,17 @@ def _git_folder(place: Path) -> Path | None:
         own = git.parent / named
         return Path(os.path.normpath(own / _read(own / "commondir").strip()))
     return place if all(os.path.exists(place / part) for part in _BARE) else None  # noqa: PTH110  # as above
+
+
+def _lacks_head(git: Path) -> bool:
+    """Tell whether a folder surely has no HEAD, and so is no repository to git either."""
+    try:
+        (git / "HEAD").lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _read(path: Path) -> str:

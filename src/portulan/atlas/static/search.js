@@ -16,7 +16,7 @@
   box.setAttribute("aria-controls", list.id);
   box.setAttribute("aria-expanded", "false");
 
-  let names = null; // [lower case, name, ports, kind] each
+  let names = null; // [lower case, name, ports, kind] each, sorted
   let chosen = -1;
 
   const load = async () => {
@@ -31,23 +31,35 @@
         names.push([name.toLowerCase(), name, ports, kind]);
       }
     }
+    names.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
     show();
   };
 
-  // Names that are what was typed, then those that begin so, then those that have it; a number is a port first.
+  // The place of the first name that is not before a text.
+  const placeOf = (text) => {
+    let low = 0;
+    let high = names.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (names[middle][0] < text) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+
+  // Names that begin with what was typed, itself first by being sorted, then those that have it elsewhere; a number is
+  // a port first.
   const find = (typed) => {
     const found = [];
     if (/^[0-9]{1,5}$/.test(typed) && Number(typed) < 65536) found.push([typed, Number(typed).toString(), "", "port"]);
-    const begin = [];
-    const within = [];
-    for (const entry of names || []) {
-      const at = entry[0].indexOf(typed);
-      if (at < 0) continue;
-      if (entry[0].length === typed.length) found.push(entry);
-      else if (at === 0) begin.length < MOST && begin.push(entry);
-      else within.length < MOST && within.push(entry);
+    if (!names) return found;
+    for (let at = placeOf(typed); found.length < MOST && at < names.length && names[at][0].startsWith(typed); at++) {
+      found.push(names[at]);
     }
-    return found.concat(begin, within).slice(0, MOST);
+    for (let at = 0; found.length < MOST && at < names.length; at++) {
+      if (names[at][0].indexOf(typed, 1) > 0 && !names[at][0].startsWith(typed)) found.push(names[at]);
+    }
+    return found;
   };
 
   const address = ([, name, , kind]) => {

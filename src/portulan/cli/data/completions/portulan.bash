@@ -17,7 +17,7 @@ _portulan() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on | --transport | --port | --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer | --count | --block | --project | --size | --purpose | --expires | --scope | --ledger | --square | --width)
+            --format | --limit | --date | --history | --record | --keep | --every | --for | --from | --to | --host | --at | --udp | --policy | --output | --fail-on | --transport | --port | --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer | --count | --block | --project | --purpose | --expires | --scope | --ledger | --square | --width)
                 [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i += 2)) || ((i += 1))
                 ;;
             --)
@@ -67,7 +67,7 @@ _portulan() {
             ;;
         --limit | --date | --keep | --every | --for | --from | --host | --at | --udp) return ;;
         --assignee | --contact | --description | --reference | --code | --unauthorized | --notes | --answer) return ;;
-        --count | --block | --project | --size | --purpose | --expires) return ;;
+        --count | --block | --project | --purpose | --expires) return ;;
     esac
 
     if [[ $cur == -* ]]; then
@@ -87,7 +87,7 @@ _portulan() {
             diff) options+=' --connections --from' ;;
             why) options+=' --policy --probe' ;;
             suggest) options+=' --count --block --portable --project --bare' ;;
-            claim) options+=' --port --size --purpose --expires --scope --ledger' ;;
+            claim) options+=' --port --block --purpose --expires --scope --ledger' ;;
             renew) options+=' --port --expires --scope --ledger' ;;
             release) options+=' --port --held --scope --ledger' ;;
             claims) options+=' --scope --ledger' ;;

@@ -118,7 +118,7 @@ complete -c portulan -n "__fish_seen_subcommand_from suggest run" -l block -x -d
 complete -c portulan -n "$ledger" -l scope -x -a 'user machine team' -d 'Among whom nobody else may have it'
 complete -c portulan -n "$ledger" -l ledger -r -F -d 'Another ledger'
 complete -c portulan -n "__fish_seen_subcommand_from claim renew release run" -l port -x -d 'Which number'
-complete -c portulan -n "__fish_seen_subcommand_from claim" -l size -x -d 'So many from there'
+complete -c portulan -n "__fish_seen_subcommand_from claim" -l block -x -d 'So many from there'
 complete -c portulan -n "__fish_seen_subcommand_from claim" -l purpose -x -d 'What it is for'
 complete -c portulan -n "__fish_seen_subcommand_from claim renew" -l expires -x -d 'In so many s, m, h, d or w'
 complete -c portulan -n "__fish_seen_subcommand_from release" -l held -d 'Also what a process holds that is gone'
