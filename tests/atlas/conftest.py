@@ -1,7 +1,10 @@
-"""What tests of the atlas share: the catalogue and the map of the packaged data, its terrain, and pages in English."""
+"""What tests of the atlas share: the map of the packaged data, what is made from it, IANA's table, English pages."""
 
 from __future__ import annotations
 
+import csv
+from collections import defaultdict
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +16,7 @@ from portulan.atlas.catalogue import Catalogue
 from portulan.atlas.render import Renderer
 from portulan.atlas.terrain import Terrain, terrain_of
 from portulan.registry.index import Index, open_index
+from tests.test_every_port import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,3 +52,25 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
 def terrain(index: Index) -> Terrain:
     """Return the terrain of that map."""
     return terrain_of(index)
+
+
+@pytest.fixture(scope="session")
+def published(catalogue: Catalogue) -> dict[int, list[dict[str, str]]]:
+    """Return the rows of IANA's table that speak of each port, read without Portulan."""
+    path = files("portulan") / "registry" / "data" / "iana" / f"{catalogue.index.snapshot}.csv"
+    rows = defaultdict(list)
+    for row in csv.DictReader(path.read_text("utf-8").splitlines(keepends=True)):
+        first, _, last = row["Port Number"].partition("-")
+        for port in range(int(first), int(last or first) + 1) if first else ():
+            rows[port].append(row)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def assigned(published: dict[int, list[dict[str, str]]]) -> set[int]:
+    """Return the ports that a row assigns on some transport."""
+    return {
+        port
+        for port, rows in published.items()
+        if any(state_of(row["Service Name"], row["Description"]) == "assigned" for row in rows)
+    }

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import random
 import re
 from collections import defaultdict
 from html import unescape
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
 
 from portulan.answer import Answer, lookup
 from portulan.atlas.page import FEWEST, page_of
+from portulan.atlas.terms import terms_in
 from portulan.atlas.words import Words
 from portulan.document import port_document
 from portulan.model import PORTS
@@ -21,7 +20,6 @@ from tests.atlas.reading import Document, text_of
 from tests.test_every_port import state_of
 
 if TYPE_CHECKING:
-    from portulan.atlas.catalogue import Catalogue
     from portulan.atlas.page import Page
     from portulan.atlas.render import Renderer
 
@@ -46,18 +44,6 @@ def answer_of(port: int) -> Answer:
     return answer
 
 
-@pytest.fixture(scope="module")
-def published(catalogue: Catalogue) -> dict[int, list[dict[str, str]]]:
-    """Return the rows of IANA's table that speak of each port, read without Portulan."""
-    path = files("portulan") / "registry" / "data" / "iana" / f"{catalogue.index.snapshot}.csv"
-    rows = defaultdict(list)
-    for row in csv.DictReader(path.read_text("utf-8").splitlines(keepends=True)):
-        first, _, last = row["Port Number"].partition("-")
-        for port in range(int(first), int(last or first) + 1) if first else ():
-            rows[port].append(row)
-    return rows
-
-
 def one_line(text: str) -> str:
     """Return a text with single spaces."""
     return " ".join(text.split())
@@ -69,8 +55,9 @@ def check_structure(document: Document) -> None:
     assert {link[1:] for link in document.links if link.startswith("#")} <= document.ids
 
 
-def check_rows(document: Document, port: int, rows: list[dict[str, str]]) -> None:
+def check_rows(document: Document, port: int, rows: list[dict[str, str]], words: Words) -> None:
     """Assert that the page has each column of each of IANA's rows, and the states that they give."""
+    called = terms_in(words)["state"]
     said = document.text("main")
     states = defaultdict(set)
     for row in rows:
@@ -83,7 +70,7 @@ def check_rows(document: Document, port: int, rows: list[dict[str, str]]) -> Non
             assert text in said, (port, column)
     for transport in ("tcp", "udp", "sctp", "dccp"):
         state = next((each for each in ("assigned", "reserved") if each in states[transport]), "unassigned")
-        assert f"{transport} {state}" in said, (port, transport)
+        assert f"{transport} {called[state]}" in said, (port, transport)
 
 
 def check_twin(document: Document, answer: Answer) -> None:
@@ -103,7 +90,7 @@ def check_twin(document: Document, answer: Answer) -> None:
     assert f'href="/{answer.port}.json"' in document.markup
 
 
-def check_statements(document: Document, page: Page, assigned: set[int]) -> None:
+def check_statements(document: Document, page: Page, assigned: set[int], words: Words) -> None:
     """Walk through the sentences: each stands on the page and links its records, which contain what it prints."""
     said = document.text("main")
     for statement in page.statements():
@@ -114,37 +101,25 @@ def check_statements(document: Document, page: Page, assigned: set[int]) -> None
             if record.href.startswith("#"):
                 assert one_line(record.value) in document.text(record.href[1:]), record
             else:
-                assert record.href == f"/{record.value}", record
+                assert record.href == f"{words.prefix}/{record.value}", record
                 assert int(record.value) in assigned, record
 
 
-def check_page(
-    port: int, renderer: Renderer, rows: dict[int, list[dict[str, str]]], assigned: set[int], words: Words
-) -> None:
-    """Assert all of this of one page."""
+def check_page(port: int, renderer: Renderer, rows: dict[int, list[dict[str, str]]], assigned: set[int]) -> str:
+    """Assert all of this of one page, and return it."""
     answer = answer_of(port)
     document = Document(renderer.port(answer))
     check_structure(document)
-    check_rows(document, port, rows.get(port, []))
+    check_rows(document, port, rows.get(port, []), renderer.words)
     check_twin(document, answer)
-    check_statements(document, page_of(answer, renderer.catalogue, words), assigned)
-
-
-@pytest.fixture(scope="module")
-def assigned(published: dict[int, list[dict[str, str]]]) -> set[int]:
-    """Return the ports that a row assigns on some transport."""
-    return {
-        port
-        for port, rows in published.items()
-        if any(state_of(row["Service Name"], row["Description"]) == "assigned" for row in rows)
-    }
+    check_statements(document, page_of(answer, renderer.catalogue, renderer.words), assigned, renderer.words)
+    return document.markup
 
 
 def test_some_pages(renderer: Renderer, published: dict[int, list[dict[str, str]]], assigned: set[int]) -> None:
     """Of 3,000 ports each page is well-formed, agrees with its twin and with IANA's rows, and proves its sentences."""
-    words = Words()
     for port in some_ports():
-        check_page(port, renderer, published, assigned, words)
+        check_page(port, renderer, published, assigned)
 
 
 @pytest.mark.slow
@@ -153,9 +128,8 @@ def test_every_page(
     renderer: Renderer, published: dict[int, list[dict[str, str]]], assigned: set[int], start: int
 ) -> None:
     """Of all 65,536 ports each page is well-formed, agrees with its twin and IANA's rows, and proves its sentences."""
-    words = Words()
     for port in range(start, start + CHUNK):
-        check_page(port, renderer, published, assigned, words)
+        check_page(port, renderer, published, assigned)
 
 
 def test_a_port_without_facts_has_a_short_page(renderer: Renderer) -> None:

@@ -215,7 +215,7 @@ def test_drawings_stand_where_they_belong(catalogue: Catalogue) -> None:
     front, world, square, port = [Document(markup) for markup in pages]
     assert "<title>world</title>" in front.markup
     assert "1024-2047</a></th><td>51</td><td>501</td><td>450</td><td>0</td><td>22</td>" in world.markup
-    assert "/chart/1024/1024" in world.links
+    assert "/chart/1024-2047" in world.links
     assert "<title>1024 1024</title>" in square.markup
     assert "<title>around 2528</title>" in port.markup
     assert "<title>among all 2528</title>" in port.markup

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import date
 from typing import TYPE_CHECKING
 
 import html5lib
 import pytest
-from babel.messages.pofile import read_po, write_po
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import write_po
 
 from portulan.atlas import catalogues, words
 from portulan.atlas.render import Renderer
@@ -22,21 +24,30 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
-    from babel.messages.catalog import Catalog, Message
-
     from portulan.atlas.catalogue import Catalogue
 
-PLACE = re.compile(r"\{[a-z_]+\}")
 OPEN, CLOSE = "⟦", "⟧"
 
 NAMES = r"Portulan|IANA|JSON|Linux|macOS|Windows|RFC 6335|tcp|udp|sctp|dccp|English|Deutsch"
 """What is called so in every language."""
 
 
-def template() -> Catalog:
-    """Return the committed template."""
-    with catalogues.TEMPLATE.open("rb") as file:
-        return read_po(file)
+def po(language: str) -> Path:
+    """Return where a language's catalogue lies."""
+    return catalogues.LOCALE / language / "LC_MESSAGES" / "portulan.po"
+
+
+def marked(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield each text that a module marks, and its context."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name in {"gettext", "ngettext", "pgettext", "_"}:
+                texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+                if texts and name == "pgettext":
+                    yield str(texts[1]), str(texts[0])
+                elif texts:
+                    yield str(texts[0]), ""
 
 
 def test_the_template_has_what_the_source_has() -> None:
@@ -44,37 +55,88 @@ def test_the_template_has_what_the_source_has() -> None:
     assert catalogues.render(catalogues.extract()) == catalogues.TEMPLATE.read_bytes()
 
 
+def test_no_marked_text_is_overlooked() -> None:
+    """What is marked in the source is in the template, wherever it stands (Babel does not look into all f-strings)."""
+    template = catalogues.read()
+    for path in catalogues.ROOM.glob("*.py"):
+        for text, context in marked(ast.parse(path.read_text("utf-8"))):
+            assert template.get(text, context or None) is not None, (path.name, text)
+
+
 def test_each_language_is_complete() -> None:
-    """A catalogue translates every text, with the places of each and no other, and nothing is only perhaps so."""
+    """A catalogue has every text, none that is no longer said, none that is only perhaps so, and the places of each."""
+    assert "ko" in languages()
     for language in languages()[1:]:
-        with (words.LOCALE / language / "LC_MESSAGES" / "portulan.po").open("rb") as file:
-            found = read_po(file, locale=language.replace("-", "_"))
-        for message in template():
-            check_message(message, found)
+        found = catalogues.read(po(language))
+        assert catalogues.faults(found, catalogues.extract()) == []
+        assert found.header_comment.strip("# \n")
 
 
-def check_message(message: Message, found: Catalog) -> None:
-    """Assert that one text is translated."""
-    ids = [message.id] if isinstance(message.id, str) else list(message.id)
-    if not ids[0]:
-        return
-    translated = found.get(ids[0], message.context)
-    assert translated is not None, ids
-    assert "fuzzy" not in translated.flags, ids
-    texts = [translated.string] if isinstance(translated.string, str) else list(translated.string or [])
-    assert texts, ids
-    for text in texts:
-        assert text, ids
-        # A form of the plural may do without the number: "one product".
-        assert {*PLACE.findall(text)} <= {place for each in ids for place in PLACE.findall(each)}, ids
-    places = {place for text in texts for place in PLACE.findall(text)}
-    assert places == {place for each in ids for place in PLACE.findall(each)}, ids
+@pytest.mark.parametrize("language", [language for language in languages() if language != words.ENGLISH])
+def test_a_catalogue_is_written_as_it_is_written(language: str, tmp_path: Path) -> None:
+    """`make catalogue` changes nothing where nothing changed, and keeps what is translated where something did."""
+    target = tmp_path / language / "LC_MESSAGES" / "portulan.po"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(po(language).read_bytes())
+    catalogues.write_all(tmp_path)
+    assert target.read_bytes() == po(language).read_bytes()
+
+
+ONE = "Port {port}"
+MANY = ("{count} socket in <b>{place}</b>.", "{count} sockets in <b>{place}</b>.")
+
+
+@pytest.mark.parametrize(
+    ("text", "forms", "fault"),
+    [
+        ("{port}번", ("{place}에 <b>{count}</b>개",), None),
+        ("", ("{place}에 <b>{count}</b>개",), "missing"),
+        ("{port}번", ("",), "missing"),
+        ("{port}번", ("{place}에 <b>{count}</b>개", "둘"), "missing"),
+        ("{prot}번", ("{place}에 <b>{count}</b>개",), "other places"),
+        ("번", ("{place}에 <b>{count}</b>개",), "other places"),
+        ("{port}번", ("<b>{count}</b>개",), "other places"),
+        ("{port}번", ("{place}에 {count}개",), "other markup"),
+        ("{port}번", ("{place}에 <i>{count}</i>개",), "other markup"),
+    ],
+)
+def test_what_a_translation_lacks_is_said(text: str, forms: tuple[str, ...], fault: str | None) -> None:
+    """A missing text or form, another place and other markup are faults, in the plural as well."""
+    template, found = Catalog(), Catalog("ko")
+    for message in (ONE, MANY):
+        template.add(message)
+    found.add(ONE, text)
+    found.add(MANY, forms)
+    faults = catalogues.faults(found, template)
+    assert [each.partition(":")[0] for each in faults] == ([fault] if fault else [])
+
+
+def test_what_is_too_much_is_said() -> None:
+    """A text that is only perhaps so, or that nobody says any more, is a fault."""
+    template, found = Catalog(), Catalog("ko")
+    template.add(ONE)
+    found.add(ONE, "{port}번", flags=["fuzzy"])
+    found.add("gone", "없음")
+    old = Message("long gone", "없음")
+    found.obsolete["long gone"] = old
+    faults = [each.partition(":")[0] for each in catalogues.faults(found, template)]
+    assert sorted(faults) == ["fuzzy", "no longer said", "no longer said"]
+
+
+def test_an_incomplete_language_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A catalogue with a fault is not compiled, so there are no pages in it; the build says why."""
+    target = tmp_path / "ko" / "LC_MESSAGES" / "portulan.po"
+    target.parent.mkdir(parents=True)
+    target.write_text(po("ko").read_text("utf-8").replace('msgstr "{port}번 포트"', 'msgstr ""'), "utf-8")
+    catalogues.compile_all(tmp_path, tmp_path)
+    assert not target.with_suffix(".mo").exists()
+    assert "missing: 'Port {port}'" in capsys.readouterr().err
 
 
 @pytest.fixture
 def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Put every text into brackets and call that German."""
-    bracketed = template()
+    bracketed = catalogues.read()
     for message in bracketed:
         if isinstance(message.id, str):
             message.string = f"{OPEN}{message.id}{CLOSE}" if message.id else ""

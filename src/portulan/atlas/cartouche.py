@@ -89,7 +89,7 @@ def _panel(box: Box, inset: float) -> str:
 
 def _scale(x: float, y: float, words: Words) -> str:
     """Return the scale: the curve through a square of 1,024 ports, in steps of four."""
-    _ = words.gettext
+    unit = words.gettext("ports")
     steps = [cell_of(port) for port in range(256)]
     curve = "".join(
         [f"h{4 * (to[0] - at[0])}" if to[0] != at[0] else f"v{4 * (to[1] - at[1])}" for at, to in pairwise(steps)]
@@ -99,5 +99,5 @@ def _scale(x: float, y: float, words: Words) -> str:
     return (
         f'<path class="curve" d="M{x + 2:g} {y + 2:g}{curve}"/><path class="thin" d="{squares}"/>'
         + "".join([f'<text x="{x + 68:g}" y="{at:g}">{escape(words.number(count))}</text>' for at, count in texts])
-        + f'<text class="quiet" x="{x + 68:g}" y="{y + 63:g}">{escape(_("ports"))}</text>'
+        + f'<text class="quiet" x="{x + 68:g}" y="{y + 63:g}">{escape(unit)}</text>'
     )

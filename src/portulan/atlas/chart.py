@@ -48,6 +48,9 @@ USER_NAME: Final = Box(340, 287, 428, 304)
 """Where the names of the ranges stand."""
 
 
+NAMES: Final = '<g lang="en">{}</g>'
+"""Names are IANA's or the products' own, in whatever language the chart speaks."""
+
 FADE: Final = (
     '<filter id="fade" x="0" y="0" width="1" height="1"><feGaussianBlur stdDeviation="5"/></filter>'
     '<radialGradient id="age" r=".75"><stop class="age" offset=".6" stop-opacity="0"/>'
@@ -111,7 +114,7 @@ def world(
         rose(*ROSE),
         cartouche(CARTOUCHE, terrain, layers, words),
         *_regions(words),
-        *drawn(named, TEXT),
+        NAMES.format("".join(drawn(named, TEXT))),
         *[_marks(layer) for layer in layers],
     ]
     drawing = f'<svg x="{MARGIN}" y="{MARGIN}" width="{EXTENT}" height="{EXTENT}">{"".join(inner)}</svg>'

@@ -92,6 +92,9 @@ _NARROW: Final = {
 }
 """The widths of some characters of Alegreya Medium, in em; of the others 0.5."""
 
+_SQUARE: Final = "\u2e80"
+"""From here on scripts stand in squares, an em wide, Hangul too (Unicode, annex 11)."""
+
 
 _SLANTED: Final = 0.92
 """The italic is so much narrower."""
@@ -99,7 +102,7 @@ _SLANTED: Final = 0.92
 
 def width_of(text: str, size: float) -> float:
     """Return how wide a text is, within a tenth."""
-    return size * sum(_NARROW.get(character, 0.5) for character in text)
+    return size * sum(1 if character >= _SQUARE else _NARROW.get(character, 0.5) for character in text)
 
 
 @cache

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from portulan.answer import Answer
     from portulan.atlas.catalogue import Catalogue
     from portulan.atlas.history import Moment
+    from portulan.atlas.readings import Reading
     from portulan.atlas.words import Words
     from portulan.model import Assignment, Attestation, Citation, Entry, KnownUse, Tier, TransportEntry
 
@@ -384,13 +385,18 @@ def _disputes(
     for about in dict.fromkeys([reading.about for reading in readings]):
         claims = tuple(
             [
-                Claim(each.says, each.remark, each.attestation, each.url, each.title, each.read)
+                Claim(each.says, _remark(each, words), each.attestation, each.url, each.title, each.read)
                 for each in readings
                 if each.about == about
             ]
         )
         disputes.append((about, claims))
     return tuple(disputes)
+
+
+def _remark(reading: Reading, words: Words) -> str | None:
+    """Return what we remark on a reading; the empty text would be the head of a catalogue."""
+    return words.gettext(reading.remark) if reading.remark else None
 
 
 # ------------------------------------------------------------------------------------------------------- neighbours

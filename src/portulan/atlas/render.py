@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from portulan.atlas.assets import read_assets
 from portulan.atlas.catalogue import Catalogue, part
+from portulan.atlas.judged import rules_in, say_here
 from portulan.atlas.organisations import organisation_of
 from portulan.atlas.page import page_of, row_of, sameness
 from portulan.atlas.plain import plain
@@ -23,7 +24,6 @@ from portulan.judge.rules import SEVERITY
 from portulan.judge.weigh import decisive
 from portulan.model import PORTS
 from portulan.registry.search import search
-from portulan.sentence import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -109,6 +109,7 @@ class Renderer:
             site=site,
             asset=self._address,
             terms=terms_in(self.words),
+            rules=rules_in(self.words),
             caveat=CAVEAT,
             systems=SYSTEMS,
             iana=IANA,
@@ -132,7 +133,7 @@ class Renderer:
             strip=_svg(self._drawings.strip(answer.port)) if self._drawings else "",
             by_hand=self._by_hand(page.port, page.transports),
             answer=answer if local else None,
-            here=sentence(answer) if local and answer.verdicts is not None else None,
+            here=say_here(answer.verdicts or (), self.words) if local else None,
             claims=claims,
         )
 

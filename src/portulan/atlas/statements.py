@@ -323,10 +323,10 @@ def say_reasons(on: TransportEntry, rows: dict[Assignment, str], words: Words) -
             message = words.gettext("The row of {name} is dated {date} and cites {document}.")
             reasons.append(state(message, name=name, date=date, document=nothing))
         else:
-            undated = _absent(row, "Registration Date", words.gettext("no date"), rows)
-            nothing = _absent(row, "Reference", words.gettext("no document"), rows)
-            message = words.gettext("The row of {name} has {date} and cites {document}.")
-            reasons.append(state(message, name=name, date=undated, document=nothing))
+            neither = _absent(row, "Registration Date", words.gettext("neither a date"), rows)
+            nor = _absent(row, "Reference", words.gettext("nor a document"), rows)
+            message = words.gettext("The row of {name} has {neither} {nor}.")
+            reasons.append(state(message, name=name, neither=neither, nor=nor))
     return reasons
 
 

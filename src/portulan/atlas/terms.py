@@ -54,6 +54,15 @@ def terms_in(words: Words) -> dict[str, dict[str, str]]:
             "unknown": _("unknown"),
         },
         "attention": {"ok": _("ok"), "look": _("look"), "investigate": _("investigate")},
+        "evidence": {
+            "registry": _("map"),
+            "use": _("cited use"),
+            "process": _("process"),
+            "probe": _("answer"),
+            "policy": _("policy"),
+            "claim": _("claim"),
+            "history": _("history"),
+        },
         "missing": {
             "not permitted": _("not permitted"),
             "other namespace": _("other namespace"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from portulan.atlas.chart import EXTENT, FADE, MARGIN, SQUARE, TEXT, WHOLE, address, data_of, document, frame
+from portulan.atlas.chart import EXTENT, FADE, MARGIN, NAMES, SQUARE, TEXT, WHOLE, address, data_of, document, frame
 from portulan.atlas.coast import path_of
 from portulan.atlas.curve import SIDE, cell_of, corner_of, port_at, side_of
 from portulan.atlas.ink import style
@@ -53,7 +53,8 @@ def square(
     these ports are no square of the curve.
     """
     view = View(terrain, first, size)
-    inner = [*_ground(view), *(_cells(view, index) if size <= BLOCK else _names_in(view, index))]
+    names = _cells(view, index) if size <= BLOCK else _names_in(view, index)
+    inner = [*_ground(view), NAMES.format("".join(names))]
     inner += [_marks(view, layer) for layer in layers]
     drawing = f'<svg x="{MARGIN}" y="{MARGIN}" width="{EXTENT}" height="{EXTENT}">{"".join(inner)}</svg>'
     picture = f'<path class="paper" d="M0 0h{WHOLE}v{WHOLE + CAPTION}H0z"/>{drawing}{frame(CAPTION)}'
