@@ -21,6 +21,7 @@ _DATA = tempfile.TemporaryDirectory(prefix="portulan-test-data-")
 Path(_DATA.name).chmod(0o755)  # what runs as another user may see that there is no ledger
 os.environ["XDG_DATA_HOME"] = _DATA.name  # nor in the user's ledger of claims
 os.environ.pop("PORTULAN_LEDGER", None)
+os.environ.pop("PORTULAN_DATA", None)  # nor in what the user has updated
 
 NOBODY = 65534
 

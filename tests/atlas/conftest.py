@@ -5,33 +5,25 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("jinja2", reason="needs the extra atlas")
 
-from portulan import answer
 from portulan.atlas.catalogue import Catalogue
 from portulan.atlas.render import Renderer
 from portulan.atlas.terrain import Terrain, terrain_of
 from portulan.registry.index import Index, open_index
 from tests.test_every_port import state_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 @pytest.fixture(scope="session")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
-    """Return what the packaged data say, whatever this user has updated."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PORTULAN_DATA", str(tmp_path_factory.mktemp("data")))
-        patched.setattr(answer, "_opened", None)
-        found = Catalogue()
-        assert found.history.snapshots
-        assert found.rows
-        yield found
+def catalogue() -> Catalogue:
+    """Return what the packaged data say."""
+    found = Catalogue()
+    assert found.history.snapshots
+    assert found.rows
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -41,11 +33,9 @@ def renderer(catalogue: Catalogue) -> Renderer:
 
 
 @pytest.fixture(scope="session")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    """Return the map that came with the package, whatever this user has updated."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PORTULAN_DATA", str(tmp_path_factory.mktemp("data")))
-        return open_index()
+def index() -> Index:
+    """Return the map that came with the package."""
+    return open_index()
 
 
 @pytest.fixture(scope="session")

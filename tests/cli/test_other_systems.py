@@ -114,6 +114,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, machine: str, *words: str) -> tuple[s
     terminal = Terminal()
     with monkeypatch.context() as there:
         recorded_psutil.stand_there(there, machine)
+        there.setenv("XDG_DATA_HOME", os.devnull)  # who stands there has no ledger
         there.setattr(sys, "stdout", terminal)
         code = main(list(words))
     return terminal.getvalue(), code
