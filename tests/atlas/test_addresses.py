@@ -36,6 +36,7 @@ LANGUAGES = ("en", "ko")
         ("/", "/"),
         ("/sitemap/en-0.xml", "/sitemap/en-0.xml"),
         ("/static/a.1234.css", "/static/a.1234.css"),
+        ("/favicon.ico", "/favicon.ico"),
     ],
 )
 def test_each_page_has_one_path(path: str, canonical: str) -> None:

@@ -29,7 +29,10 @@ def plainly() -> Plainly:
 @pytest.fixture
 def app(plainly: Plainly) -> Public:
     """Return an atlas in two languages."""
-    files = {"a.1234.css": (b"body{}" * 100, "text/css; charset=utf-8")}
+    files = {
+        "a.1234.css": (b"body{}" * 100, "text/css; charset=utf-8"),
+        "favicon.1234.svg": (b"<svg/>", "image/svg+xml"),
+    }
     return Public(
         {"en": plainly, "ko": Plainly("ko")}, "atlas.example.org", files=files, picture=lambda n: b"PNG%d" % n
     )
@@ -52,6 +55,7 @@ def app(plainly: Plainly) -> Public:
         ("/robots.txt", "text/plain; charset=utf-8", "Sitemap: https://atlas.example.org/sitemap.xml"),
         ("/sitemap.xml", "application/xml", "https://atlas.example.org/sitemap/ko-services.xml"),
         ("/static/a.1234.css", "text/css; charset=utf-8", "body{}"),
+        ("/favicon.ico", "image/svg+xml", "<svg/>"),
     ],
 )
 def test_each_kind_of_page_is_there(app: Public, path: str, media_type: str, text: str) -> None:

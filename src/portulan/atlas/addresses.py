@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Kind = Literal[
         "front", "port", "document", "service", "product", "organisation", "search", "about", "chart",
-        "picture", "static", "sitemap", "robots", "live",
+        "picture", "static", "icon", "sitemap", "robots", "live",
     ]  # fmt: skip
 
 
@@ -31,7 +31,7 @@ LONGEST = 200
 
 _NAMED: dict[str, Kind] = {"service": "service", "product": "product", "organisation": "organisation"}
 _SINGLE: dict[str, Kind] = {"search": "search", "about": "about", "chart": "chart"}
-_FILES: dict[str, Kind] = {"robots.txt": "robots", "sitemap.xml": "sitemap", "live": "live"}
+_FILES: dict[str, Kind] = {"favicon.ico": "icon", "robots.txt": "robots", "sitemap.xml": "sitemap", "live": "live"}
 _NAMES: dict[str, str] = {kind: f"/{name}" for name, kind in _FILES.items()}
 _NUMBER = re.compile(r"0*([0-9]{1,5})", re.ASCII)
 

@@ -1,4 +1,4 @@
-"""The files that pages load: style, script and the names to search, each under an address that has its digest.
+"""The files that pages load: style, script, icon and the names to search, each under an address that has its digest.
 
 Such an address never changes what it answers, so it may be kept for ever.
 """
@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from portulan.atlas.rose import icon
 from portulan.model import Value
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 STATIC: Final = Path(__file__).parent / "static"
 NAMES: Final = "names.json"
+ICON: Final = "favicon.svg"
 TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -36,6 +38,7 @@ def read_assets(catalogue: Catalogue, folder: Path = STATIC) -> dict[str, Asset]
     """Return the files by their names without a digest (``atlas.css``)."""
     found = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix in TYPES}
     found[NAMES] = catalogue.names
+    found[ICON] = icon().encode()
     return {name: asset_of(name, content) for name, content in found.items()}
 
 

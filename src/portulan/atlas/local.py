@@ -21,7 +21,7 @@ from portulan.answer import Answer, ask, machine
 from portulan.atlas.addresses import location_of, number_of, place_of
 from portulan.atlas.guard import LOOPBACK, PRIVATE, Hosts, refusal_of_origin, refusal_of_request, refuse, saying
 from portulan.atlas.live import Full
-from portulan.atlas.views import answer_with, asked, canonical, missing, rendering
+from portulan.atlas.views import answer_with, asked, canonical, icon_in, missing, rendering
 from portulan.document import port_document
 from portulan.errors import LedgerError
 
@@ -166,7 +166,9 @@ class Local:
             raise missing()
         return found
 
-    async def _page(self, place: Place, renders: RendersMachine, query: str) -> ASGIApp | None:
+    async def _page(  # noqa: PLR0911  # a line for each kind
+        self, place: Place, renders: RendersMachine, query: str
+    ) -> ASGIApp | None:
         """Answer with what is of this machine, or a file."""
         match place.kind:
             case "front":
@@ -182,6 +184,8 @@ class Local:
             case "static" if place.name in self._files:
                 body, media_type = self._files[place.name]
                 return Response(body, media_type=media_type)
+            case "icon" if (icon := icon_in(self._files)) is not None:
+                return Response(icon[0], media_type=icon[1])
             case "live" if self._live is not None:
                 return _listen(self._live, number_of(asked(query, "port")))
         return None

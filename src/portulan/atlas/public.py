@@ -17,7 +17,7 @@ from portulan.atlas import sitemap
 from portulan.atlas.addresses import ENGLISH, Place, location_of, place_of, preferred
 from portulan.atlas.caching import FOREVER, VARY, Page, Shelf, coding_of, tag_of
 from portulan.atlas.guard import LOOPBACK, SECURE, Hosts, has_content, refusal_of_request, refuse, saying
-from portulan.atlas.views import answer_with, canonical, missing, rendering
+from portulan.atlas.views import answer_with, canonical, icon_in, missing, rendering
 from portulan.document import port_document
 
 if TYPE_CHECKING:
@@ -122,6 +122,8 @@ class Public:
             case "static" if place.name in self._files:
                 body, media_type = self._files[place.name]
                 return kept(lambda: body, media_type, control=FOREVER)
+            case "icon" if (icon := icon_in(self._files)) is not None:
+                return kept(lambda: icon[0], icon[1])
             case "robots":
                 return kept(partial(sitemap.robots, self._base), "text/plain; charset=utf-8")
             case "sitemap" if place.name in {"", *sitemap.parts(self._renderers)}:

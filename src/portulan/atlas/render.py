@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from babel import Locale
 from markupsafe import Markup, escape
 
+from portulan.atlas.addresses import SQUARES, Place
 from portulan.atlas.assets import read_assets
 from portulan.atlas.catalogue import Catalogue, part
 from portulan.atlas.judged import rules_in, say_here
@@ -106,6 +107,7 @@ class Renderer:
             languages=languages(),
             tongues={each: Locale.parse(each, sep="-").get_display_name() for each in languages()},
             link=self._link,
+            way=_way,
             site=site,
             asset=self._address,
             terms=terms_in(self.words),
@@ -208,13 +210,23 @@ class Renderer:
 
     def chart(self, first: int = 0, size: int = PORTS) -> str:
         """Return the page of the chart, or of a square of it."""
+        whole = size == PORTS
         drawing = ""
-        blocks: tuple[Value, ...] = ()
         if self._drawings:
-            whole = size == PORTS
             drawing = _svg(self._drawings.world() if whole else self._drawings.square(first, size))
-            blocks = tuple(self._drawings.blocks()) if whole else ()
-        return self._render("chart.html", drawing=drawing, blocks=blocks, first=first, size=size, last=first + size - 1)
+        last = first + size - 1
+        return self._render(
+            "chart.html",
+            drawing=drawing,
+            blocks=(tuple(self._drawings.blocks()) if self._drawings else ()) if whole else None,
+            first=first,
+            size=size,
+            last=last,
+            wider=[(first - first % wide, wide) for wide in SQUARES if wide > size],
+            narrower=range(first, last, size // 4) if size // 4 in SQUARES else (),
+            before=first - size if first else None,
+            after=last + 1 if last + 1 < PORTS else None,
+        )
 
     def not_found(self, what: str) -> str:
         """Return the page that says that there is none, and what to do."""
@@ -252,6 +264,11 @@ class Renderer:
             for piece in statement.pieces
         ]
         return Markup("".join(said))  # noqa: S704  # escaped piece by piece
+
+
+def _way(first: int, size: int) -> str:
+    """Return the path of the chart, or of a square of it."""
+    return Place("chart", first=first, size=size).path
 
 
 def _svg(drawing: str) -> Markup:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import cos, pi, sin
 from typing import Final
 
+from portulan.atlas.ink import colours
+
 WINDS: Final = 32
 _CLASSES: Final = {"wind": range(0, WINDS, 4), "half": range(2, WINDS, 4), "quarter": range(1, WINDS, 2)}
 
@@ -59,6 +61,23 @@ _LILY: Final = (
     "M0-15c-2.6 4-2.6 7 0 11 2.6-4 2.6-7 0-11M-1-4.5c-5 .5-7-3-5.5-7 3.5.5 5.5 3.5 5.5 7M1-4.5c5 .5 7-3 5.5-7"
     "-3.5.5-5.5 3.5-5.5 7M-4-3.5h8v1.3h-8z"
 )
+
+
+def icon() -> str:
+    """Return the rose as small as it gets: eight winds on a disc of parchment, the north in red, on any ground."""
+    light = dark = ""
+    for waist, reach, winds in ((6.5, 21, range(4, WINDS, 8)), (7, 29, range(0, WINDS, 8))):
+        for wind in winds:
+            tip, left, right = _at(wind, reach), _at(wind - 4, waist), _at(wind + 4, waist)
+            light += f"M0 0L{left[0]:.1f} {left[1]:.1f} {tip[0]:.1f} {tip[1]:.1f}z"
+            dark += f"M0 0L{right[0]:.1f} {right[1]:.1f} {tip[0]:.1f} {tip[1]:.1f}z"
+    paper, ink, red = (colours("light")[name] for name in ("paper", "ink", "red"))
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-32 -32 64 64">'
+        f'<circle r="31" fill="{paper}"/><circle r="30" fill="none" stroke="{ink}" stroke-width="2"/>'
+        f'<g stroke="{ink}" stroke-width="1.2" stroke-linejoin="round"><path fill="{paper}" d="{light}"/>'
+        f'<path fill="{ink}" d="{dark}"/></g><path fill="{red}" d="M0-29L5-5 0 0-5-5z"/></svg>'
+    )
 
 
 def _points(name: str, ink: str, winds: range, *, reach: float, waist: float, shoulder: float) -> str:

@@ -127,6 +127,11 @@ async def answer_with(
             await PlainTextResponse("500 Internal Server Error\n", 500)(scope, receive, send)
 
 
+def icon_in(files: Mapping[str, tuple[bytes, str]]) -> tuple[bytes, str] | None:
+    """Return the icon with its type: for what is no page and names none, browsers ask where it has always been."""
+    return next((file for name, file in files.items() if name.startswith("favicon.")), None)
+
+
 def missing() -> NotFound:
     """Say that there is no such page."""
     return NotFound("no such page")

@@ -61,7 +61,7 @@ def square(
     title, description = _described(view, words)
     picture += _caption(view, title, layers, words)
     if links is not None:
-        picture = f'<g aria-hidden="true">{picture}</g>{"".join(_links(view, links))}'
+        picture = f'<g aria-hidden="true">{picture}</g>{"".join(_links(view, index, links))}'
     sheet = style(theme) if alone else None
     data = data_of(first, size, links, words)
     return document(picture, title, description, height=WHOLE + CAPTION, sheet=sheet, data=data)
@@ -213,17 +213,25 @@ def _described(view: View, words: Words) -> tuple[str, str]:
     return title, description
 
 
-def _links(view: View, before: str) -> Iterator[str]:
+def _links(view: View, index: Index, before: str) -> Iterator[str]:
     if view.size <= BLOCK:
-        places = [(port, *cell_of(port), view.cell, f"{port}", f"{before}/{port}") for port in view.ports]
+        side = view.cell
+        places = [(*cell_of(port), _named(index, port), f"{before}/{port}") for port in view.ports]
     else:
-        size = SQUARE // 4
+        size, side = SQUARE // 4, EXTENT // 2
         places = [
-            (port, *corner_of(port, size), EXTENT // 2, f"{port}-{port + size - 1}", before + address(port, size))
+            (*corner_of(port, size), f"{port}-{port + size - 1}", before + address(port, size))
             for port in view.ports[::size]
         ]
-    side = places[0][3]
     yield f'<defs><path id="touch" d="M{MARGIN} {MARGIN}h{side}v{side}h-{side}z"/></defs>'
-    for _port, x, y, _side, said, where in places:
+    for x, y, said, where in places:
         left, top = (x - view.x) * view.cell, (y - view.y) * view.cell
-        yield f'<a href="{where}" aria-label="{said}"><use class="touch" href="#touch" x="{left}" y="{top}"/></a>'
+        yield (
+            f'<a href="{where}" aria-label="{escape(said)}"><use class="touch" href="#touch" x="{left}" y="{top}"/></a>'
+        )
+
+
+def _named(index: Index, port: int) -> str:
+    """Return what is written in the cell of a port, in full."""
+    harbour = harbour_at(index.entry(port))
+    return f"{port} {harbour.name}" if harbour else f"{port}"

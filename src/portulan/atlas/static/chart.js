@@ -56,7 +56,9 @@ function explore(svg) {
   const words = JSON.parse(svg.dataset.words);
   const cell = extent / cells;
   const answers = new Map();
-  let port = portAt(left, top), typed = "", asked = 0;
+  const named = /^#[0-9]{1,5}$/.test(location.hash) ? Number(location.hash.slice(1)) : PORTS;
+  const arrived = named < PORTS && contains(...cellOf(named));
+  let port = arrived ? named : portAt(left, top), typed = "", asked = 0;
 
   const frame = document.createElement("div");
   frame.className = "chart-frame";
@@ -71,6 +73,8 @@ function explore(svg) {
   const cursor = svg.appendChild(document.createElementNS(SVG, "rect"));
   cursor.setAttribute("class", "cursor");
   cursor.setAttribute("visibility", "hidden");
+  // Arrows and Enter reach each port, so Tab goes past them: it would stop 256 times.
+  if (cells <= 16) for (const link of svg.querySelectorAll("a")) link.tabIndex = -1;
 
   async function answerOf(number) {
     if (!answers.has(number)) {
@@ -84,7 +88,7 @@ function explore(svg) {
   function show(number) {
     port = number;
     const [x, y] = cellOf(port);
-    const size = Math.max(cell, 5);
+    const size = Math.max(cell, 9); // a cell of the world is too small to be found
     for (const [name, value] of Object.entries({
       x: margin + (x - left + 0.5) * cell - size / 2,
       y: margin + (y - top + 0.5) * cell - size / 2,
@@ -110,6 +114,13 @@ function explore(svg) {
     location.assign(`${prefix}/${number}`);
   }
 
+  /** Shows a port, on this square of the chart or on the one of its size that has it. */
+  function reach(number) {
+    if (contains(...cellOf(number))) return show(number);
+    const size = cells * cells, first = number - (number % size);
+    location.assign(`${prefix}/chart/${first}-${first + size - 1}#${number}`);
+  }
+
   svg.addEventListener("pointermove", (event) => {
     const matrix = svg.getScreenCTM();
     if (!matrix) return;
@@ -119,42 +130,47 @@ function explore(svg) {
   });
 
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  function target(key) {
+    const tier = TIERS.find(([, last]) => port <= last);
+    if (key in steps) {
+      const [x, y] = cellOf(port).map((at, axis) => Math.min(Math.max(at + steps[key][axis], 0), SIDE - 1));
+      return portAt(x, y);
+    }
+    if (key === "PageDown") return Math.min(port + 256, PORTS - 1);
+    if (key === "PageUp") return Math.max(port - 256, 0);
+    if (key === "Home") return tier[0];
+    if (key === "End") return tier[1];
+    return key === "Escape" ? port : null;
+  }
+
+  frame.addEventListener("focus", () => show(port));
   frame.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const within = (number) => contains(...cellOf(number));
-    const tier = TIERS.find(([, last]) => port <= last);
-    let to = null;
-    if (event.key in steps) {
-      const [x, y] = cellOf(port);
-      const [right, down] = steps[event.key];
-      if (contains(x + right, y + down)) to = portAt(x + right, y + down);
-    } else if (event.key === "PageDown") to = Math.min(port + 256, PORTS - 1);
-    else if (event.key === "PageUp") to = Math.max(port - 256, 0);
-    else if (event.key === "Home") to = tier[0];
-    else if (event.key === "End") to = tier[1];
-    else if (/^[0-9]$/.test(event.key)) {
+    const to = target(event.key);
+    if (to !== null) {
+      typed = "";
+      reach(to);
+    } else if (/^[0-9]$/.test(event.key)) {
       typed = (typed + event.key).slice(-5);
       status.textContent = typed;
-      event.preventDefault();
-      return;
+    } else if (event.key === "Backspace" && typed) {
+      typed = typed.slice(0, -1);
+      status.textContent = typed;
     } else if (event.key === "Enter") {
       if (event.target !== frame && !typed) return; // a link's own Enter
       const number = typed ? Number(typed) : port;
       typed = "";
       if (number < PORTS) go(number);
-      event.preventDefault();
-      return;
-    } else if (event.key === "Escape") typed = "";
-    else if (event.key !== "/") return;
-    if (event.key === "/") {
+      else show(port);
+    } else if (event.key === "/") {
       const search = document.querySelector("input[type=search]");
       if (!search) return;
+      typed = "";
       search.focus();
-    }
+    } else return;
     event.preventDefault();
-    typed = "";
-    if (to !== null && within(to)) show(to);
   });
+  if (arrived) frame.focus();
 }
 
 for (const svg of document.querySelectorAll("svg.chart[data-cells]")) explore(svg);
