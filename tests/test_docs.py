@@ -143,6 +143,15 @@ def test_links_inside_the_repository_lead_somewhere(path: Path) -> None:
     assert not broken
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "atlas").glob("*.png")), ids=lambda path: path.name)
+def test_a_picture_of_the_atlas_is_light_and_shown(path: Path) -> None:
+    """Each picture that tests/atlas/screenshots.py takes has at most 250 kB, and the guide shows it or links it."""
+    picture = path.read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(picture) <= 250_000
+    assert f"(atlas/{path.name})" in (ROOT / "docs" / "atlas.md").read_text("utf-8")
+
+
 def test_the_example_of_the_api_runs() -> None:
     """The first Python example of the README runs as it stands, here and now."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)

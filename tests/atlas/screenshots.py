@@ -31,6 +31,8 @@ PICTURES = Path(__file__).parents[2] / "docs" / "atlas"
 
 APART = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
 
+NEEDED = ("unshare", "mount", "ip", "ssh-keygen", "nginx", "redis-server", "exim4", "bash", "pngquant")
+
 SHOP = Path("/srv/shop")
 
 SSHD = "Port 2222\nListenAddress 0.0.0.0\nHostKey {folder}/key\nPidFile none\n"
@@ -48,7 +50,7 @@ PUBLIC: list[Picture] = [
 ]
 """Name, address, theme and height."""
 
-LOCAL: list[Picture] = [("machine", "/", "light", 740), ("here", "/2528", "dark", 1360)]
+LOCAL: list[Picture] = [("machine", "/", "light", 900), ("here", "/2528", "dark", 1360)]
 
 WIDTH = 1120
 
@@ -100,6 +102,9 @@ def take(page: Page, base: str, pictures: list[Picture]) -> None:
 
 def main() -> int:
     """Take all of them, in namespaces of their own."""
+    missing = [program for program in NEEDED if shutil.which(program) is None]
+    if os.geteuid() or missing:
+        sys.exit(f"needs root and {', '.join(NEEDED)}; missing: {', '.join(missing) or 'root'}")
     if os.getpid() != 1:
         return subprocess.run([*APART, sys.executable, "-m", "tests.atlas.screenshots"], check=False).returncode
     PICTURES.mkdir(exist_ok=True)
