@@ -216,22 +216,23 @@ def _described(view: View, words: Words) -> tuple[str, str]:
 def _links(view: View, index: Index, before: str) -> Iterator[str]:
     if view.size <= BLOCK:
         side = view.cell
-        places = [(*cell_of(port), _named(index, port), f"{before}/{port}") for port in view.ports]
+        places = [(*cell_of(port), *_named(index, port), f"{before}/{port}") for port in view.ports]
     else:
         size, side = SQUARE // 4, EXTENT // 2
         places = [
-            (*corner_of(port, size), f"{port}-{port + size - 1}", before + address(port, size))
+            (*corner_of(port, size), "", f"{port}-{port + size - 1}", before + address(port, size))
             for port in view.ports[::size]
         ]
     yield f'<defs><path id="touch" d="M{MARGIN} {MARGIN}h{side}v{side}h-{side}z"/></defs>'
-    for x, y, said, where in places:
+    for x, y, tongue, said, where in places:
         left, top = (x - view.x) * view.cell, (y - view.y) * view.cell
         yield (
-            f'<a href="{where}" aria-label="{escape(said)}"><use class="touch" href="#touch" x="{left}" y="{top}"/></a>'
+            f'<a href="{where}" aria-label="{escape(said)}"{tongue}>'
+            f'<use class="touch" href="#touch" x="{left}" y="{top}"/></a>'
         )
 
 
-def _named(index: Index, port: int) -> str:
-    """Return what is written in the cell of a port, in full."""
+def _named(index: Index, port: int) -> tuple[str, str]:
+    """Return what is written in the cell of a port, in full, after the mark that names are English in any language."""
     harbour = harbour_at(index.entry(port))
-    return f"{port} {harbour.name}" if harbour else f"{port}"
+    return (' lang="en"', f"{port} {harbour.name}") if harbour else ("", f"{port}")
