@@ -58,15 +58,20 @@ class Place(Value):
                 return f"/{self.first}.json"
             case "picture":
                 return f"/og/{self.first}.png"
-            case "chart" if self.size != PORTS:
-                return f"{prefix}/chart/{self.first}-{self.first + self.size - 1}"
+            case "chart":
+                return prefix + chart_path(self.first, self.size)
             case "sitemap" if self.name:
                 return f"/sitemap/{self.name}.xml"
             case "service" | "product" | "organisation" | "static":
                 return f"{prefix}/{self.kind}/{self.name}"
-            case "search" | "about" | "chart":
+            case "search" | "about":
                 return f"{prefix}/{self.kind}"
         return _NAMES[self.kind]
+
+
+def chart_path(first: int, size: int) -> str:
+    """Return the path of a square of the chart, without a language: `/chart/1024-2047`; `/chart` for the whole."""
+    return "/chart" if size == PORTS else f"/chart/{first}-{first + size - 1}"
 
 
 def place_of(path: str, languages: Container[str]) -> Place | None:

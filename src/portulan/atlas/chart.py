@@ -11,6 +11,7 @@ from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from portulan.atlas.addresses import chart_path
 from portulan.atlas.cartouche import cartouche
 from portulan.atlas.coast import path_of
 from portulan.atlas.curve import SIDE, cell_of, corner_of, port_at, side_of
@@ -57,11 +58,6 @@ FADE: Final = (
     '<stop class="age" offset="1" stop-opacity=".13"/></radialGradient>'
 )
 """The blue that fades off the coast, and the brown that vellum takes on at its edges."""
-
-
-def address(first: int, size: int) -> str:
-    """Return the path of a square's page: of the world `/chart`, of others `/chart/1024-2047`."""
-    return "/chart" if size == PORTS else f"/chart/{first}-{first + size - 1}"
 
 
 def areas(terrain: Terrain) -> dict[str, str]:
@@ -251,7 +247,7 @@ def _squares(before: str) -> str:
     for first in range(0, PORTS, SQUARE):
         x, y = corner_of(first, SQUARE)
         links.append(
-            f'<a href="{before}{address(first, SQUARE)}" aria-label="{first}-{first + SQUARE - 1}">'
+            f'<a href="{before}{chart_path(first, SQUARE)}" aria-label="{first}-{first + SQUARE - 1}">'
             f'<use class="touch" href="#touch" x="{2 * x}" y="{2 * y}"/></a>'
         )
     shape = f'<defs><path id="touch" d="M{MARGIN} {MARGIN}h64v64h-64z"/></defs>'

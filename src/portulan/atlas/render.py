@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from babel import Locale
 from markupsafe import Markup, escape
 
+from portulan.atlas.addresses import chart_path
 from portulan.atlas.assets import read_assets
 from portulan.atlas.catalogue import Catalogue, part
 from portulan.atlas.judged import rules_in, say_here
@@ -116,6 +117,7 @@ class Renderer:
             snapshot=self.catalogue.index.snapshot,
             edition=self.catalogue.edition,
             organisation_of=organisation_of,
+            chart_path=chart_path,
         )
 
     @cached_property

@@ -8,7 +8,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from portulan.atlas.chart import EXTENT, FADE, MARGIN, NAMES, SQUARE, TEXT, WHOLE, address, data_of, document, frame
+from portulan.atlas.addresses import chart_path
+from portulan.atlas.chart import EXTENT, FADE, MARGIN, NAMES, SQUARE, TEXT, WHOLE, data_of, document, frame
 from portulan.atlas.coast import path_of
 from portulan.atlas.curve import SIDE, cell_of, corner_of, port_at, side_of
 from portulan.atlas.ink import style
@@ -219,7 +220,7 @@ def _links(view: View, before: str) -> Iterator[str]:
     else:
         size = SQUARE // 4
         places = [
-            (port, *corner_of(port, size), EXTENT // 2, f"{port}-{port + size - 1}", before + address(port, size))
+            (port, *corner_of(port, size), EXTENT // 2, f"{port}-{port + size - 1}", before + chart_path(port, size))
             for port in view.ports[::size]
         ]
     side = places[0][3]
