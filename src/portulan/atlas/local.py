@@ -2,7 +2,8 @@
 
 What listens here is nobody else's business: not a page's that a browser happens to show (it may have rebound a name to
 this machine, or stand on another port of it), and not another user's. So a request must name this server by a name of
-this machine, come from its own pages or from nowhere, and bring the secret that its user was shown.
+this machine, come from its own pages or from nowhere, and bring the secret that its user was shown, over a connection
+of the user who was let in with it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from portulan.answer import Answer, ask, machine
 from portulan.atlas.addresses import location_of, number_of, place_of
 from portulan.atlas.guard import LOOPBACK, PRIVATE, Hosts, refusal_of_origin, refusal_of_request, refuse, saying
 from portulan.atlas.live import Full
+from portulan.atlas.peers import user_of
 from portulan.atlas.views import answer_with, asked, canonical, missing, rendering
 from portulan.document import port_document
 from portulan.errors import LedgerError
@@ -58,7 +60,8 @@ HINT = "open the address that `portulan atlas serve` has printed; each is good f
 class Keys:
     """The secrets: a token in the address that is printed, good for once, and a cookie for who brought it.
 
-    A browser sends cookies to each port of a host, so the name has the port, and no other atlas takes it away.
+    A browser sends cookies to each port of a host. So the name has the port, and no other atlas takes it away; and a
+    cookie is good for the user alone whose browser was let in, not for whoever has a server that this browser visits.
     """
 
     def __init__(self, port: int, announce: Callable[[str], None]) -> None:
@@ -66,33 +69,35 @@ class Keys:
         self.cookie = f"portulan-{port}"
         self._address = f"http://127.0.0.1:{port}/?token="
         self._announce = announce
-        self._sessions: list[str] = []
+        self._sessions: list[tuple[str, int | None]] = []
         self._renew()
 
     def _renew(self) -> None:
         self._token = secrets.token_urlsafe(32)
         self._announce(self._address + self._token)
 
-    def exchange(self, token: str) -> str | None:
-        """Take a token, and return the cookie's value for it; None for a wrong one."""
+    def exchange(self, token: str, user: int | None) -> str | None:
+        """Take a token, and return the cookie's value for it and its user; None for a wrong one."""
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return None
-        self._sessions = [*self._sessions[1 - SESSIONS :], secrets.token_urlsafe(32)]
+        secret = secrets.token_urlsafe(32)
+        self._sessions = [*self._sessions[1 - SESSIONS :], (secret, user)]
         self._renew()
-        return self._sessions[-1]
+        return secret
 
-    def fits(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Tell whether a request brings a cookie that was given."""
+    def fits(self, headers: Sequence[tuple[bytes, bytes]], whose: Callable[[], int | None]) -> bool:
+        """Tell whether a request brings a cookie that was given, to the user whose it is."""
         for name, value in headers:
             if name == b"cookie":
                 for pair in value.split(b";"):
                     key, _, secret = pair.strip().partition(b"=")
-                    if key == self.cookie.encode() and self._is_given(secret):
+                    if key == self.cookie.encode() and self._is_given(secret, whose):
                         return True
         return False
 
-    def _is_given(self, secret: bytes) -> bool:
-        return any(hmac.compare_digest(secret, one.encode()) for one in self._sessions)
+    def _is_given(self, secret: bytes, whose: Callable[[], int | None]) -> bool:
+        users = [user for one, user in self._sessions if hmac.compare_digest(secret, one.encode())]
+        return bool(users) and whose() in users
 
 
 class Local:
@@ -134,7 +139,7 @@ class Local:
         entered = self._enter(scope)
         if entered is not None:
             await entered(scope, receive, send)
-        elif not self._keys.fits(headers):
+        elif not self._keys.fits(headers, partial(user_of, scope)):
             await refuse(HTTPStatus.FORBIDDEN, HINT, PRIVATE)(scope, receive, send)
         else:
             await answer_with(self._find, self._renderers, scope, receive, send)
@@ -143,7 +148,7 @@ class Local:
         """Let in who brings the token, and lead him to an address without it."""
         if scope["path"] != "/" or scope["method"] != "GET" or not scope["query_string"]:
             return None
-        secret = self._keys.exchange(asked(scope["query_string"].decode("latin-1"), "token"))
+        secret = self._keys.exchange(asked(scope["query_string"].decode("latin-1"), "token"), user_of(scope))
         if secret is None:
             return None
         response = Response(status_code=303, headers={"location": "/"})
