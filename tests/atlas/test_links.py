@@ -12,6 +12,7 @@ import pytest
 from portulan.atlas.drawings import Drawings
 from portulan.atlas.public import Public
 from portulan.atlas.render import Renderer
+from portulan.atlas.words import Words, languages
 from tests.atlas.asking import ask
 from tests.atlas.test_every_page import EMPTY, TELLING
 
@@ -41,13 +42,19 @@ BEGIN = (
 
 @pytest.fixture(scope="module")
 def public(catalogue: Catalogue, index: Index, terrain: Terrain) -> Public:
-    """Return the public atlas as it is served, in English."""
-    drawings = Drawings(index, terrain=terrain)
-    renderer = Renderer(catalogue=catalogue, drawings=drawings, site="http://localhost")
-    files = {
-        asset.address.removeprefix("/static/"): (asset.content, asset.media_type) for asset in renderer.assets.values()
+    """Return the public atlas as it is served, in every language."""
+    renderers = {
+        words.language: Renderer(
+            words.language,
+            catalogue=catalogue,
+            drawings=Drawings(index, terrain=terrain, words=words, prefix=words.prefix),
+            site="http://localhost",
+        )
+        for words in map(Words, languages())
     }
-    return Public({"en": renderer}, "localhost", files=files, picture=lambda _: b"PNG")
+    assets = renderers["en"].assets.values()
+    files = {asset.address.removeprefix("/static/"): (asset.content, asset.media_type) for asset in assets}
+    return Public(renderers, "localhost", files=files, picture=lambda *_: b"PNG")
 
 
 def addresses_in(markup: str) -> set[str]:
