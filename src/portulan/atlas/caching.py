@@ -39,7 +39,7 @@ SHRINKS = ("text/", "application/json", "application/xml", "image/svg+xml")
 """Media types that are worth packing; the beginnings of them."""
 
 SMALLEST = 256
-QUALITY = {"br": 5, "gzip": 6}
+QUALITY = {"br": 5, "gzip": 4}
 _OF_CONTENT = frozenset({b"content-type", b"content-length", b"content-encoding"})
 _OVERHEAD = 2_048
 """What Python keeps of a page beside its bytes, roughly."""

@@ -62,6 +62,11 @@ class Public:
         index = open_map()
         self._tags = {language: tag_of(index.path, index.snapshot, language) for language in renderers}
 
+    def prepare(self) -> None:
+        """Read and compile what all pages need, before somebody waits for it."""
+        for renders in self._renderers.values():
+            renders.port(_entry(0))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":

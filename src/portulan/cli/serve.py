@@ -77,8 +77,9 @@ def _public(host: str, port: int) -> tuple[ASGIApp, Callable[[], None]]:
 
     terrain, index = terrain_of(open_map()), open_map()
     renderers = _renderers(terrain, base_of(host))
-    say(f"the atlas of {host} is on port {port}; Ctrl-C ends it\n")
     app = Public(renderers, host, files=_files(renderers), picture=lambda number: card(terrain, index.entry(number)))
+    app.prepare()
+    say(f"the atlas of {host} is on port {port}; Ctrl-C ends it\n")
     return app, lambda: None
 
 
