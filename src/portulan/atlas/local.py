@@ -21,11 +21,13 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from portulan.answer import Answer, ask, machine
 from portulan.atlas.addresses import location_of, number_of, place_of
 from portulan.atlas.guard import LOOPBACK, PRIVATE, Hosts, refusal_of_origin, refusal_of_request, refuse, saying
+from portulan.atlas.layers import Here
 from portulan.atlas.live import Full
 from portulan.atlas.peers import user_of
 from portulan.atlas.views import answer_with, asked, canonical, missing, rendering
+from portulan.coordinate.places import places_to_look_at
+from portulan.coordinate.reading import read_claims
 from portulan.document import port_document
-from portulan.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from portulan.atlas.live import Live
     from portulan.atlas.views import Renders
     from portulan.judge.matching import Rulebook
-    from portulan.model import Claim, Incomplete, Verdict
+    from portulan.model import Incomplete, Verdict
 
     T = TypeVar("T")
 
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 
         def machine(self, verdicts: Sequence[Verdict], incomplete: Sequence[Incomplete]) -> str:
             """Render the front page: what listens on this machine."""
+
+        def chart(self, first: int, size: int, layer: str = "", *, here: Here | None = None) -> str:
+            """Render the chart with a layer, or with what is on this machine."""
 
 
 EPISODES = 20
@@ -165,22 +170,21 @@ class Local:
         if place.path != scope["path"]:
             return Response(status_code=301, headers={"location": location_of(place, query)})
         renders = self._renderers[place.language]
-        make = rendering(place, renders, query)
-        found = HTMLResponse(make()) if make is not None else await self._page(place, renders, query)
+        found = await self._page(place, renders, query)
         if found is None:
             raise missing()
         return found
 
-    async def _page(self, place: Place, renders: RendersMachine, query: str) -> ASGIApp | None:
-        """Answer with what is of this machine, or a file."""
+    async def _page(  # noqa: PLR0911  # a line for each kind
+        self, place: Place, renders: RendersMachine, query: str
+    ) -> ASGIApp | None:
+        """Answer with what is of this machine, with a file, or with what is the same everywhere."""
         match place.kind:
             case "front":
                 return HTMLResponse(renders.machine(*await self._look(self._machine)))
             case "port":
                 answer = await self._look(partial(self._ask, place.first))
-                return HTMLResponse(
-                    renders.port(answer, local=True, claims=await self._look(partial(_claims, place.first)))
-                )
+                return HTMLResponse(renders.port(answer, local=True, claims=answer.claims or ()))
             case "document":
                 answer = await self._look(partial(self._ask, place.first))
                 return JSONResponse(port_document(answer))
@@ -189,7 +193,15 @@ class Local:
                 return Response(body, media_type=media_type)
             case "live" if self._live is not None:
                 return _listen(self._live, number_of(asked(query, "port")))
-        return None
+            case "chart" if not place.name:
+                verdicts, incomplete = await self._look(partial(self._machine, connections=True))
+                claims, unread = await self._look(lambda: read_claims(places_to_look_at()))
+                here = Here(
+                    tuple(verdicts), tuple([one.claim for one in claims]), tuple(dict.fromkeys([*incomplete, *unread]))
+                )
+                return HTMLResponse(renders.chart(place.first, place.size, here=here))
+        make = rendering(place, renders, query)
+        return HTMLResponse(make()) if make is not None else None
 
     async def _look(self, look: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._looking, look)
@@ -199,21 +211,10 @@ class Local:
         assert isinstance(answer, Answer)  # noqa: S101  # a number has one
         return answer
 
-    def _machine(self) -> tuple[Sequence[Verdict], Sequence[Incomplete]]:
-        here = machine(policy=self._policy)
+    def _machine(self, *, connections: bool = False) -> tuple[Sequence[Verdict], Sequence[Incomplete]]:
+        here = machine(policy=self._policy, connections=connections)
         verdicts = tuple(here)
         return verdicts, here.incomplete
-
-
-def _claims(port: int) -> tuple[Claim, ...]:
-    """Return who has claimed a port, as far as there is a ledger."""
-    try:
-        from portulan.coordinate.ledger import open_ledger  # noqa: PLC0415  # its libraries may be missing
-
-        with open_ledger() as ledger:
-            return tuple([claim for claim in ledger.claims() if claim.port <= port < claim.port + claim.size])
-    except (LedgerError, ModuleNotFoundError):
-        return ()
 
 
 def _listen(live: Live, port: int | None) -> ASGIApp:

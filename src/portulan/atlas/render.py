@@ -12,6 +12,7 @@ from portulan.atlas.addresses import chart_path
 from portulan.atlas.assets import read_assets
 from portulan.atlas.catalogue import Catalogue, part
 from portulan.atlas.judged import rules_in, say_here
+from portulan.atlas.layers import layers_of, unofficial
 from portulan.atlas.organisations import organisation_of
 from portulan.atlas.page import page_of, row_of, sameness
 from portulan.atlas.plain import plain
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from portulan.answer import Answer
     from portulan.atlas.assets import Asset
+    from portulan.atlas.layers import Here, Layer
     from portulan.atlas.statements import Statement
     from portulan.model import Assignment, Claim, Incomplete, Value, Verdict
 
@@ -51,10 +53,10 @@ QUOTED: Final = frozenset({"row", "use"})
 class Drawings(Protocol):
     """What is drawn for the pages, as SVG that can stand in HTML."""
 
-    def world(self) -> str:
-        """Draw all ports."""
+    def world(self, layers: Sequence[Layer] = (), layer: str = "") -> str:
+        """Draw all ports, and layers upon them; the links keep the layer of that name."""
 
-    def square(self, first: int, size: int) -> str:
+    def square(self, first: int, size: int, layers: Sequence[Layer] = (), layer: str = "") -> str:
         """Draw one square of the chart."""
 
     def cutout(self, port: int) -> str:
@@ -208,15 +210,31 @@ class Renderer:
             incomplete=incomplete,
         )
 
-    def chart(self, first: int = 0, size: int = PORTS) -> str:
-        """Return the page of the chart, or of a square of it."""
+    def chart(self, first: int = 0, size: int = PORTS, layer: str = "", *, here: Here | None = None) -> str:
+        """Return the page of the chart, or of a square of it: with a layer, or with what is on this machine."""
+        layers = self._unofficial if layer else layers_of(here, self.words) if here else ()
         drawing = ""
         blocks: tuple[Value, ...] = ()
         if self._drawings:
+            drawn = self._drawings
             whole = size == PORTS
-            drawing = _svg(self._drawings.world() if whole else self._drawings.square(first, size))
-            blocks = tuple(self._drawings.blocks()) if whole else ()
-        return self._render("chart.html", drawing=drawing, blocks=blocks, first=first, size=size, last=first + size - 1)
+            drawing = _svg(drawn.world(layers, layer) if whole else drawn.square(first, size, layers, layer))
+            blocks = tuple(drawn.blocks()) if whole else ()
+        return self._render(
+            "chart.html",
+            drawing=drawing,
+            blocks=blocks,
+            first=first,
+            size=size,
+            last=first + size - 1,
+            layer=layer,
+            layers=layers,
+            incomplete=here.incomplete if here else (),
+        )
+
+    @cached_property
+    def _unofficial(self) -> tuple[Layer, ...]:
+        return unofficial(self.catalogue.index, self.words)
 
     def not_found(self, what: str) -> str:
         """Return the page that says that there is none, and what to do."""

@@ -44,6 +44,7 @@ def square(
     *,
     words: Words = ENGLISH,
     layers: Sequence[Layer] = (),
+    layer: str = "",
     alone: bool = True,
     theme: Theme | None = None,
     links: str | None = None,
@@ -62,7 +63,7 @@ def square(
     title, description = _described(view, words)
     picture += _caption(view, title, layers, words)
     if links is not None:
-        picture = f'<g aria-hidden="true">{picture}</g>{"".join(_links(view, links))}'
+        picture = f'<g aria-hidden="true">{picture}</g>{"".join(_links(view, links, layer))}'
     sheet = style(theme) if alone else None
     data = data_of(first, size, links, words)
     return document(picture, title, description, height=WHOLE + CAPTION, sheet=sheet, data=data)
@@ -214,13 +215,19 @@ def _described(view: View, words: Words) -> tuple[str, str]:
     return title, description
 
 
-def _links(view: View, before: str) -> Iterator[str]:
+def _links(view: View, before: str, layer: str) -> Iterator[str]:
     if view.size <= BLOCK:
         places = [(port, *cell_of(port), view.cell, f"{port}", f"{before}/{port}") for port in view.ports]
     else:
         size = SQUARE // 4
         places = [
-            (port, *corner_of(port, size), EXTENT // 2, f"{port}-{port + size - 1}", before + chart_path(port, size))
+            (
+                port,
+                *corner_of(port, size),
+                EXTENT // 2,
+                f"{port}-{port + size - 1}",
+                before + chart_path(port, size, layer),
+            )
             for port in view.ports[::size]
         ]
     side = places[0][3]
