@@ -117,7 +117,7 @@ class Public:
         kept = partial(page, shelf=self._shelf)
         match place.kind:
             case "front":
-                return kept(renders.front, HTML, vary=VARY_OF_DOOR if place == DOOR else VARY, slow=True)
+                return kept(renders.front, HTML, vary=VARY_OF_DOOR if place == DOOR else VARY, thorough=True)
             case "port":
                 return kept(lambda: renders.port(_entry(place.first)), HTML)
             case "document":
@@ -126,7 +126,7 @@ class Public:
                 return kept(partial(self._picture, place.first), "image/png", slow=True)
             case "static" if place.name in self._files:
                 body, media_type = self._files[place.name]
-                return kept(lambda: body, media_type, control=FOREVER)
+                return kept(lambda: body, media_type, control=FOREVER, thorough=True)
             case "robots":
                 return kept(partial(sitemap.robots, self._base), "text/plain; charset=utf-8")
             case "sitemap" if place.name in {"", *sitemap.parts(self._renderers)}:
@@ -135,7 +135,9 @@ class Public:
         if make is None:
             return None
         # Searches have no end, and whoever asks for many would put all else off the shelf.
-        return page(make, HTML, slow=True) if place.kind == "search" else kept(make, HTML, slow=place.kind == "chart")
+        return (
+            page(make, HTML, slow=True) if place.kind == "search" else kept(make, HTML, thorough=place.kind == "chart")
+        )
 
 
 def _entry(port: int) -> Answer:
