@@ -182,10 +182,15 @@ def first_time(peer: Peer) -> tuple[float, dict[int, bytes]]:
     """Fetch each page once; return the processor time of one that is made, in microseconds, and all of them, packed."""
     connection = http.client.HTTPConnection("127.0.0.1", peer.port)
     pages = {}
+
+    def fetch(number: int) -> bytes:
+        connection.request("GET", f"/{number}", headers={"Accept-Encoding": "gzip"})
+        return connection.getresponse().read()
+
+    fetch(PAGES)  # it is answered once the server has started
     before = cpu_s(peer.pid)
     for number in range(PAGES):
-        connection.request("GET", f"/{number}", headers={"Accept-Encoding": "gzip"})
-        pages[number] = connection.getresponse().read()
+        pages[number] = fetch(number)
     connection.close()
     return (cpu_s(peer.pid) - before) / PAGES * 1e6, pages
 

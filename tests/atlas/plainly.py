@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from portulan.answer import Answer
+    from portulan.atlas.layers import Here
     from portulan.model import Claim, Incomplete, Verdict
 
 
@@ -60,9 +61,10 @@ class Plainly:
         """Say so."""
         return self._page("about")
 
-    def chart(self, first: int, size: int) -> str:
-        """Say the square."""
-        return self._page(f"chart {first} {size}")
+    def chart(self, first: int, size: int, layer: str = "", *, here: Here | None = None) -> str:
+        """Say the square, and what is here."""
+        said = "" if here is None else f"{len(here.verdicts)} held, claims: {[claim.port for claim in here.claims]}"
+        return self._page(f"chart {first} {size} {layer}".strip(), said)
 
     def machine(self, verdicts: Sequence[Verdict], incomplete: Sequence[Incomplete]) -> str:
         """Say how many listeners there are."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portulan.atlas.caching import Kept, Page, Shelf, choose, has_already, pack, tag_of
+from portulan.atlas.caching import THOROUGH, Kept, Page, Shelf, choose, has_already, pack, tag_of
 from tests.atlas.asking import ask
 
 if TYPE_CHECKING:
@@ -142,3 +142,13 @@ def test_a_tag_names_snapshot_program_and_language(tmp_path: Path) -> None:
     tags |= {tag_of(str(index), "2026-03", "en"), tag_of(str(other), "2026-02", "en")}
     assert len(tags) == 4
     assert all(tag.isascii() and '"' not in tag and " " not in tag for tag in tags)
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+def test_what_stays_for_long_is_packed_harder(coding: str) -> None:
+    """The chart and the files are packed as small as can be, and are the same when they are unpacked."""
+    body = " ".join([f"M{port % 256} {port * 7 % 512}h{port % 5}v{port % 3}" for port in range(5_000)]).encode()
+    hard, quick = pack(body, coding, THOROUGH), pack(body, coding)
+    assert len(hard) < len(quick)
+    unpack = {"br": brotli.decompress, "gzip": gzip.decompress}[coding]
+    assert unpack(hard) == unpack(quick) == body

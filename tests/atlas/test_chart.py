@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import brotli
 import pytest
 
-from portulan.atlas.chart import CARTOUCHE, EXTENT, ROSE, TEXT, address, areas, placed, world
+from portulan.atlas.addresses import chart_path
+from portulan.atlas.chart import CARTOUCHE, EXTENT, ROSE, TEXT, areas, placed, world
 from portulan.atlas.curve import SIDE, cell_of
 from portulan.atlas.ink import style
 from portulan.atlas.labels import Box, harbours_of, names_of
@@ -84,8 +85,7 @@ def test_in_a_page_it_has_links_and_no_style(terrain: Terrain, harbours: tuple[H
     assert root.get("role") == "group"
     assert not list(root.iter(f"{SVG}style"))
     links = {link.get("href"): link.get("aria-label") for link in root.iter(f"{SVG}a")}
-    assert links == {f"/ko{address(first, 1024)}": f"{first}-{first + 1023}" for first in range(0, PORTS, 1024)}
-    assert address(0, PORTS) == "/chart"
+    assert links == {f"/ko{chart_path(first, 1024)}": f"{first}-{first + 1023}" for first in range(0, PORTS, 1024)}
 
 
 def test_ids_are_given_once(terrain: Terrain, harbours: tuple[Harbour, ...]) -> None:

@@ -150,7 +150,10 @@ def test_the_story_of_2528(renderer: Renderer) -> None:
     """2528 says what the map has, who is reported to dial it, and both readings of the name with their sources."""
     page = page_of(answer_of(2528), renderer.catalogue, Words())
     assert [statement.text for statement in page.verdict] == [
-        "2528/tcp and 2528/udp are registered as ncr-ccl by Amitava_Dutta, with neither a date nor a document.",
+        (
+            "2528/tcp and 2528/udp are registered as ncr-ccl by Amitava_Dutta, "
+            "with neither a registration date nor a document."
+        ),
         "3CX Phone System is reported to dial 2528/tcp for SMTP.",
     ]
     disputes = dict(page.disputes)

@@ -172,3 +172,20 @@ def test_claims_are_in_the_page(door: Door, tmp_path: Path, monkeypatch: pytest.
         ledger.claim("shop/web", 15_873, size=2)
     assert "shop/web" in door.ask("/15874").body.decode()
     assert "shop/web" not in door.ask("/15875").body.decode()
+
+
+def test_the_chart_has_this_machine(
+    door: Door, held_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chart is given what holds ports here and what is claimed; with a layer it is the same as everywhere."""
+    monkeypatch.setenv("PORTULAN_LEDGER", str(tmp_path / "ledger.sqlite"))
+    with open_ledger() as ledger:
+        ledger.claim("shop/web", 15_873)
+    said = door.ask("/chart").body.decode()
+    assert "chart 0 65536" in said
+    assert "claims: [15873]" in said
+    assert "0 held" not in said
+    assert held_port
+    layered = door.ask("/chart/unofficial/1024-2047").body.decode()
+    assert "chart 1024 1024 unofficial" in layered
+    assert "held" not in layered

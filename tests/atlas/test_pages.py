@@ -20,7 +20,10 @@ from tests.atlas.reading import Document, text_of
 from tests.atlas.test_every_page import answer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from portulan.atlas.catalogue import Catalogue
+    from portulan.atlas.layers import Layer
 
 NOW = datetime(2026, 11, 22, 9, 10, 11, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\x1b[2J\u202e\udcff&\"'\x00"
@@ -173,13 +176,14 @@ def test_this_machine_is_told_with_all_its_hostile_names(renderer: Renderer) -> 
 class Drawn:
     """Draws nothing but says of what."""
 
-    def world(self) -> str:
+    def world(self, layers: Sequence[Layer] = (), layer: str = "") -> str:
         """Draw all ports."""
-        return "<svg><title>world</title></svg>"
+        marked = "".join([f"<desc>{each.says} {len(each.ports)} {layer}</desc>" for each in layers])
+        return f"<svg><title>world</title>{marked}</svg>"
 
-    def square(self, first: int, size: int) -> str:
+    def square(self, first: int, size: int, layers: Sequence[Layer] = (), layer: str = "") -> str:
         """Draw some."""
-        return f"<svg><title>{first} {size}</title></svg>"
+        return f"<svg><title>{first} {size}</title><desc>{len(layers)} {layer}</desc></svg>"
 
     def cutout(self, port: int) -> str:
         """Draw around one."""

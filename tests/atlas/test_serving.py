@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CLOSE = b"Connection: close\r\n\r\n"
+
+ANOTHER = """
+import encodings.ascii, encodings.idna, os, socket, sys
+os.setgid(65534)
+os.setuid(65534)
+with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as it:
+    it.sendall(sys.argv[3].encode())
+    sys.stdout.write(it.makefile("r", encoding="ascii").readline())
+"""
+"""Asks as another user; what it needs is imported before."""
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +314,17 @@ def test_only_so_many_pages_listen(local: Running, cookie: str) -> None:
             page.sendall(request)
             status = status_of(wait_for(page, b"\r\n\r\n"))
     assert status == 200
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel of Linux is asked")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_cookie_is_of_no_use_to_another_user(local: Running, cookie: str, host: str) -> None:
+    """A cookie that another user of this machine got hold of lets him see nothing; its own user still sees all."""
+    asked = f"GET /about HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+    command = [sys.executable, "-S", "-c", ANOTHER, host, str(local.port), asked]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    assert said.startswith("HTTP/1.1 403")
+    with socket.create_connection((host, local.port), timeout=20) as own:
+        own.sendall(asked.encode())
+        assert own.makefile().readline().startswith("HTTP/1.1 200")

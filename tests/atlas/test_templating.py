@@ -52,3 +52,15 @@ def test_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     """A template that names what nobody gave fails, and prints no empty text."""
     with pytest.raises(Exception, match="nowhere"):
         rendered(tmp_path, "{{ nowhere }}")
+
+
+def test_texts_that_all_pages_have_are_put_in_before(tmp_path: Path) -> None:
+    """A global text stands in the compiled template, escaped unless it is markup; nothing else may be called so."""
+    source = '{{ site }}{{ mark }}{{ _("{dog} bites {man} & runs", dog=site, man=x.site) }}'
+    (tmp_path / "page.html").write_text(source, "utf-8")
+    (tmp_path / "loop.html").write_text("{% for site in x %}{{ site }}{% endfor %}", "utf-8")
+    templates = environment(Shouting(), tmp_path)
+    templates.globals.update(site="<a>", mark=Markup("<b>"))
+    assert templates.get_template("page.html").render(x={"site": "y"}) == "&lt;a&gt;<b>y &lt; &lt;a&gt;"
+    with pytest.raises(TypeError, match="site"):
+        templates.get_template("loop.html")

@@ -26,6 +26,9 @@ ENGLISH = "en"
 SQUARES = (PORTS, 1_024, 256, 64)
 """How many ports the chart and its squares show: powers of four, so that each is a square on Hilbert's curve."""
 
+LAYERS = ("unofficial",)
+"""What can be drawn upon the chart, each at an address of its own."""
+
 LONGEST = 200
 """Nothing of the atlas has a longer name."""
 
@@ -37,7 +40,10 @@ _NUMBER = re.compile(r"0*([0-9]{1,5})", re.ASCII)
 
 
 class Place(Value):
-    """What an address means: a kind of page in a language, of a number, a name or a square of the chart."""
+    """What an address means: a kind of page in a language, of a number, a name or a square of the chart.
+
+    The name of a chart is that of its layer.
+    """
 
     kind: Kind
     language: str = ENGLISH
@@ -58,15 +64,24 @@ class Place(Value):
                 return f"/{self.first}.json"
             case "picture":
                 return f"/og/{self.first}.png"
-            case "chart" if self.size != PORTS:
-                return f"{prefix}/chart/{self.first}-{self.first + self.size - 1}"
+            case "chart":
+                return prefix + chart_path(self.first, self.size, self.name)
             case "sitemap" if self.name:
                 return f"/sitemap/{self.name}.xml"
             case "service" | "product" | "organisation" | "static":
                 return f"{prefix}/{self.kind}/{self.name}"
-            case "search" | "about" | "chart":
+            case "search" | "about":
                 return f"{prefix}/{self.kind}"
         return _NAMES[self.kind]
+
+
+def chart_path(first: int, size: int, layer: str = "") -> str:
+    """Return the path of a square of the chart, without a language: `/chart/1024-2047`; `/chart` for the whole.
+
+    With a layer it is `/chart/unofficial/1024-2047`, and `/chart/unofficial`.
+    """
+    layered = f"/chart/{layer}" if layer else "/chart"
+    return layered if size == PORTS else f"{layered}/{first}-{first + size - 1}"
 
 
 def place_of(path: str, languages: Container[str]) -> Place | None:
@@ -80,8 +95,8 @@ def place_of(path: str, languages: Container[str]) -> Place | None:
             return Place("front", language)
         case [name]:
             return _of_word(name, language)
-        case ["chart", square]:
-            return _of_square(square, language)
+        case ["chart", *rest]:
+            return _of_chart(rest, language)
         case [kind, *rest] if kind in _NAMED and len(name := "/".join(rest)) <= LONGEST:
             return Place(_NAMED[kind], language, name)
         case [folder, name]:
@@ -119,12 +134,20 @@ def _of_number(name: str, language: str) -> Place | None:
     return Place("port", language, first=port) if digits == name else Place("document", first=port)
 
 
-def _of_square(square: str, language: str) -> Place | None:
+def _of_chart(rest: list[str], language: str) -> Place | None:
+    """Read what follows `/chart/`: a layer, a square, or both."""
+    layer, squares = (rest[0], rest[1:]) if rest[0] in LAYERS else ("", rest)
+    if not squares:
+        return Place("chart", language, layer, size=PORTS)
+    return _of_square(squares[0], language, layer) if len(squares) == 1 else None
+
+
+def _of_square(square: str, language: str, layer: str = "") -> Place | None:
     """Read the first and last port of a square: `1024-2047`."""
     first, last = map(number_of, (square.partition("-")[0], square.partition("-")[2]))
     if first is None or last is None or last - first + 1 not in SQUARES[1:] or first % (last - first + 1):
         return None
-    return Place("chart", language, first=first, size=last - first + 1)
+    return Place("chart", language, layer, first, last - first + 1)
 
 
 def number_of(text: str) -> int | None:

@@ -20,7 +20,7 @@ import brotli
 from portulan import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
@@ -39,7 +39,10 @@ SHRINKS = ("text/", "application/json", "application/xml", "image/svg+xml")
 """Media types that are worth packing; the beginnings of them."""
 
 SMALLEST = 256
-QUALITY = {"br": 5, "gzip": 6}
+QUALITY = {"br": 5, "gzip": 4}
+THOROUGH = {"br": 11, "gzip": 9}
+"""How hard it is packed, and what is the same for long and made aside: the smallest there is, a tenth of a second."""
+
 _OF_CONTENT = frozenset({b"content-type", b"content-length", b"content-encoding"})
 _OVERHEAD = 2_048
 """What Python keeps of a page beside its bytes, roughly."""
@@ -106,7 +109,8 @@ def _size(page: Kept) -> int:
 class Page:
     """An answer that is made only where it is not known already, packed as the client takes it, and kept.
 
-    `make` returns the text, in a thread where it is `slow`; `tag` is that of the identity coding, without quotes.
+    `make` returns the text, in a thread where it is `slow`, and is packed as small as can be where that is `thorough`;
+    `tag` is that of the identity coding, without quotes.
     """
 
     def __init__(
@@ -120,6 +124,7 @@ class Page:
         control: bytes = REVALIDATE,
         vary: bytes = VARY,
         slow: bool = False,
+        thorough: bool = False,
     ) -> None:
         """Take how it is made, what it is, what is said of it beside, and where it is kept."""
         self._make = make
@@ -127,7 +132,8 @@ class Page:
         self._tag = tag
         self._said = [(b"cache-control", control), (b"vary", vary), *said]
         self._shelf = shelf
-        self._slow = slow
+        self._slow = slow or thorough
+        self._quality = THOROUGH if thorough else QUALITY
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer a request for it."""
@@ -156,7 +162,7 @@ class Page:
     def _pack(self, coding: str) -> bytes:
         made = self._make()
         body = made.encode() if isinstance(made, str) else made
-        return pack(body, coding) if coding else body
+        return pack(body, coding, self._quality) if coding else body
 
 
 @lru_cache(maxsize=1)
@@ -217,12 +223,12 @@ def _weight(parameters: list[str]) -> float:
     return 1.0
 
 
-def pack(body: bytes, coding: str) -> bytes:
+def pack(body: bytes, coding: str, quality: Mapping[str, int] = QUALITY) -> bytes:
     """Pack a page; the same bytes give the same bytes."""
     if coding == "br":
-        packed: bytes = brotli.compress(body, quality=QUALITY["br"])
+        packed: bytes = brotli.compress(body, quality=quality["br"])
         return packed
-    return gzip.compress(body, compresslevel=QUALITY["gzip"], mtime=0)
+    return gzip.compress(body, compresslevel=quality["gzip"], mtime=0)
 
 
 def tag_of(index: str, snapshot: str, language: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from portulan.atlas.curve import cell_of
 from portulan.atlas.layers import class_of, path_at
 from portulan.atlas.terrain import CITED, DATED, DYNAMIC, NAME_ONLY, RESERVED, UNASSIGNED
+from portulan.model import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +23,19 @@ if TYPE_CHECKING:
     from portulan.atlas.said import Words
     from portulan.atlas.terrain import Terrain
 
+_FIRST: Final = 53
 _ROW: Final = 8.6
+"""Where the legend begins, and how high a row of it is."""
+
+_POINTS: Final = ("", " wild")
 
 
 def cartouche(box: Box, terrain: Terrain, layers: Sequence[Layer], words: Words) -> str:
-    """Return the cartouche in a box of the chart."""
+    """Return the cartouche in a box of the chart; where there are layers it has their legend, and no scale."""
     _ = words.gettext
+    if layers:
+        rows = len(_legend(words)) + len(_POINTS) + len(layers)
+        box = replace(box, bottom=box.top + _FIRST + rows * _ROW)
     left, right, middle = box.left + 8, box.right - 8, (box.left + box.right) / 2
     subtitle = _("a chart of the 65,536 ports")
     source = _("IANA's registry, {snapshot}").format(snapshot=terrain.snapshot)
@@ -37,7 +45,7 @@ def cartouche(box: Box, terrain: Terrain, layers: Sequence[Layer], words: Words)
         f'<text class="subtitle mid" x="{middle:g}" y="{box.top + 30:g}">{escape(subtitle)}</text>',
         f'<text class="quiet mid" x="{middle:g}" y="{box.top + 39:g}">{escape(source)}</text>',
     ]
-    y = box.top + 53
+    y = box.top + _FIRST
     for kind, ground, said in _legend(words):
         drawn.append(_row(left, right, y, said, words.number(terrain.count(ground))))
         swatch = f"M{left:g} {y - 5:g}h9v6h-9z"
@@ -45,7 +53,7 @@ def cartouche(box: Box, terrain: Terrain, layers: Sequence[Layer], words: Words)
         if ground != RESERVED:
             drawn.append(f'<path class="{"coast" if ground > RESERVED else "thin"}" d="{swatch}"/>')
         y += _ROW
-    for also, said in (("", _("in use, under IANA's name")), (" wild", _("in use, without asking IANA"))):
+    for also, said in zip(_POINTS, (_("in use, under IANA's name"), _("in use, without asking IANA")), strict=True):
         point = f"M{left + 4.5:g} {y - 2:g}h0"
         drawn.append(f'<path class="harbour{also}" d="{point}"/><path class="hollow" d="{point}"/>')
         drawn.append(f'<text class="{also.strip()}" x="{left + 13:g}" y="{y:g}">{escape(said)}</text>')
@@ -54,7 +62,8 @@ def cartouche(box: Box, terrain: Terrain, layers: Sequence[Layer], words: Words)
         drawn.append(f'<path class="{class_of(layer.glyph)}" d="{path_at(layer.glyph, [(left + 4.5, y - 2)], 2)}"/>')
         drawn.append(_row(left, right, y, layer.says, words.number(len(layer.ports))))
         y += _ROW
-    drawn.append(_scale(left, box.bottom - 8 - 64, words))
+    if not layers:
+        drawn.append(_scale(left, box.bottom - 8 - 64, words))
     return "".join(drawn)
 
 

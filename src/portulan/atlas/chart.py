@@ -11,6 +11,7 @@ from functools import lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from portulan.atlas.addresses import chart_path
 from portulan.atlas.cartouche import cartouche
 from portulan.atlas.coast import path_of
 from portulan.atlas.curve import SIDE, cell_of, corner_of, port_at, side_of
@@ -41,6 +42,9 @@ TEXT: Final = 6.4
 
 CARTOUCHE: Final = Box(10, 290, 126, 482)
 ROSE: Final = (190, 324, 44)
+MANY: Final = 200
+"""More glyphs of a kind are drawn small, so that the chart is seen between them."""
+
 SYSTEM: Final = Box(0, 0, 66, 66)
 SYSTEM_NAME: Final = Box(67, 1, 97, 12)
 DYNAMIC_NAME: Final = Box(131, 376, 249, 393)
@@ -57,11 +61,6 @@ FADE: Final = (
     '<stop class="age" offset="1" stop-opacity=".13"/></radialGradient>'
 )
 """The blue that fades off the coast, and the brown that vellum takes on at its edges."""
-
-
-def address(first: int, size: int) -> str:
-    """Return the path of a square's page: of the world `/chart`, of others `/chart/1024-2047`."""
-    return "/chart" if size == PORTS else f"/chart/{first}-{first + size - 1}"
 
 
 def areas(terrain: Terrain) -> dict[str, str]:
@@ -88,6 +87,7 @@ def world(
     *,
     words: Words = ENGLISH,
     layers: Sequence[Layer] = (),
+    layer: str = "",
     alone: bool = True,
     theme: Theme | None = None,
     links: str | None = None,
@@ -95,7 +95,8 @@ def world(
     """Return the chart of all ports.
 
     `alone`: as a file of its own, with its style, in one theme or in the one its reader prefers; else for a page, which
-    has the style. `links` is what stands before the addresses of the 64 squares (as `/ko`); None: no links.
+    has the style. `links` is what stands before the addresses of the 64 squares (as `/ko`); None: no links. The
+    links keep the `layer` of that name.
     """
     paths = _areas(terrain)
     named = placed(terrain, harbours)
@@ -120,7 +121,7 @@ def world(
     drawing = f'<svg x="{MARGIN}" y="{MARGIN}" width="{EXTENT}" height="{EXTENT}">{"".join(inner)}</svg>'
     picture = f'<path class="paper" d="M0 0h{WHOLE}v{WHOLE}H0z"/>{drawing}{frame()}'
     if links is not None:
-        picture = f'<g aria-hidden="true">{picture}</g>{_squares(links)}'
+        picture = f'<g aria-hidden="true">{picture}</g>{_squares(links, layer)}'
     sheet = style(theme) if alone else None
     title, description = _described(terrain, words)
     return document(picture, title, description, sheet=sheet, data=data_of(0, PORTS, links, words))
@@ -243,15 +244,16 @@ def _regions(words: Words) -> list[str]:
 
 
 def _marks(layer: Layer) -> str:
-    return f'<path class="{class_of(layer.glyph)}" d="{path_at(layer.glyph, map(point_of, layer.ports), 2)}"/>'
+    radius = 2 if len(layer.ports) <= MANY else 1
+    return f'<path class="{class_of(layer.glyph)}" d="{path_at(layer.glyph, map(point_of, layer.ports), radius)}"/>'
 
 
-def _squares(before: str) -> str:
+def _squares(before: str, layer: str) -> str:
     links = []
     for first in range(0, PORTS, SQUARE):
         x, y = corner_of(first, SQUARE)
         links.append(
-            f'<a href="{before}{address(first, SQUARE)}" aria-label="{first}-{first + SQUARE - 1}">'
+            f'<a href="{before}{chart_path(first, SQUARE, layer)}" aria-label="{first}-{first + SQUARE - 1}">'
             f'<use class="touch" href="#touch" x="{2 * x}" y="{2 * y}"/></a>'
         )
     shape = f'<defs><path id="touch" d="M{MARGIN} {MARGIN}h64v64h-64z"/></defs>'

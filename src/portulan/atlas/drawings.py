@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 class Drawings:
     """What is drawn in the pages of one language, for the sheet ``static/chart.css`` to colour.
 
-    `prefix` stands before the addresses that the drawings link (``/ko``). `layers` may be put anew: marks of what is on
-    this machine are drawn upon what stays.
+    `prefix` stands before the addresses that the drawings link (``/ko``).
     """
 
     def __init__(
@@ -34,19 +33,24 @@ class Drawings:
         terrain: Terrain | None = None,
         words: Words = ENGLISH,
         prefix: str = "",
-        layers: Sequence[Layer] = (),
     ) -> None:
         """Take the registry; the terrain is read from it unless it is given, which for a second language saves time."""
         self.terrain = terrain if terrain is not None else terrain_of(index)
-        self.layers = layers
         self._index, self._words, self._prefix = index, words, prefix
 
-    def world(self) -> str:
-        """Draw all ports, with a link to each square of 1,024."""
-        harbours = harbours_of(self._index)
-        return world(self.terrain, harbours, words=self._words, layers=self.layers, alone=False, links=self._prefix)
+    def world(self, layers: Sequence[Layer] = (), layer: str = "") -> str:
+        """Draw all ports, and `layers` upon them, with a link to each square of 1,024, which keeps the `layer`."""
+        return world(
+            self.terrain,
+            harbours_of(self._index),
+            words=self._words,
+            layers=layers,
+            layer=layer,
+            alone=False,
+            links=self._prefix,
+        )
 
-    def square(self, first: int, size: int) -> str:
+    def square(self, first: int, size: int, layers: Sequence[Layer] = (), layer: str = "") -> str:
         """Draw a square of 1,024, 256 or 64 ports, with links to what is in it; raises ValueError for no square."""
         return square(
             self.terrain,
@@ -54,7 +58,8 @@ class Drawings:
             first,
             size,
             words=self._words,
-            layers=self.layers,
+            layers=layers,
+            layer=layer,
             alone=False,
             links=self._prefix,
         )

@@ -2,7 +2,8 @@
 
 What listens here is nobody else's business: not a page's that a browser happens to show (it may have rebound a name to
 this machine, or stand on another port of it), and not another user's. So a request must name this server by a name of
-this machine, come from its own pages or from nowhere, and bring the secret that its user was shown.
+this machine, come from its own pages or from nowhere, and bring the secret that its user was shown, over a connection
+of the user who was let in with it.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from portulan.answer import Answer, ask, machine
 from portulan.atlas.addresses import location_of, number_of, place_of
 from portulan.atlas.guard import LOOPBACK, PRIVATE, Hosts, refusal_of_origin, refusal_of_request, refuse, saying
+from portulan.atlas.layers import Here
 from portulan.atlas.live import Full
+from portulan.atlas.peers import user_of
 from portulan.atlas.views import answer_with, asked, canonical, icon_in, missing, rendering
+from portulan.coordinate.places import places_to_look_at
+from portulan.coordinate.reading import read_claims
 from portulan.document import port_document
-from portulan.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from portulan.atlas.live import Live
     from portulan.atlas.views import Renders
     from portulan.judge.matching import Rulebook
-    from portulan.model import Claim, Incomplete, Verdict
+    from portulan.model import Incomplete, Verdict
 
     T = TypeVar("T")
 
@@ -44,6 +48,9 @@ if TYPE_CHECKING:
 
         def machine(self, verdicts: Sequence[Verdict], incomplete: Sequence[Incomplete]) -> str:
             """Render the front page: what listens on this machine."""
+
+        def chart(self, first: int, size: int, layer: str = "", *, here: Here | None = None) -> str:
+            """Render the chart with a layer, or with what is on this machine."""
 
 
 EPISODES = 20
@@ -58,7 +65,8 @@ HINT = "open the address that `portulan atlas serve` has printed; each is good f
 class Keys:
     """The secrets: a token in the address that is printed, good for once, and a cookie for who brought it.
 
-    A browser sends cookies to each port of a host, so the name has the port, and no other atlas takes it away.
+    A browser sends cookies to each port of a host. So the name has the port, and no other atlas takes it away; and a
+    cookie is good for the user alone whose browser was let in, not for whoever has a server that this browser visits.
     """
 
     def __init__(self, port: int, announce: Callable[[str], None]) -> None:
@@ -66,33 +74,35 @@ class Keys:
         self.cookie = f"portulan-{port}"
         self._address = f"http://127.0.0.1:{port}/?token="
         self._announce = announce
-        self._sessions: list[str] = []
+        self._sessions: list[tuple[str, int | None]] = []
         self._renew()
 
     def _renew(self) -> None:
         self._token = secrets.token_urlsafe(32)
         self._announce(self._address + self._token)
 
-    def exchange(self, token: str) -> str | None:
-        """Take a token, and return the cookie's value for it; None for a wrong one."""
+    def exchange(self, token: str, user: int | None) -> str | None:
+        """Take a token, and return the cookie's value for it and its user; None for a wrong one."""
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return None
-        self._sessions = [*self._sessions[1 - SESSIONS :], secrets.token_urlsafe(32)]
+        secret = secrets.token_urlsafe(32)
+        self._sessions = [*self._sessions[1 - SESSIONS :], (secret, user)]
         self._renew()
-        return self._sessions[-1]
+        return secret
 
-    def fits(self, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Tell whether a request brings a cookie that was given."""
+    def fits(self, headers: Sequence[tuple[bytes, bytes]], whose: Callable[[], int | None]) -> bool:
+        """Tell whether a request brings a cookie that was given, to the user whose it is."""
         for name, value in headers:
             if name == b"cookie":
                 for pair in value.split(b";"):
                     key, _, secret = pair.strip().partition(b"=")
-                    if key == self.cookie.encode() and self._is_given(secret):
+                    if key == self.cookie.encode() and self._is_given(secret, whose):
                         return True
         return False
 
-    def _is_given(self, secret: bytes) -> bool:
-        return any(hmac.compare_digest(secret, one.encode()) for one in self._sessions)
+    def _is_given(self, secret: bytes, whose: Callable[[], int | None]) -> bool:
+        users = [user for one, user in self._sessions if hmac.compare_digest(secret, one.encode())]
+        return bool(users) and whose() in users
 
 
 class Local:
@@ -134,7 +144,7 @@ class Local:
         entered = self._enter(scope)
         if entered is not None:
             await entered(scope, receive, send)
-        elif not self._keys.fits(headers):
+        elif not self._keys.fits(headers, partial(user_of, scope)):
             await refuse(HTTPStatus.FORBIDDEN, HINT, PRIVATE)(scope, receive, send)
         else:
             await answer_with(self._find, self._renderers, scope, receive, send)
@@ -143,7 +153,7 @@ class Local:
         """Let in who brings the token, and lead him to an address without it."""
         if scope["path"] != "/" or scope["method"] != "GET" or not scope["query_string"]:
             return None
-        secret = self._keys.exchange(asked(scope["query_string"].decode("latin-1"), "token"))
+        secret = self._keys.exchange(asked(scope["query_string"].decode("latin-1"), "token"), user_of(scope))
         if secret is None:
             return None
         response = Response(status_code=303, headers={"location": "/"})
@@ -160,8 +170,7 @@ class Local:
         if place.path != scope["path"]:
             return Response(status_code=301, headers={"location": location_of(place, query)})
         renders = self._renderers[place.language]
-        make = rendering(place, renders, query)
-        found = HTMLResponse(make()) if make is not None else await self._page(place, renders, query)
+        found = await self._page(place, renders, query)
         if found is None:
             raise missing()
         return found
@@ -169,15 +178,13 @@ class Local:
     async def _page(  # noqa: PLR0911  # a line for each kind
         self, place: Place, renders: RendersMachine, query: str
     ) -> ASGIApp | None:
-        """Answer with what is of this machine, or a file."""
+        """Answer with what is of this machine, with a file, or with what is the same everywhere."""
         match place.kind:
             case "front":
                 return HTMLResponse(renders.machine(*await self._look(self._machine)))
             case "port":
                 answer = await self._look(partial(self._ask, place.first))
-                return HTMLResponse(
-                    renders.port(answer, local=True, claims=await self._look(partial(_claims, place.first)))
-                )
+                return HTMLResponse(renders.port(answer, local=True, claims=answer.claims or ()))
             case "document":
                 answer = await self._look(partial(self._ask, place.first))
                 return JSONResponse(port_document(answer))
@@ -188,7 +195,15 @@ class Local:
                 return Response(icon[0], media_type=icon[1])
             case "live" if self._live is not None:
                 return _listen(self._live, number_of(asked(query, "port")))
-        return None
+            case "chart" if not place.name:
+                verdicts, incomplete = await self._look(partial(self._machine, connections=True))
+                claims, unread = await self._look(lambda: read_claims(places_to_look_at()))
+                here = Here(
+                    tuple(verdicts), tuple([one.claim for one in claims]), tuple(dict.fromkeys([*incomplete, *unread]))
+                )
+                return HTMLResponse(renders.chart(place.first, place.size, here=here))
+        make = rendering(place, renders, query)
+        return HTMLResponse(make()) if make is not None else None
 
     async def _look(self, look: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._looking, look)
@@ -198,21 +213,10 @@ class Local:
         assert isinstance(answer, Answer)  # noqa: S101  # a number has one
         return answer
 
-    def _machine(self) -> tuple[Sequence[Verdict], Sequence[Incomplete]]:
-        here = machine(policy=self._policy)
+    def _machine(self, *, connections: bool = False) -> tuple[Sequence[Verdict], Sequence[Incomplete]]:
+        here = machine(policy=self._policy, connections=connections)
         verdicts = tuple(here)
         return verdicts, here.incomplete
-
-
-def _claims(port: int) -> tuple[Claim, ...]:
-    """Return who has claimed a port, as far as there is a ledger."""
-    try:
-        from portulan.coordinate.ledger import open_ledger  # noqa: PLC0415  # its libraries may be missing
-
-        with open_ledger() as ledger:
-            return tuple([claim for claim in ledger.claims() if claim.port <= port < claim.port + claim.size])
-    except (LedgerError, ModuleNotFoundError):
-        return ()
 
 
 def _listen(live: Live, port: int | None) -> ASGIApp:

@@ -62,6 +62,11 @@ class Public:
         index = open_map()
         self._tags = {language: tag_of(index.path, index.snapshot, language) for language in renderers}
 
+    def prepare(self) -> None:
+        """Read and compile what all pages need, before somebody waits for it."""
+        for renders in self._renderers.values():
+            renders.port(_entry(0))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
@@ -112,7 +117,7 @@ class Public:
         kept = partial(page, shelf=self._shelf)
         match place.kind:
             case "front":
-                return kept(renders.front, HTML, vary=VARY_OF_DOOR if place == DOOR else VARY, slow=True)
+                return kept(renders.front, HTML, vary=VARY_OF_DOOR if place == DOOR else VARY, thorough=True)
             case "port":
                 return kept(lambda: renders.port(_entry(place.first)), HTML)
             case "document":
@@ -121,7 +126,7 @@ class Public:
                 return kept(partial(self._picture, place.first), "image/png", slow=True)
             case "static" if place.name in self._files:
                 body, media_type = self._files[place.name]
-                return kept(lambda: body, media_type, control=FOREVER)
+                return kept(lambda: body, media_type, control=FOREVER, thorough=True)
             case "icon" if (icon := icon_in(self._files)) is not None:
                 return kept(lambda: icon[0], icon[1])
             case "robots":
@@ -132,7 +137,9 @@ class Public:
         if make is None:
             return None
         # Searches have no end, and whoever asks for many would put all else off the shelf.
-        return page(make, HTML, slow=True) if place.kind == "search" else kept(make, HTML, slow=place.kind == "chart")
+        return (
+            page(make, HTML, slow=True) if place.kind == "search" else kept(make, HTML, thorough=place.kind == "chart")
+        )
 
 
 def _entry(port: int) -> Answer:

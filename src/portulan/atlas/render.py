@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from babel import Locale
 from markupsafe import Markup, escape
 
-from portulan.atlas.addresses import SQUARES, Place
+from portulan.atlas.addresses import SQUARES, chart_path
 from portulan.atlas.assets import read_assets
 from portulan.atlas.catalogue import Catalogue, part
 from portulan.atlas.judged import rules_in, say_here
+from portulan.atlas.layers import layers_of, unofficial
 from portulan.atlas.organisations import organisation_of
 from portulan.atlas.page import page_of, row_of, sameness
 from portulan.atlas.plain import plain
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from portulan.answer import Answer
     from portulan.atlas.assets import Asset
+    from portulan.atlas.layers import Here, Layer
     from portulan.atlas.statements import Statement
     from portulan.model import Assignment, Claim, Incomplete, Value, Verdict
 
@@ -51,10 +53,10 @@ QUOTED: Final = frozenset({"row", "use"})
 class Drawings(Protocol):
     """What is drawn for the pages, as SVG that can stand in HTML."""
 
-    def world(self) -> str:
-        """Draw all ports."""
+    def world(self, layers: Sequence[Layer] = (), layer: str = "") -> str:
+        """Draw all ports, and layers upon them; the links keep the layer of that name."""
 
-    def square(self, first: int, size: int) -> str:
+    def square(self, first: int, size: int, layers: Sequence[Layer] = (), layer: str = "") -> str:
         """Draw one square of the chart."""
 
     def cutout(self, port: int) -> str:
@@ -107,7 +109,6 @@ class Renderer:
             languages=languages(),
             tongues={each: Locale.parse(each, sep="-").get_display_name() for each in languages()},
             link=self._link,
-            way=_way,
             site=site,
             asset=self._address,
             terms=terms_in(self.words),
@@ -118,6 +119,7 @@ class Renderer:
             snapshot=self.catalogue.index.snapshot,
             edition=self.catalogue.edition,
             organisation_of=organisation_of,
+            chart_path=chart_path,
         )
 
     @cached_property
@@ -208,12 +210,14 @@ class Renderer:
             incomplete=incomplete,
         )
 
-    def chart(self, first: int = 0, size: int = PORTS) -> str:
-        """Return the page of the chart, or of a square of it."""
+    def chart(self, first: int = 0, size: int = PORTS, layer: str = "", *, here: Here | None = None) -> str:
+        """Return the page of the chart, or of a square of it: with a layer, or with what is on this machine."""
+        layers = self._unofficial if layer else layers_of(here, self.words) if here else ()
         whole = size == PORTS
         drawing = ""
         if self._drawings:
-            drawing = _svg(self._drawings.world() if whole else self._drawings.square(first, size))
+            drawn = self._drawings
+            drawing = _svg(drawn.world(layers, layer) if whole else drawn.square(first, size, layers, layer))
         last = first + size - 1
         return self._render(
             "chart.html",
@@ -226,7 +230,14 @@ class Renderer:
             narrower=range(first, last, size // 4) if size // 4 in SQUARES else (),
             before=first - size if first else None,
             after=last + 1 if last + 1 < PORTS else None,
+            layer=layer,
+            layers=layers,
+            incomplete=here.incomplete if here else (),
         )
+
+    @cached_property
+    def _unofficial(self) -> tuple[Layer, ...]:
+        return unofficial(self.catalogue.index, self.words)
 
     def not_found(self, what: str) -> str:
         """Return the page that says that there is none, and what to do."""
@@ -264,11 +275,6 @@ class Renderer:
             for piece in statement.pieces
         ]
         return Markup("".join(said))  # noqa: S704  # escaped piece by piece
-
-
-def _way(first: int, size: int) -> str:
-    """Return the path of the chart, or of a square of it."""
-    return Place("chart", first=first, size=size).path
 
 
 def _svg(drawing: str) -> Markup:

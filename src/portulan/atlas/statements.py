@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from portulan.model import Value
-from portulan.registry.grade import registration_of, rfcs_of
+from portulan.registry.grade import document_of, registration_of, rfcs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -214,7 +214,8 @@ def _say_several(
         "{where} are registered as {names}; the row of {name} cites {reference}.",
         many,
     )
-    return state(message, where=where, names=names, name=row.service_name or "", reference=reference)
+    name = row.service_name or ""
+    return state(message, where=where, names=names, name=Record("row", rows[row], name, name), reference=reference)
 
 
 def _say_assigned(
@@ -239,7 +240,7 @@ def _say_assigned(
         places["document"] = _absent(row, "Reference", words.gettext("no document"), rows)
         message = _dated(many, words, by=bool(whom))
     else:
-        places["neither"] = _absent(row, "Registration Date", words.gettext("neither a date"), rows)
+        places["neither"] = _absent(row, "Registration Date", words.gettext("neither a registration date"), rows)
         places["nor"] = _absent(row, "Reference", words.gettext("nor a document"), rows)
         message = _bare(many, words, by=bool(whom))
     return state(message, **places)
@@ -288,16 +289,19 @@ def _bare(many: int, words: Words, *, by: bool) -> str:
 
 
 def _reference(row: Assignment, rows: dict[Assignment, str]) -> Record | None:
-    if not row.reference:
+    reference = document_of(row)
+    if reference is None:
         return None
-    cited = tags(one_line(row.reference))
-    value = cited[0] if cited else one_line(row.reference)
+    # The best of what it cites: an RFC before others; a number is a footnote of the registry's page.
+    cited = sorted(tags(one_line(reference)), key=lambda tag: (not tag.startswith("RFC"), tag.isdecimal()))
+    value = cited[0] if cited else one_line(reference)
     return Record("row", rows[row], value, value)
 
 
 def _absent(row: Assignment, column: str, shown: str, rows: dict[Assignment, str]) -> Record:
-    """Return the record of a column that is empty: the row on the page lists the names of those."""
-    return Record("row", rows[row], column, shown)
+    """Return the record of a column that is empty: the row on the page lists the names of those, or has ``[n/a]``."""
+    said = row.reference if column == "Reference" else None
+    return Record("row", rows[row], said or column, shown)
 
 
 def best_row(on: TransportEntry) -> Assignment:
@@ -310,7 +314,8 @@ def say_reasons(on: TransportEntry, rows: dict[Assignment, str], words: Words) -
     """Say why the rows of a pair have their grade, and what IANA's rows do and do not cite."""
     reasons = []
     for row in on.assignments:
-        name = Record("row", rows[row], row.service_name or "", row.service_name or words.gettext("no name"))
+        called_so = row.service_name or one_line(row.description)
+        name = Record("row", rows[row], called_so, called_so)
         rfcs = [Record("row", rows[row], f"RFC{number}", f"RFC {number}") for number in rfcs_of(row)]
         reference = _reference(row, rows)
         if rfcs:
@@ -323,7 +328,7 @@ def say_reasons(on: TransportEntry, rows: dict[Assignment, str], words: Words) -
             message = words.gettext("The row of {name} is dated {date} and cites {document}.")
             reasons.append(state(message, name=name, date=date, document=nothing))
         else:
-            neither = _absent(row, "Registration Date", words.gettext("neither a date"), rows)
+            neither = _absent(row, "Registration Date", words.gettext("neither a registration date"), rows)
             nor = _absent(row, "Reference", words.gettext("nor a document"), rows)
             message = words.gettext("The row of {name} has {neither} {nor}.")
             reasons.append(state(message, name=name, neither=neither, nor=nor))

@@ -15,7 +15,7 @@ def terms_in(words: Words) -> dict[str, dict[str, str]]:
         "state": {"assigned": _("assigned"), "reserved": _("reserved"), "unassigned": _("unassigned")},
         "tier": {"system": _("system port"), "user": _("user port"), "dynamic": _("dynamic port")},
         "grade": {
-            "name-only": _("name only: neither a date nor a document"),
+            "name-only": _("name only: neither a registration date nor a document"),
             "dated": _("dated: a date and no document"),
             "referenced": _("referenced: a document that is no RFC"),
             "specified": _("specified: an RFC"),

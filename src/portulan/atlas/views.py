@@ -45,8 +45,8 @@ if TYPE_CHECKING:
         def about(self) -> str:
             """Render how it is known."""
 
-        def chart(self, first: int, size: int) -> str:
-            """Render the chart, or a square of it."""
+        def chart(self, first: int, size: int, layer: str = "") -> str:
+            """Render the chart, or a square of it, with a layer."""
 
         def front(self) -> str:
             """Render the first page."""
@@ -74,7 +74,7 @@ def rendering(  # noqa: PLR0911  # a line for each kind
         case "about":
             return renders.about
         case "chart":
-            return partial(renders.chart, place.first, place.size)
+            return partial(renders.chart, place.first, place.size, place.name)
         case "search":
             return partial(renders.search, asked(query, "q")[:LONGEST_SEARCH])
     return None

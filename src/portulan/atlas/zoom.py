@@ -8,7 +8,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from portulan.atlas.chart import EXTENT, FADE, MARGIN, NAMES, SQUARE, TEXT, WHOLE, address, data_of, document, frame
+from portulan.atlas.addresses import chart_path
+from portulan.atlas.chart import EXTENT, FADE, MARGIN, NAMES, SQUARE, TEXT, WHOLE, data_of, document, frame
 from portulan.atlas.coast import path_of
 from portulan.atlas.curve import SIDE, cell_of, corner_of, port_at, side_of
 from portulan.atlas.ink import style
@@ -43,6 +44,7 @@ def square(
     *,
     words: Words = ENGLISH,
     layers: Sequence[Layer] = (),
+    layer: str = "",
     alone: bool = True,
     theme: Theme | None = None,
     links: str | None = None,
@@ -61,7 +63,7 @@ def square(
     title, description = _described(view, words)
     picture += _caption(view, title, layers, words)
     if links is not None:
-        picture = f'<g aria-hidden="true">{picture}</g>{"".join(_links(view, index, links))}'
+        picture = f'<g aria-hidden="true">{picture}</g>{"".join(_links(view, index, links, layer))}'
     sheet = style(theme) if alone else None
     data = data_of(first, size, links, words)
     return document(picture, title, description, height=WHOLE + CAPTION, sheet=sheet, data=data)
@@ -213,14 +215,14 @@ def _described(view: View, words: Words) -> tuple[str, str]:
     return title, description
 
 
-def _links(view: View, index: Index, before: str) -> Iterator[str]:
+def _links(view: View, index: Index, before: str, layer: str) -> Iterator[str]:
     if view.size <= BLOCK:
         side = view.cell
         places = [(*cell_of(port), *_named(index, port), f"{before}/{port}") for port in view.ports]
     else:
         size, side = SQUARE // 4, EXTENT // 2
         places = [
-            (*corner_of(port, size), "", f"{port}-{port + size - 1}", before + address(port, size))
+            (*corner_of(port, size), "", f"{port}-{port + size - 1}", before + chart_path(port, size, layer))
             for port in view.ports[::size]
         ]
     yield f'<defs><path id="touch" d="M{MARGIN} {MARGIN}h{side}v{side}h-{side}z"/></defs>'

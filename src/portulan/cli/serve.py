@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 OWNER = "portulan/atlas"
 """Whose the port is in the ledger: the same whatever folder it is started in."""
 
+PUBLIC_PORT = 8_080
+"""Where the public atlas is if nobody says otherwise: IANA's http-alt. To choose one would be a look at the machine."""
+
 LARGEST = 65_535
 
 
@@ -31,7 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Say what the verb takes."""
     parser.add_argument("--public", action="store_true", help="for everybody, on every address: the map alone")
     parser.add_argument("--host", metavar="NAME", help="the name by which everybody calls it (with --public)")
-    parser.add_argument("--port", type=_number, metavar="N", help="none: what portulan/atlas has claimed, or suggest's")
+    default = f"none: what portulan/atlas has claimed, or suggest's; with --public {PUBLIC_PORT}"
+    parser.add_argument("--port", type=_number, metavar="N", help=default)
 
 
 def _number(value: str) -> int:
@@ -49,8 +53,9 @@ def run(flags: Namespace) -> int:
     from portulan.held import hold  # noqa: PLC0415  # the hot questions do without
 
     make = functools.partial(_public, flags.host) if flags.public else _local
+    port = flags.port or (PUBLIC_PORT if flags.public else None)
     try:
-        held = hold(OWNER, port=flags.port, public=flags.public, purpose="the atlas")
+        held = hold(OWNER, port=port, public=flags.public, purpose="the atlas")
     except ClaimConflict as error:
         say_error(error.message, error.hint)
         return 1
@@ -77,8 +82,9 @@ def _public(host: str, port: int) -> tuple[ASGIApp, Callable[[], None]]:
 
     terrain, index = terrain_of(open_map()), open_map()
     renderers = _renderers(terrain, base_of(host))
-    say(f"the atlas of {host} is on port {port}; Ctrl-C ends it\n")
     app = Public(renderers, host, files=_files(renderers), picture=lambda number: card(terrain, index.entry(number)))
+    app.prepare()
+    say(f"the atlas of {host} is on port {port}; Ctrl-C ends it\n")
     return app, lambda: None
 
 

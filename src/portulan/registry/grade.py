@@ -26,9 +26,14 @@ _RFC = re.compile(r"(?<![\w-])RFC ?([0-9]+)", re.IGNORECASE)
 
 def registration_of(row: Assignment) -> Registration:
     """Return what IANA's row shows: an RFC, another document (in the editor's queue, too), a date, or only a name."""
-    if row.reference:
+    if document_of(row):
         return "specified" if rfcs_of(row) else "referenced"
     return "dated" if row.registration_date else "name-only"
+
+
+def document_of(row: Assignment) -> str | None:
+    """Return what a row cites; None where it cites nothing, or says that there is nothing: ``[n/a]``."""
+    return None if row.reference == "[n/a]" else row.reference
 
 
 def rfcs_of(row: Assignment) -> tuple[str, ...]:
@@ -41,8 +46,9 @@ def reasons_of(row: Assignment, called: str = "IANA's row") -> tuple[str, ...]:
     rfcs = rfcs_of(row)
     if rfcs:
         return (f"{called} cites {' and '.join(f'RFC {number}' for number in rfcs)}",)
-    if row.reference:
-        return (f"{called} cites {' '.join(row.reference.split())}",)
+    document = document_of(row)
+    if document:
+        return (f"{called} cites {' '.join(document.split())}",)
     dated = f"{called} is dated {row.registration_date}" if row.registration_date else f"{called} has no date"
     return dated, f"{called} cites no document"
 
