@@ -306,12 +306,14 @@ def test_no_page_breaks_its_own_policy(context: BrowserContext, atlas: Atlas) ->
 
 
 def test_changes_appear_by_themselves(context: BrowserContext, atlas: Atlas, hold: Callable[..., int]) -> None:
-    """A port that is taken while the page is open appears in it, in the list and on its own page."""
+    """A port that is taken while the page is open appears in it, in the list and on its own page; the focus stays."""
     page = context.new_page()
     page.goto(f"{atlas.base}/")
     page.wait_for_load_state()
+    page.locator(f"main a[href='/{atlas.port}']").first.focus()
     port = hold("newcomer")
     page.locator(f"main a[href='/{port}']").wait_for()
+    assert page.evaluate("document.activeElement.getAttribute('href')") == f"/{atlas.port}"
     with socket.create_server(("127.0.0.1", 0)) as server:
         other = server.getsockname()[1]
     page.goto(f"{atlas.base}/{other}")

@@ -18,7 +18,11 @@ if (place && "EventSource" in window) {
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const now = page.getElementById(place.id);
-        if (now) place.replaceChildren(...now.childNodes);
+        if (now && now.innerHTML !== place.innerHTML) {
+          const held = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+          place.replaceChildren(...now.childNodes);
+          if (held) place.querySelector(`a[href="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
+        }
       }
     } catch {
       changes.close(); // the atlas has ended: what is shown is the last that was true
@@ -31,5 +35,6 @@ if (place && "EventSource" in window) {
     }
   };
 
+  changes.onopen = refresh; // what changed between the page and the first word of it
   changes.onmessage = refresh;
 }
