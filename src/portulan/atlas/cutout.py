@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from portulan.atlas.coast import path_of
@@ -26,7 +27,9 @@ CELLS: Final = 16
 """So many cells a side."""
 
 _SNAP: Final = 4
-BARS: Final = 256
+BARS: Final = 128
+_WIDE: Final = 2
+_ACROSS: Final = BARS * _WIDE
 _HEIGHT: Final = 24
 
 
@@ -65,11 +68,11 @@ def _around(terrain: Terrain, left: int, top: int) -> str:
 
 
 def strip(terrain: Terrain, port: int, words: Words = ENGLISH) -> str:
-    """Return all ports in a row, 256 to a bar as high as so many of them are assigned, and where this one is."""
+    """Return all ports in a row, 512 to a bar as high as so many of them are assigned, and where this one is."""
     said = words.gettext("Port {port} among all").format(port=port)
-    at = f"{port * BARS / PORTS:.1f}"
+    at = f"{port * _ACROSS / PORTS:.1f}"
     return (
-        f'<svg class="chart strip" viewBox="0 0 {BARS} {_HEIGHT + 4}" role="img" aria-label="{escape(said)}">'
+        f'<svg class="chart strip" viewBox="0 0 {_ACROSS} {_HEIGHT + 4}" role="img" aria-label="{escape(said)}">'
         f'{_skyline(terrain)}<path class="here" d="M{at} 0v{_HEIGHT + 2}"/></svg>'
     )
 
@@ -78,17 +81,21 @@ def strip(terrain: Terrain, port: int, words: Words = ENGLISH) -> str:
 def _skyline(terrain: Terrain) -> str:
     """Return the water of each range, and the land as one outline."""
     step = PORTS // BARS
-    user, dynamic = 1024 // step, 49152 // step
+    user, dynamic = 1024 // step * _WIDE, 49152 // step * _WIDE
+    heights = [
+        round(
+            sum(terrain.count(ground, first, first + step - 1) for ground in (NAME_ONLY, DATED, CITED)) * _HEIGHT / step
+        )
+        for first in range(0, PORTS, step)
+    ]
     outline = f"M0 {_HEIGHT}"
     level = 0
-    for first in range(0, PORTS, step):
-        land = sum(terrain.count(ground, first, first + step - 1) for ground in (NAME_ONLY, DATED, CITED))
-        height = round(land * _HEIGHT / step)
-        outline += (f"v{level - height}" if height != level else "") + "h1"
+    for height, bars in groupby(heights):
+        outline += f"v{level - height}h{_WIDE * len([*bars])}"
         level = height
     return (
         f'<path class="sea" d="M0 0h{dynamic}v{_HEIGHT}H0z"/>'
-        f'<path class="open" d="M{dynamic} 0H{BARS}v{_HEIGHT}H{dynamic}z"/>'
+        f'<path class="open" d="M{dynamic} 0H{_ACROSS}v{_HEIGHT}H{dynamic}z"/>'
         f'<path class="name-only" d="{outline}V{_HEIGHT}z"/>'
-        f'<path class="thin" d="M0 {_HEIGHT}H{BARS}M{user} 0v{_HEIGHT + 3}M{dynamic} 0v{_HEIGHT + 3}"/>'
+        f'<path class="thin" d="M0 {_HEIGHT}H{_ACROSS}M{user} 0v{_HEIGHT + 3}M{dynamic} 0v{_HEIGHT + 3}"/>'
     )
