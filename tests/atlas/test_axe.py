@@ -61,7 +61,7 @@ PAGES = {
 
 LOOKS = [
     ("light", 1280),
-    ("dark", 320),
+    pytest.param("dark", 320, marks=pytest.mark.slow),
     pytest.param("dark", 1280, marks=pytest.mark.slow),
     pytest.param("light", 320, marks=pytest.mark.slow),
 ]
