@@ -102,7 +102,7 @@ def test_pages_of_ports_are_korean(
     korean: Renderer, published: dict[int, list[dict[str, str]]], assigned: set[int], one_of: int
 ) -> None:
     """2,000 pages of ports are valid, agree with their JSON twins and with IANA's rows, and are Korean."""
-    for port in list(some_ports())[::one_of]:
+    for port in some_ports()[::one_of]:
         check_korean(check_page(port, korean, published, assigned))
 
 
