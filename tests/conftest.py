@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ _DATA = tempfile.TemporaryDirectory(prefix="portulan-test-data-")
 Path(_DATA.name).chmod(0o755)  # what runs as another user may see that there is no ledger
 os.environ["XDG_DATA_HOME"] = _DATA.name  # nor in the user's ledger of claims
 os.environ.pop("PORTULAN_LEDGER", None)
+
+hypothesis.settings.register_profile("portulan", deadline=None)  # on a busy machine any example may take long
+hypothesis.settings.load_profile("portulan")
 
 NOBODY = 65534
 
