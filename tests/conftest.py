@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ Path(_DATA.name).chmod(0o755)  # what runs as another user may see that there is
 os.environ["XDG_DATA_HOME"] = _DATA.name  # nor in the user's ledger of claims
 os.environ.pop("PORTULAN_LEDGER", None)
 os.environ.pop("PORTULAN_DATA", None)  # nor in what the user has updated
+
+hypothesis.settings.register_profile("portulan", deadline=None)  # on a busy machine any example may take long
+hypothesis.settings.load_profile("portulan")
 
 NOBODY = 65534
 

@@ -324,9 +324,10 @@ def test_unmounted_while_it_runs(debian: Debian, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     inside = f"{other}{program}"
+    begun = f'until [ "$(readlink /proc/$!/exe)" = {inside} ]; do sleep 0.01; done'
     script = (
         f"mount -t tmpfs none {other} && mkdir -p {Path(inside).parent} && cp {SLEEP} {inside}"
-        f" && {{ {inside} 600 & }} && rm {inside} && umount -l {other} && echo $! && wait"
+        f" && {{ {inside} 600 & }} && {begun} && rm {inside} && umount -l {other} && echo $! && wait"
     )
     with subprocess.Popen(["unshare", "--mount", "sh", "-c", script], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
