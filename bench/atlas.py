@@ -4,6 +4,8 @@
     bench/atlas.py                              processor time of a request, in turns with nginx, and rate
     bench/atlas.py --minute                     2,000 requests a second for a minute, each accounted for
     bench/atlas.py --datasette PROGRAM          beside Datasette (its launcher) with the same rows in SQLite
+    bench/atlas.py --keys                       a search for each beginning of 20 queries, beside FTS5 and a plain scan
+    bench/atlas.py --sizes                      bytes of the pages, of what they load, and of the chart
 
 The pages are the same for all: nginx serves the bytes of ours, compressed beforehand (gzip_static). Each server is one
 process on loopback; wrk asks for random ports of those that are kept. Processor time is user and system of the server,
@@ -33,11 +35,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 PAGES = 4_096
 """So many ports are asked for, so that all are kept after the first round."""
+
+FIRST_VIEW = 15_000
+"""A page of a port has no more bytes than this, or hardly ever."""
+
+QUERIES = (
+    *("ssh", "postgresql", "mail", "minecraft", "voip", "ncr-ccl", "3cx", "kubernetes", "http", "backup"),
+    *("database", "redis", "x11", "apple", "cisco", "printer", "game", "remote desktop", "ldap", "vpn"),
+)
 
 SCRIPT = """
 local counter = 0
@@ -225,6 +235,73 @@ async def minute(peer: Peer, rate: int, seconds: int, connections: int = 64) -> 
     return counted
 
 
+# ------------------------------------------------------------------------------------------------- keys and sizes
+
+
+def beginnings() -> list[str]:
+    """Return what is asked for one letter after the other."""
+    return [query[:length] for query in QUERIES for length in range(1, len(query) + 1)]
+
+
+def show_keys() -> None:
+    """Print the processor time of one search, for what is typed; the peers have the same names and descriptions."""
+    from portulan.answer import open_map  # noqa: PLC0415  # only here
+    from portulan.atlas.render import Renderer  # noqa: PLC0415  # as above
+    from portulan.registry.search import search  # noqa: PLC0415  # as above
+
+    index, renderer = open_map(), Renderer()
+    entries = (on for number in range(65_536) for on in index.entry(number).transports)
+    rows = [*dict.fromkeys((row.service_name or "", row.description or "") for on in entries for row in on.assignments)]
+    lowered = [f"{name}\n{description}".lower() for name, description in rows]
+    with contextlib.closing(sqlite3.connect(":memory:")) as file:
+        file.execute("CREATE VIRTUAL TABLE names USING fts5 (name, description)")
+        file.executemany("INSERT INTO names VALUES (?, ?)", rows)
+        ask = "SELECT * FROM names WHERE names MATCH ? ORDER BY bm25(names) LIMIT 40"
+        ways: dict[str, Callable[[str], object]] = {
+            "portulan.registry.search": lambda text: search(text, 40),
+            "the page /search, made": renderer.search,
+            "FTS5, unicode61, bm25": lambda text: file.execute(ask, (f'"{text}" *',)).fetchall(),
+            "a plain scan": lambda text: [line for line in lowered if text in line],
+        }
+        print("| | p50 ms | p99 ms |")
+        print("| --- | --: | --: |")
+        for name, way in ways.items():
+            taken = []
+            for text in beginnings() * 3:
+                before = time.process_time()
+                way(text)
+                taken.append((time.process_time() - before) * 1e3)
+            taken = sorted(taken[len(taken) // 3 :])  # the first round warms
+            print(f"| {name} | {statistics.median(taken):.2f} | {taken[int(len(taken) * 0.99)]:.2f} |")
+
+
+def show_sizes() -> None:
+    """Print how many bytes a first view has, and how much of it goes over the wire."""
+    with atlas() as ours:
+        connection = http.client.HTTPConnection("127.0.0.1", ours.port)
+
+        def fetch(path: str, coding: str) -> bytes:
+            connection.request("GET", path, headers={"Accept-Encoding": coding})
+            return connection.getresponse().read()
+
+        print("| | bytes | gzip | brotli |")
+        print("| --- | --: | --: | --: |")
+        for path in ("/2528", "/80", "/60648", "/ko/2528", "/service/ssh", "/chart", "/chart/1024-2047"):
+            sizes = [len(fetch(path, coding)) for coding in ("identity", "gzip", "br")]
+            print(f"| {path} |{'|'.join(f' {size:,} ' for size in sizes)}|")
+        page = fetch("/2528", "identity").decode()
+        loaded = [
+            fetch(name, "br")
+            for name in re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
+            if not name.endswith(".json")
+        ]
+        print(f"\nwhat /2528 loads beside: {sum(map(len, loaded)):,} bytes in brotli, kept for ever")
+        lengths = [len(fetch(f"/{port}", "identity")) for port in range(0, 65_536, 8)]
+        print(f"every 8th port: {statistics.mean(lengths):,.0f} bytes, at most {max(lengths):,}, ", end="")
+        print(f"over 15,000: {sum(length > FIRST_VIEW for length in lengths)} of {len(lengths):,}")
+        connection.close()
+
+
 # ---------------------------------------------------------------------------------------------------------- the table
 
 
@@ -236,7 +313,12 @@ def main() -> None:
     parser.add_argument("--minute", action="store_true")
     parser.add_argument("--rate", type=int, default=2_000)
     parser.add_argument("--datasette", metavar="PROGRAM")
+    parser.add_argument("--keys", action="store_true")
+    parser.add_argument("--sizes", action="store_true")
     flags = parser.parse_args()
+    if flags.keys or flags.sizes:
+        (show_keys if flags.keys else show_sizes)()
+        return
     if flags.minute:
         with atlas() as ours:
             first_time(ours)

@@ -333,3 +333,10 @@ def test_a_damaged_search_file_gives_no_traceback(built: Path, data_folder: Path
                 said = SEARCH_NAME
             assert all(isinstance(hit, Hit) for hit in hits)
             assert SEARCH_NAME in said
+
+
+def test_a_letter_alone_is_a_word() -> None:
+    """One letter finds what has it as a word, and what it stands for, not all that begins with it."""
+    assert "ms-sql-s" in {hit.name for hit in search("s")}
+    assert "ssh" not in {hit.name for hit in search("s", 1_000)}
+    assert search("x")[0].name == "x11"

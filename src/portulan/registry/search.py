@@ -96,10 +96,10 @@ def search(words: str, limit: int = 20) -> tuple[Hit, ...]:
     """Return what the words find, likeliest first: a hit per service, and per product and what it holds or dials for.
 
     An exact name or number comes first, unless it is a name without a port; then the names that the words stand for.
-    All words must be found, each as the beginning of a word or of one of its synonyms. If nothing has them all, any
-    part of a word will do; then each word that is unknown is taken for a misspelling; at last any of the words will do.
-    A transport ("2528/tcp") leaves out what is not on it, if anything is. Raises RegistryError where the search file
-    cannot be used.
+    All words must be found, each as the beginning of a word (a letter alone is a whole one) or of one of its synonyms.
+    If nothing has them all, any part of a word will do; then each word that is unknown is taken for a misspelling; at
+    last any of the words will do. A transport ("2528/tcp") leaves out what is not on it, if anything is. Raises RegistryError
+    where the search file cannot be used.
     """
     asked, on = _read(_split(words))
     if not asked:
@@ -203,8 +203,11 @@ def _synonyms(file: Connection, word: str) -> list[str]:
 
 
 def _alternatives(word: str, also: Iterable[str]) -> str:
-    """Return the full-text expression for one word: itself, its beginning, or that of a synonym; a number as it is."""
-    if word.isdecimal():
+    """Return the full-text expression for one word: itself, its beginning, or that of a synonym.
+
+    A number is taken as it is, and so is a letter alone: thousands of words begin with it, to rank them takes longest.
+    """
+    if word.isdecimal() or (len(word) == 1 and word.isascii() and not also):
         return f'"{word}"'
     return "(" + " OR ".join([f'"{word}"', *[f'"{each}"*' for each in (word, *also)]]) + ")"
 
