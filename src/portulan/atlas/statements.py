@@ -99,11 +99,6 @@ def span(ports: PortRange) -> str:
     return str(ports.first) if ports.first == ports.last else f"{ports.first}-{ports.last}"
 
 
-def bare(tag: str) -> str:
-    """Return what stands in the brackets of a registry's field: ``[A_B][C_D]`` is A_B, C_D."""
-    return ", ".join(tags(tag)) or tag
-
-
 def tags(field: str | None) -> list[str]:
     """Return what stands in the brackets of a field, each by itself."""
     return re.findall(r"\[([^\[\]]+)\]", field or "")

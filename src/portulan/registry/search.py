@@ -98,8 +98,8 @@ def search(words: str, limit: int = 20) -> tuple[Hit, ...]:
     An exact name or number comes first, unless it is a name without a port; then the names that the words stand for.
     All words must be found, each as the beginning of a word (a letter alone is a whole one) or of one of its synonyms.
     If nothing has them all, any part of a word will do; then each word that is unknown is taken for a misspelling; at
-    last any of the words will do. A transport ("2528/tcp") leaves out what is not on it, if anything is. Raises RegistryError
-    where the search file cannot be used.
+    last any of the words will do. A transport ("2528/tcp") leaves out what is not on it, if anything is. Raises
+    RegistryError where the search file cannot be used.
     """
     asked, on = _read(_split(words))
     if not asked:
