@@ -1,11 +1,14 @@
 // Shows what changes on this machine: the page is asked for again, and what it says now takes the place of what it said.
 "use strict";
 
+const LATER_MS = 2500;
+
 const place = document.querySelector("[data-live]");
 if (place && "EventSource" in window) {
   const changes = new EventSource(place.dataset.live);
   let asking = false;
   let again = false;
+  let later = 0;
 
   const refresh = async () => {
     if (asking) {
@@ -22,6 +25,9 @@ if (place && "EventSource" in window) {
           const held = place.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
           place.replaceChildren(...now.childNodes);
           if (held) place.querySelector(`a[href="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
+          // What came between two looks of the watch and went before the second is never told of as gone.
+          clearTimeout(later);
+          later = setTimeout(refresh, LATER_MS);
         }
       }
     } catch {
