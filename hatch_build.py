@@ -45,9 +45,11 @@ class RegistryBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its co
             self._folder.cleanup()
 
     def _run(self, module: str, folder: Path) -> None:
-        # Another process, so that the environment that hatchling runs in keeps nothing of the package.
+        # Another process, so that the environment that hatchling runs in keeps nothing of the package. What the build
+        # requires is where PYTHONPATH says, in an environment that was made for the build alone.
+        paths = [str(Path(self.root, "src")), *filter(None, [os.environ.get("PYTHONPATH")])]
         subprocess.run(  # noqa: S603  # our own module
             [sys.executable, "-m", module, str(folder)],
             check=True,
-            env={**os.environ, "PYTHONPATH": str(Path(self.root, "src"))},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
