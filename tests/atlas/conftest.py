@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +15,14 @@ from portulan.atlas.catalogue import Catalogue
 from portulan.atlas.render import Renderer
 from portulan.atlas.terrain import Terrain, terrain_of
 from portulan.registry.index import Index, open_index
+from tests.atlas import served
+from tests.atlas.browser import chromium
 from tests.test_every_port import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +72,17 @@ def assigned(published: dict[int, list[dict[str, str]]]) -> set[int]:
         for port, rows in published.items()
         if any(state_of(row["Service Name"], row["Description"]) == "assigned" for row in rows)
     }
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run Chromium."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def atlas() -> Iterator[str]:
+    """Serve the public atlas."""
+    with served.public() as base:
+        yield base

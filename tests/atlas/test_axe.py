@@ -12,7 +12,6 @@ import pytest
 
 from portulan.atlas.words import ENGLISH, languages
 from tests.atlas import served
-from tests.atlas.browser import chromium
 from tests.atlas.running import free_port
 
 if TYPE_CHECKING:
@@ -92,20 +91,6 @@ class Machine(NamedTuple):
     base: str
     cookies: list[Any]
     port: int
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run Chromium."""
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def atlas() -> Iterator[str]:
-    """Serve the public atlas."""
-    with served.public() as base:
-        yield base
 
 
 @pytest.fixture(scope="module")

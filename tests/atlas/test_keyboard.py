@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portulan.atlas.curve import SIDE, cell_of, port_at
-from tests.atlas import served
-from tests.atlas.browser import chromium, profile
+from tests.atlas.browser import profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,20 +35,6 @@ FOCUSED = """() => {
   };
 }"""
 """What has the focus, whether that is shown, and whether it is on the screen."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run Chromium."""
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def atlas() -> Iterator[str]:
-    """Serve the public atlas."""
-    with served.public() as base:
-        yield base
 
 
 @pytest.fixture

@@ -7,31 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.atlas import served
-from tests.atlas.browser import chromium
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Browser, Page
 
 PATHS = ["/", "/2528", "/60648", "/8080", "/service/ssh", "/product/PostgreSQL", "/search?q=mail", "/about", "/chart"]
 
 SQUARE = "/chart/0-1023"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Run Chromium."""
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def atlas() -> Iterator[str]:
-    """Serve the public atlas."""
-    with served.public() as base:
-        yield base
 
 
 def look(browser: Browser, **preferences: Any) -> Page:  # noqa: ANN401  # Playwright's options

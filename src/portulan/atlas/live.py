@@ -126,7 +126,7 @@ class Live:
         except (PortulanError, OSError) as error:
             _log.error("changes cannot be watched: %s", error)  # an operator's line, no traceback
         except RuntimeError:
-            pass  # the loop has ended meanwhile
+            return  # the loop has ended meanwhile
 
     def _tell(self, ports: frozenset[int]) -> None:
         for listener in self._listeners:

@@ -76,6 +76,8 @@ class Hold:
         if self.sockets and sys.platform == "win32":
             raise not_handed_over()
         environment = {**(os.environ if env is None else env), "PORT": str(self.port)}
+        if sys.platform == "win32":  # where no process becomes another, and the one that would is gone at once
+            return subprocess.Popen(list(words), env=environment, **options)  # noqa: S603  # what the user asked for
         descriptors = [each.fileno() for each in self.sockets]
         before = [sys.executable, "-I", "-S", str(Path(handover.__file__)), ",".join(map(str, descriptors)), self.name]
         options["pass_fds"] = [*options.get("pass_fds", ()), *descriptors]
